@@ -1,0 +1,86 @@
+"""The Protocol of a language model that answers turns.
+
+An engine runs one generation at a time and serves waiting ones in the order in which they came, so that no user's
+flood delays another's single message for ever; it switches adapters only between generations.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal, Protocol
+
+from memory.records import Message
+
+Stop = Literal["end", "length", "cancelled", "loop"]
+
+
+@dataclass(frozen=True)
+class AdapterFiles:
+    """A LoRA adapter on disk; ``id`` is unique for its content, so caches can be keyed by it."""
+
+    id: str
+    folder: Path
+
+
+@dataclass(frozen=True)
+class Generation:
+    """One request; the same request gives the same reply twice (greedy, or sampling with ``seed``)."""
+
+    messages: tuple[Message, ...]
+    max_tokens: int
+    adapter: AdapterFiles | None = None
+    temperature: float = 0.0
+    seed: int = 0
+
+
+@dataclass(frozen=True)
+class Generated:
+    """What came of it; ``text`` holds no reasoning part and no template token."""
+
+    text: str
+    stop: Stop
+    prompt_tokens: int
+    cached_tokens: int
+    """Prompt tokens whose keys and values were reused from an earlier generation."""
+    reply_tokens: int
+    first_token_s: float
+    total_s: float
+
+
+class Engine(Protocol):
+    """A language model."""
+
+    @property
+    def name(self) -> str:
+        """The engine's kind, as stored with a turn ("local")."""
+        ...
+
+    @property
+    def model(self) -> str:
+        """The base model's name, as stored with a turn."""
+        ...
+
+    @property
+    def context_tokens(self) -> int:
+        """Tokens that prompt and reply may hold together."""
+        ...
+
+    def count_tokens(self, messages: Sequence[Message]) -> int:
+        """Tokens of the messages once rendered with the model's chat template, generation prompt included."""
+        ...
+
+    def generate(
+        self, request: Generation, *, on_text: Callable[[str], None], cancel: threading.Event | None = None
+    ) -> Generated:
+        """Answer, calling ``on_text`` with each new piece as it is written.
+
+        :raises FamiliarError: the prompt leaves no room for a reply, or the adapter does not fit the model
+        """
+        ...
+
+    def close(self) -> None:
+        """Give back memory; waiting generations end first."""
+        ...

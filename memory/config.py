@@ -1,0 +1,41 @@
+"""The settings of the memory package, one frozen dataclass a section of config.toml; each field says what it does."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class EmbedderConfig:
+    """[embedder] turns text into vectors."""
+
+    name: str = "e5-small"
+    """A catalogue name (`familiar models`) or a path to a sentence-transformers folder."""
+    batch_size: int = 32
+    """Passages embedded at once."""
+
+
+@dataclass(frozen=True)
+class SearchConfig:
+    """[search] finds passages."""
+
+    k: int = 8
+    """Passages given to the model in a turn."""
+    candidates: int = 200
+    """Passages that each signal may nominate before they are ranked together."""
+    threshold: float = 0.5
+    """Below this confidence memory is said to hold nothing about the question (0..1)."""
+
+
+@dataclass(frozen=True)
+class ImportConfig:
+    """[import] takes in files."""
+
+    chunk_characters: int = 900
+    """Longest passage, in characters; never more than the embedder can read."""
+    max_file_mb: int = 200
+    """Larger files are refused."""
+    convert_seconds: int = 60
+    """Longest time that the conversion of one file may take."""
+    convert_memory_mb: int = 2048
+    """Most memory that the conversion of one file may use (on systems that can limit it)."""

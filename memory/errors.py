@@ -1,0 +1,8 @@
+"""One exception for everything a person can act on, so that every edge shows it the same way: as one line.
+
+It lives in the lowest package because every package raises it and the command line and the bot catch it.
+"""
+
+
+class FamiliarError(Exception):
+    """Something the user can mend; its text names the file or setting, the value found and what would be right."""

@@ -1,0 +1,152 @@
+"""The database schema as append-only migrations: a home of any age opens, and a step that fails leaves it as it was.
+
+A migration, once released, is never edited; a change is a new one at the end. Every table that holds a user's text
+has user_id, so that no query can forget whose it is. ``generation`` in users counts changes to that user's chunks:
+the vector index compares it to know whether it is stale.
+"""
+
+from __future__ import annotations
+
+from sqlite_utils import Database
+from sqlite_utils.migrations import Migrations
+
+_INITIAL = """
+CREATE TABLE users (
+    id INTEGER PRIMARY KEY AUTOINCREMENT,
+    name TEXT NOT NULL UNIQUE,
+    role TEXT NOT NULL CHECK (role IN ('owner', 'member', 'waiting', 'refused', 'shared')),
+    telegram_id INTEGER UNIQUE,
+    language TEXT NOT NULL DEFAULT 'en',
+    form TEXT NOT NULL DEFAULT 'prose',
+    length TEXT NOT NULL DEFAULT 'medium',
+    generation INTEGER NOT NULL DEFAULT 0,
+    created_at TEXT NOT NULL
+);
+CREATE TABLE documents (
+    id INTEGER PRIMARY KEY AUTOINCREMENT,
+    user_id INTEGER NOT NULL REFERENCES users(id) ON DELETE CASCADE,
+    source TEXT NOT NULL,
+    title TEXT NOT NULL,
+    format TEXT NOT NULL,
+    sha256 TEXT NOT NULL,
+    text TEXT NOT NULL,
+    at TEXT,
+    me TEXT,
+    learn_from TEXT,
+    imported_at TEXT NOT NULL,
+    UNIQUE (user_id, sha256)
+);
+CREATE INDEX documents_source ON documents(user_id, source);
+CREATE TABLE conversations (
+    id INTEGER PRIMARY KEY AUTOINCREMENT,
+    user_id INTEGER NOT NULL REFERENCES users(id) ON DELETE CASCADE,
+    channel TEXT NOT NULL,
+    chat_id INTEGER,
+    started_at TEXT NOT NULL
+);
+CREATE TABLE turns (
+    id INTEGER PRIMARY KEY AUTOINCREMENT,
+    user_id INTEGER NOT NULL REFERENCES users(id) ON DELETE CASCADE,
+    conversation_id INTEGER NOT NULL REFERENCES conversations(id) ON DELETE CASCADE,
+    user_text TEXT NOT NULL,
+    reply TEXT NOT NULL,
+    generated TEXT NOT NULL,
+    prompt TEXT NOT NULL,
+    citations TEXT NOT NULL,
+    memories TEXT NOT NULL,
+    engine TEXT NOT NULL,
+    model TEXT NOT NULL,
+    adapter TEXT,
+    timings TEXT NOT NULL,
+    asked_at TEXT NOT NULL
+);
+CREATE INDEX turns_conversation ON turns(conversation_id);
+CREATE INDEX turns_user ON turns(user_id, asked_at);
+CREATE TABLE feedback (
+    turn_id INTEGER PRIMARY KEY REFERENCES turns(id) ON DELETE CASCADE,
+    user_id INTEGER NOT NULL REFERENCES users(id) ON DELETE CASCADE,
+    vote TEXT CHECK (vote IN ('up', 'down')),
+    correction TEXT,
+    at TEXT NOT NULL
+);
+CREATE TABLE chunks (
+    id INTEGER PRIMARY KEY AUTOINCREMENT,
+    user_id INTEGER NOT NULL REFERENCES users(id) ON DELETE CASCADE,
+    document_id INTEGER REFERENCES documents(id) ON DELETE CASCADE,
+    turn_id INTEGER REFERENCES turns(id) ON DELETE CASCADE,
+    position INTEGER NOT NULL,
+    text TEXT NOT NULL,
+    start INTEGER NOT NULL,
+    "end" INTEGER NOT NULL,
+    page INTEGER,
+    section TEXT,
+    speaker TEXT,
+    at TEXT,
+    external_ids TEXT NOT NULL DEFAULT '[]',
+    CHECK ((document_id IS NULL) <> (turn_id IS NULL))
+);
+CREATE INDEX chunks_user ON chunks(user_id, id);
+CREATE INDEX chunks_document ON chunks(document_id, position);
+CREATE INDEX chunks_turn ON chunks(turn_id);
+CREATE TABLE vectors (
+    chunk_id INTEGER PRIMARY KEY REFERENCES chunks(id) ON DELETE CASCADE,
+    embedder TEXT NOT NULL,
+    vector BLOB NOT NULL
+);
+CREATE VIRTUAL TABLE chunks_fts USING fts5(words, tokenize = 'unicode61 remove_diacritics 2');
+CREATE TABLE adapters (
+    id TEXT PRIMARY KEY,
+    user_id INTEGER NOT NULL REFERENCES users(id) ON DELETE CASCADE,
+    status TEXT NOT NULL
+        CHECK (status IN ('training', 'rejected', 'live', 'retired', 'withdrawn', 'failed', 'skipped')),
+    base_model TEXT NOT NULL,
+    base_sha256 TEXT NOT NULL,
+    template_sha256 TEXT NOT NULL,
+    examples INTEGER NOT NULL DEFAULT 0,
+    gate TEXT NOT NULL DEFAULT '[]',
+    manifest TEXT NOT NULL DEFAULT '{}',
+    reason TEXT,
+    started_by TEXT NOT NULL,
+    started_at TEXT NOT NULL,
+    finished_at TEXT,
+    live_at TEXT
+);
+CREATE INDEX adapters_user ON adapters(user_id, status);
+CREATE UNIQUE INDEX adapters_one_live ON adapters(user_id) WHERE status = 'live';
+CREATE TABLE adapter_sources (
+    adapter_id TEXT NOT NULL REFERENCES adapters(id) ON DELETE CASCADE,
+    turn_id INTEGER,
+    document_id INTEGER,
+    CHECK ((document_id IS NULL) <> (turn_id IS NULL))
+);
+CREATE INDEX adapter_sources_turn ON adapter_sources(turn_id);
+CREATE INDEX adapter_sources_document ON adapter_sources(document_id);
+CREATE TABLE telegram_updates (
+    update_id INTEGER PRIMARY KEY,
+    received_at TEXT NOT NULL
+);
+CREATE TABLE telegram_messages (
+    chat_id INTEGER NOT NULL,
+    message_id INTEGER NOT NULL,
+    user_id INTEGER NOT NULL REFERENCES users(id) ON DELETE CASCADE,
+    turn_id INTEGER NOT NULL REFERENCES turns(id) ON DELETE CASCADE,
+    PRIMARY KEY (chat_id, message_id)
+);
+CREATE TABLE state (
+    key TEXT PRIMARY KEY,
+    value TEXT NOT NULL
+);
+"""
+
+
+def migrations() -> Migrations:
+    """All schema changes in the order in which they are applied."""
+    steps = Migrations("familiar")
+
+    @steps()
+    def m0001_initial(db: Database) -> None:
+        for statement in _INITIAL.split(";\n"):
+            if statement.strip():
+                db.execute(statement)
+
+    return steps

@@ -1,0 +1,357 @@
+"""SQLite as the one source of truth: every write is a transaction, every read names the user whose rows it may see.
+
+WAL lets the terminal import while the bot answers. One connection serves all threads of a process behind a lock:
+SQLite has a single writer anyway, and reads here take microseconds. FAISS files are derived from the vectors here.
+"""
+
+from __future__ import annotations
+
+import json
+import sqlite3
+import threading
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from sqlite_utils import Database
+
+from memory.errors import FamiliarError
+from memory.records import Chunk, Document, NewDocument, Passage, Profile, Role, User
+from memory.schema import migrations
+from memory.words import index_words
+
+
+def utc_now() -> str:
+    """The present moment as ISO 8601 with offset, to the microsecond."""
+    return datetime.now(UTC).isoformat()
+
+
+class Store:
+    """The database of one home.
+
+    :raises FamiliarError: on opening, when the file is damaged, unreadable or written by a newer version
+    """
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self._lock = threading.RLock()
+        self._depth = 0
+        path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+        try:
+            connection = sqlite3.connect(path, check_same_thread=False, timeout=30, isolation_level=None)
+            connection.row_factory = sqlite3.Row
+            connection.execute("PRAGMA journal_mode = WAL")
+            connection.execute("PRAGMA foreign_keys = ON")
+            connection.execute("PRAGMA secure_delete = ON")
+            self._db = Database(connection)
+            _check_age(self._db, path)
+            migrations().apply(self._db)
+        except sqlite3.Error as exc:
+            raise FamiliarError(f"{path} can't be opened: {exc}. Put a backup in its place, or move it away") from exc
+
+    def close(self) -> None:
+        """Close the connection; the write-ahead log is folded into the file."""
+        with self._lock:
+            self._db.close()
+
+    @contextmanager
+    def transaction(self) -> Iterator[sqlite3.Connection]:
+        """Hold the writer's lock; all or nothing of what happens inside is kept. Nests by joining the outer one.
+
+        :raises FamiliarError: when SQLite can't write (disk full, read-only, damaged)
+        """
+        with self._lock:
+            if self._depth:
+                yield self._db.conn
+                return
+            self._depth += 1
+            try:
+                self._db.conn.execute("BEGIN IMMEDIATE")
+                yield self._db.conn
+                self._db.conn.execute("COMMIT")
+            except sqlite3.IntegrityError:
+                self._db.rollback()
+                raise
+            except sqlite3.Error as exc:
+                self._db.rollback()
+                raise FamiliarError(
+                    f"{self.path} can't be written: {exc}. What was stored before is unchanged"
+                ) from exc
+            except BaseException:
+                self._db.rollback()
+                raise
+            finally:
+                self._depth -= 1
+
+    def rows(self, sql: str, values: Sequence[Any] = ()) -> list[sqlite3.Row]:
+        """Rows of a query, read at once.
+
+        :raises FamiliarError: when the file turns out to be damaged
+        """
+        with self._lock:
+            try:
+                return self._db.conn.execute(sql, values).fetchall()
+            except sqlite3.DatabaseError as exc:
+                raise FamiliarError(f"{self.path} can't be read: {exc}") from exc
+
+    # -- users
+
+    def add_user(
+        self, name: str, *, role: Role, telegram_id: int | None = None, profile: Profile | None = None
+    ) -> User:
+        """Make a user.
+
+        :raises FamiliarError: the name or the Telegram id is taken
+        """
+        profile = profile or Profile()
+        try:
+            with self.transaction() as db:
+                cursor = db.execute(
+                    "INSERT INTO users (name, role, telegram_id, language, form, length, created_at)"
+                    " VALUES (?, ?, ?, ?, ?, ?, ?)",
+                    (name, role, telegram_id, profile.language, profile.form, profile.length, utc_now()),
+                )
+        except sqlite3.IntegrityError as exc:
+            raise FamiliarError(f"user {name!r} exists already; choose another name") from exc
+        return User(cursor.lastrowid or 0, name, role, telegram_id, profile)
+
+    def users(self) -> list[User]:
+        """Everyone, oldest first."""
+        return [_user(row) for row in self.rows("SELECT * FROM users ORDER BY id")]
+
+    def user(self, name: str) -> User | None:
+        """The user of that name."""
+        return next((user for user in self.users() if user.name == name), None)
+
+    def owner(self) -> User | None:
+        """The person to whom this home belongs."""
+        return next((user for user in self.users() if user.role == "owner"), None)
+
+    def update_user(self, user: User) -> None:
+        """Store a user's name, role, Telegram id and profile."""
+        profile = user.profile
+        with self.transaction() as db:
+            db.execute(
+                "UPDATE users SET name = ?, role = ?, telegram_id = ?, language = ?, form = ?, length = ? WHERE id = ?",
+                (user.name, user.role, user.telegram_id, profile.language, profile.form, profile.length, user.id),
+            )
+
+    def readable_by(self, user_id: int) -> tuple[int, ...]:
+        """Owners of memory that a user may read: themselves and the shared knowledge bases."""
+        rows = self.rows("SELECT id FROM users WHERE id = ? OR role = 'shared' ORDER BY id", (user_id,))
+        return tuple(row["id"] for row in rows)
+
+    # -- documents and chunks
+
+    def add_document(
+        self,
+        document: NewDocument,
+        passages: Sequence[Passage],
+        vectors: NDArray[np.float32],
+        *,
+        user_id: int,
+        embedder: str,
+    ) -> Document:
+        """Store a document with its passages, their words and their vectors (n, d), whole or not at all.
+
+        :raises sqlite3.IntegrityError: the user has a document with the same content
+        """
+        with self.transaction() as db:
+            if document.replaces is not None:
+                self.delete_document(document.replaces, user_id=user_id)
+            cursor = db.execute(
+                "INSERT INTO documents (user_id, source, title, format, sha256, text, at, me, learn_from, imported_at)"
+                " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+                (
+                    user_id,
+                    document.source,
+                    document.title,
+                    document.format,
+                    document.sha256,
+                    document.text,
+                    document.at,
+                    document.me,
+                    document.learn_from,
+                    utc_now(),
+                ),
+            )
+            document_id = cursor.lastrowid or 0
+            self._add_chunks(passages, vectors, user_id=user_id, embedder=embedder, document_id=document_id)
+        return self.document(document_id, user_id=user_id)
+
+    def add_turn_chunks(
+        self,
+        passages: Sequence[Passage],
+        vectors: NDArray[np.float32],
+        *,
+        user_id: int,
+        embedder: str,
+        turn_id: int,
+    ) -> None:
+        """Make what the user said in a turn findable; called within the turn's transaction."""
+        self._add_chunks(passages, vectors, user_id=user_id, embedder=embedder, turn_id=turn_id)
+
+    def _add_chunks(
+        self,
+        passages: Sequence[Passage],
+        vectors: NDArray[np.float32],
+        *,
+        user_id: int,
+        embedder: str,
+        document_id: int | None = None,
+        turn_id: int | None = None,
+    ) -> None:
+        with self.transaction() as db:
+            for position, (passage, vector) in enumerate(zip(passages, vectors, strict=True)):
+                cursor = db.execute(
+                    'INSERT INTO chunks (user_id, document_id, turn_id, position, text, start, "end", page, section,'
+                    " speaker, at, external_ids) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+                    (
+                        user_id,
+                        document_id,
+                        turn_id,
+                        position,
+                        passage.text,
+                        passage.start,
+                        passage.end,
+                        passage.page,
+                        passage.section,
+                        passage.speaker,
+                        passage.at,
+                        json.dumps(passage.external_ids, ensure_ascii=False),
+                    ),
+                )
+                chunk_id = cursor.lastrowid
+                db.execute(
+                    "INSERT INTO chunks_fts (rowid, words) VALUES (?, ?)",
+                    (chunk_id, index_words(passage.text, speaker=passage.speaker, section=passage.section)),
+                )
+                db.execute(
+                    "INSERT INTO vectors (chunk_id, embedder, vector) VALUES (?, ?, ?)",
+                    (chunk_id, embedder, vector.astype(np.float16).tobytes()),
+                )
+            self._touch(user_id)
+
+    def _touch(self, user_id: int) -> None:
+        with self.transaction() as db:
+            db.execute("UPDATE users SET generation = generation + 1 WHERE id = ?", (user_id,))
+
+    def delete_document(self, document_id: int, *, user_id: int) -> bool:
+        """Remove a document, its chunks, words and vectors; False where the user has no such document."""
+        with self.transaction() as db:
+            self._delete_words("document_id", document_id, user_id=user_id)
+            cursor = db.execute("DELETE FROM documents WHERE id = ? AND user_id = ?", (document_id, user_id))
+            self._touch(user_id)
+        return cursor.rowcount > 0
+
+    def delete_turn(self, turn_id: int, *, user_id: int) -> bool:
+        """Remove a turn, its feedback, chunks, words and vectors; False where the user has no such turn."""
+        with self.transaction() as db:
+            self._delete_words("turn_id", turn_id, user_id=user_id)
+            cursor = db.execute("DELETE FROM turns WHERE id = ? AND user_id = ?", (turn_id, user_id))
+            self._touch(user_id)
+        return cursor.rowcount > 0
+
+    def _delete_words(self, column: str, value: int, *, user_id: int) -> None:
+        with self.transaction() as db:
+            db.execute(
+                f"DELETE FROM chunks_fts WHERE rowid IN (SELECT id FROM chunks WHERE {column} = ? AND user_id = ?)",
+                (value, user_id),
+            )
+
+    def document(self, document_id: int, *, user_id: int) -> Document:
+        """One document.
+
+        :raises FamiliarError: the user has no document of that id
+        """
+        found = [item for item in self.documents(user_id=user_id) if item.id == document_id]
+        if not found:
+            raise FamiliarError(f"there is no document {document_id}; `familiar export` lists yours")
+        return found[0]
+
+    def documents(self, *, user_id: int) -> list[Document]:
+        """A user's documents, oldest first."""
+        rows = self.rows(
+            "SELECT d.*, (SELECT count(*) FROM chunks c WHERE c.document_id = d.id) AS chunks"
+            " FROM documents d WHERE d.user_id = ? ORDER BY d.id",
+            (user_id,),
+        )
+        return [
+            Document(**{key: row[key] for key in row.keys() if key != "text"})  # noqa: SIM118 - a Row iterates values
+            for row in rows
+        ]
+
+    def document_text(self, document_id: int, *, user_id: int) -> str:
+        """The whole extracted text, into which chunk offsets point; empty where the user has no such document."""
+        rows = self.rows("SELECT text FROM documents WHERE id = ? AND user_id = ?", (document_id, user_id))
+        return str(rows[0]["text"]) if rows else ""
+
+    def document_by(self, *, user_id: int, sha256: str | None = None, source: str | None = None) -> Document | None:
+        """The user's document with that content or of that source."""
+        for item in self.documents(user_id=user_id):
+            if item.sha256 == sha256 or (source is not None and item.source == source):
+                return item
+        return None
+
+    def chunks(self, ids: Iterable[int], *, owners: Sequence[int]) -> list[Chunk]:
+        """Chunks by id, in the order asked for; those of other owners are left out."""
+        wanted = list(ids)
+        rows = self.rows(
+            f"{CHUNK_COLUMNS} WHERE c.id IN (SELECT value FROM json_each(?))"
+            " AND c.user_id IN (SELECT value FROM json_each(?))",
+            (json.dumps(wanted), json.dumps(list(owners))),
+        )
+        by_id = {row["id"]: chunk_of(row) for row in rows}
+        return [by_id[id_] for id_ in wanted if id_ in by_id]
+
+    def generation(self, user_id: int) -> int:
+        """How often the user's chunks have changed."""
+        rows = self.rows("SELECT generation FROM users WHERE id = ?", (user_id,))
+        return int(rows[0]["generation"]) if rows else 0
+
+    # -- small facts about the home itself
+
+    def state(self, key: str) -> str | None:
+        """A value that the program keeps for itself (pairing code, last tune)."""
+        rows = self.rows("SELECT value FROM state WHERE key = ?", (key,))
+        return str(rows[0]["value"]) if rows else None
+
+    def set_state(self, key: str, value: str | None) -> None:
+        """Keep or drop such a value."""
+        with self.transaction() as db:
+            db.execute("DELETE FROM state WHERE key = ?", (key,))
+            if value is not None:
+                db.execute("INSERT INTO state (key, value) VALUES (?, ?)", (key, value))
+
+
+CHUNK_COLUMNS = (
+    'SELECT c.id, c.user_id, c.document_id, c.turn_id, c.position, c.text, c.start, c."end", c.page, c.section,'
+    " c.speaker, c.at, c.external_ids, coalesce(d.source, 'conversation') AS source,"
+    " coalesce(d.title, 'conversation') AS title"
+    " FROM chunks c LEFT JOIN documents d ON d.id = c.document_id"
+)
+
+
+def chunk_of(row: sqlite3.Row) -> Chunk:
+    """A row of CHUNK_COLUMNS as a record."""
+    values = dict(row)
+    values["external_ids"] = tuple(json.loads(values["external_ids"]))
+    return Chunk(**values)
+
+
+def _user(row: sqlite3.Row) -> User:
+    profile = Profile(row["language"], row["form"], row["length"])
+    return User(row["id"], row["name"], row["role"], row["telegram_id"], profile)
+
+
+def _check_age(db: Database, path: Path) -> None:
+    known = {step.name for step in migrations().pending(Database(memory=True))}
+    newer = [step.name for step in migrations().applied(db) if step.name not in known]
+    if newer:
+        raise FamiliarError(
+            f"{path} was written by a newer version of Familiar (it has {newer[-1]}); update Familiar to open it"
+        )

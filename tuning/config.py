@@ -1,0 +1,47 @@
+"""The settings of the tuning package, one frozen dataclass a section of config.toml; each field says what it does."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class TuneConfig:
+    """[tuning] trains LoRA adapters on approved and corrected replies."""
+
+    enabled: bool = True
+    """Whether the bot starts tunes by itself when they are due."""
+    min_examples: int = 40
+    """New examples since the last tune that make the next one due."""
+    min_hours: float = 20.0
+    """Least hours between two tunes that start by themselves."""
+    check_minutes: float = 10.0
+    """How often the bot looks whether a tune is due."""
+    rank: int = 16
+    """LoRA rank, on all linear layers; alpha is twice the rank."""
+    learning_rate: float = 5e-4
+    """Peak learning rate of AdamW."""
+    epochs: int = 1
+    """Passes over the examples."""
+    batch_size: int = 8
+    """Examples per optimiser step, by accumulation."""
+    max_tokens: int = 512
+    """Longest example, prompt and reply; the prompt is cut, a reply that does not fit is dropped and counted."""
+    max_prompt_tokens: int = 160
+    """Longest prompt of an imported dialogue, cut at the oldest message."""
+    seed: int = 0
+    """Makes a tune repeatable."""
+
+
+@dataclass(frozen=True)
+class GateConfig:
+    """[gate] decides whether a new adapter may answer."""
+
+    held_out: float = 0.2
+    """Share of the newest examples that is kept for the check and not trained on."""
+    max_loss_ratio: float = 0.99
+    """Held-out loss with the adapter over that without: it must fall at least by one hundredth."""
+    min_stopped: float = 0.8
+    """Share of test replies that end by themselves."""
+    min_copied: float = 0.8
+    """Facts copied from a given memory, as a share of those that the base model copies."""
