@@ -72,7 +72,8 @@ class ScriptedEngine:
             room = min(request.max_tokens, self._context_tokens - prompt)
             if room < 1:
                 raise FamiliarError(f"the prompt has {prompt} tokens, but the context holds {self._context_tokens}")
-            written, stop = self._write(re.findall(r"\s*\S+", self._reply(request.messages).strip()), room, on_text, cancel)
+            words = re.findall(r"\s*\S+", self._reply(request.messages).strip())
+            written, stop = self._write(words, room, on_text, cancel)
         return Generated("".join(written), stop, prompt, 0, len(written), 0.0, 0.0)
 
     def _write(
