@@ -1,0 +1,22 @@
+"""A Bot API server on the loopback interface for tests, strict where Telegram is and able to fail on order."""
+
+from tests.telegram_api.faults import Drop, Fault, NoAnswer, Refusal, Slow, TooManyRequests
+from tests.telegram_api.people import GroupDriver, UserDriver
+from tests.telegram_api.records import Draft, Entity, Message
+from tests.telegram_api.server import TOKEN, TelegramServer
+
+__all__ = [
+    "TOKEN",
+    "Draft",
+    "Drop",
+    "Entity",
+    "Fault",
+    "GroupDriver",
+    "Message",
+    "NoAnswer",
+    "Refusal",
+    "Slow",
+    "TelegramServer",
+    "TooManyRequests",
+    "UserDriver",
+]
