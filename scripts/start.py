@@ -252,7 +252,7 @@ def empty_environment(environment: Path) -> None:
 def pip_runner(environment: Path) -> Installer:
     """The environment's own pip: progress bars on a terminal, else only what goes wrong."""
     python = str(tools_folder(environment, os.name == "nt") / "python")
-    shown = [] if sys.stderr.isatty() else ["--quiet"]
+    shown = [] if sys.stderr.isatty() else ["-qq", "--progress-bar", "off"]
     # A user-wide pip setting of `user = true` would make every install into an environment fail.
     settings = {**os.environ, "PIP_USER": "0", "PIP_DISABLE_PIP_VERSION_CHECK": "1"}
 
