@@ -1,0 +1,155 @@
+"""From what was found and what the model wrote to a reply in which every statement has a source.
+
+Two ways, chosen by the model's measured answer quality. Trusted: the model's text, its citations checked. Not
+trusted: the passages' own sentences, cited, and of the model's wording only sentences whose every name and number
+stands in the passages. Pure functions: the same inputs give the same reply.
+"""
+
+from __future__ import annotations
+
+import math
+import re
+from collections import Counter
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+from bot.grounding import overlap, sentences, unsupported
+from bot.locales import say
+from memory.records import Chunk, Citation, Hit
+from memory.words import split_words
+
+_CITED = re.compile(r"\s*\[(\d{1,3})\]")
+_CJK = re.compile(r"[\u3400-\u9fff]")
+_MARKUP = re.compile(r"^(?:#{1,6}\s+|[-*+]\s+|\d+[.)]\s+|>\s+)|\*\*|__|`")
+
+
+@dataclass(frozen=True)
+class Candidate:
+    """A sentence of a found passage, with the passage's rank (0 is best)."""
+
+    text: str
+    rank: int
+
+
+def candidates(hits: Sequence[Hit]) -> list[Candidate]:
+    """The sentences of the found passages, each once, markup taken off, headings and questions left out."""
+    seen: dict[str, Candidate] = {}
+    for rank, hit in enumerate(hits):
+        for raw in sentences(hit.chunk.text):
+            text = _MARKUP.sub("", raw).strip()
+            if len(text) > 3 and not raw.startswith("#") and not text.endswith(("?", "？")):
+                seen.setdefault(text, Candidate(text, rank))
+    return list(seen.values())
+
+
+def choose_sentences(
+    question: str, found: Sequence[Candidate], similarity: Sequence[float], *, most: int
+) -> list[Candidate]:
+    """The sentences that answer best, best first.
+
+    A sentence's score is its embedding similarity to the question, plus the share of the question's words in it
+    (each weighted by its rarity among the candidates, so that "the" counts little), less a little per rank of its
+    passage. Sentences that score well below the best one are left out rather than filling up the reply.
+    """
+    if not found:
+        return []
+    counts = Counter(word for item in found for word in set(split_words(item.text)))
+    wanted = {word: math.log(1 + len(found) / (1 + counts[word])) for word in set(split_words(question))}
+    total = sum(wanted.values()) or 1.0
+    scores = []
+    for item, near in zip(found, similarity, strict=True):
+        shared = sum(wanted[word] for word in set(split_words(item.text)) & wanted.keys())
+        scores.append(near + 0.5 * shared / total - 0.03 * item.rank)
+    order = sorted(range(len(found)), key=lambda i: -scores[i])
+    return [found[i] for i in order[:most] if scores[i] >= scores[order[0]] - 0.08]
+
+
+@dataclass(frozen=True)
+class Quoted:
+    """A quoting reply and its sources, numbered in the order in which they are quoted."""
+
+    text: str
+    citations: tuple[Citation, ...]
+
+
+def quote(chosen: Sequence[Candidate], hits: Sequence[Hit], *, language: str) -> Quoted:
+    """The chosen sentences as a reply, each followed by the number of its source."""
+    numbers: dict[int, int] = {}
+    lines = []
+    for item in chosen:
+        number = numbers.setdefault(item.rank, len(numbers) + 1)
+        lines.append(f"{item.text} [{number}]")
+    cited = tuple(cite(n, hits[rank].chunk, language=language) for rank, n in numbers.items())
+    if len(lines) == 1:
+        return Quoted(lines[0], cited)
+    return Quoted(say(language, "quote_intro") + "".join(f"\n- {line}" for line in lines), cited)
+
+
+def cite(number: int, chunk: Chunk, *, language: str) -> Citation:
+    """A numbered source that names file and page or section, or the date of the conversation."""
+    if chunk.document_id is None:
+        title = say(language, "conversation_on", date=(chunk.at or "")[:10])
+    else:
+        place = say(language, "page", n=chunk.page) if chunk.page else chunk.section
+        name = chunk.source.replace("\\", "/").rsplit("/", 1)[-1]
+        day = chunk.at[:10] if chunk.at and chunk.speaker else None
+        title = ", ".join(part for part in (name, place, day) if part)
+    return Citation(number, chunk.source, title, chunk.text, chunk.id)
+
+
+class WordingFilter:
+    """Lets through, sentence by sentence as they are written, only what the passages support."""
+
+    def __init__(self, sources: Sequence[str], *, emit: Callable[[str], None], already: str = "") -> None:
+        """``sources`` support names and numbers; a sentence that ``already`` says adds nothing and is dropped."""
+        self._sources = [*sources, already]
+        self._already = already
+        self._emit = emit
+        self._waiting = ""
+        self.kept: list[str] = []
+        self.dropped = 0
+
+    def feed(self, piece: str) -> None:
+        """Take the next piece of the model's text; whole sentences are judged at once."""
+        self._waiting += piece
+        done = sentences(self._waiting)
+        if len(done) > 1:
+            for sentence in done[:-1]:
+                self._judge(sentence)
+            self._waiting = self._waiting[self._waiting.rindex(done[-1]) :]
+
+    def finish(self, *, complete: bool) -> str:
+        """Judge what is left (an unfinished sentence is dropped) and return all that was kept."""
+        last = self._waiting.strip()
+        if last and (complete or last.endswith((".", "!", "?", "。", "！", "？"))):
+            for sentence in sentences(last):
+                self._judge(sentence)
+        self._waiting = ""
+        return " ".join(self.kept)
+
+    def _judge(self, sentence: str) -> None:
+        text = _CITED.sub("", sentence).strip()
+        if not text or text in self.kept or (self._already and overlap(text, self._already) > 0.9):
+            return
+        weak_chinese = bool(_CJK.search(text)) and max(overlap(text, source) for source in self._sources) < 0.8
+        if weak_chinese or unsupported(text, self._sources):
+            self.dropped += 1
+            return
+        self._emit(("" if not self.kept else " ") + text)
+        self.kept.append(text)
+
+
+def check_citations(reply: str, chunks: Sequence[Chunk], *, language: str) -> tuple[str, tuple[Citation, ...]]:
+    """A trusted model's reply with numbers that name no passage taken out, and its sources.
+
+    A reply without any number gets the one of the passage that shares most of its words, if that is at least half.
+    """
+    text = _CITED.sub(lambda match: match.group() if 0 < int(match[1]) <= len(chunks) else "", reply).strip()
+    used = sorted({int(n) for n in _CITED.findall(text)})
+    if not used and chunks and text:
+        shares = [overlap(text, chunk.text) for chunk in chunks]
+        best = max(range(len(chunks)), key=shares.__getitem__)
+        if shares[best] >= 0.5:
+            used = [best + 1]
+            text = f"{text} [{best + 1}]"
+    return text, tuple(cite(n, chunks[n - 1], language=language) for n in used)

@@ -1,0 +1,82 @@
+"""Quotes answer, wording is let through only where it is supported, and citations are real."""
+
+from __future__ import annotations
+
+import dataclasses
+
+import pytest
+
+from bot.answers import Candidate, WordingFilter, candidates, check_citations, choose_sentences, cite, quote
+from memory.records import Hit
+from tests.bot.test_prompts import CHUNK
+
+
+def hit(text: str, **changes: object) -> Hit:
+    return Hit(dataclasses.replace(CHUNK, text=text, **changes), 1.0)  # type: ignore[arg-type]
+
+
+def test_candidates_leave_out_headings_and_questions() -> None:
+    """Markup goes, a sentence that stands in two passages is one candidate."""
+    found = candidates([hit("# Door\n- **Code**: 12 34.\nWhere is it?"), hit("Code: 12 34.\nKeys hang left.")])
+    assert found == [Candidate("Code: 12 34.", 0), Candidate("Keys hang left.", 1)]
+
+
+def test_words_of_the_question_decide_between_equally_near_sentences() -> None:
+    """A rare shared word beats rank; sentences far below the best are left out."""
+    found = [Candidate("The lake is near.", 0), Candidate("The wifi password is blueberry42.", 1)]
+    chosen = choose_sentences("What is the wifi password?", found, [0.8, 0.8], most=3)
+    assert [item.text for item in chosen] == ["The wifi password is blueberry42."]
+    assert choose_sentences("?", [], [], most=3) == []
+
+
+def test_quotes_are_numbered_by_source() -> None:
+    """Two sentences of one passage share its number; citations name file and section."""
+    hits = [hit("x"), hit("y", page=3, source="/notes/b.pdf")]
+    quoted = quote([Candidate("A.", 1), Candidate("B.", 0), Candidate("C.", 1)], hits, language="en")
+    assert quoted.text == "From your notes:\n- A. [1]\n- B. [2]\n- C. [1]"
+    assert [(item.n, item.title) for item in quoted.citations] == [(1, "b.pdf, page 3"), (2, "house.md, Door")]
+    assert quote([Candidate("A.", 0)], hits, language="en").text == "A. [1]"
+
+
+def test_conversation_is_cited_by_its_date() -> None:
+    """What the user said earlier is named by when it was said, in their language."""
+    chunk = dataclasses.replace(CHUNK, document_id=None, turn_id=4, source="conversation")
+    assert cite(1, chunk, language="en").title == "conversation on 2026-01-02"
+    assert cite(1, chunk, language="zh").title == "2026-01-02 的对话"
+
+
+@pytest.mark.parametrize("size", [1, 3, 1000])
+def test_wording_is_judged_sentence_by_sentence(size: int) -> None:
+    """However the text is cut into pieces, only supported sentences come out, each once."""
+    text = "The code is 12. Call Maria at once. The code is 12. It works on the door"
+    shown: list[str] = []
+    wording = WordingFilter(["The code is 12 on the door."], emit=shown.append)
+    for start in range(0, len(text), size):
+        wording.feed(text[start : start + size])
+    assert wording.finish(complete=False) == "The code is 12."
+    assert "".join(shown) == "The code is 12."
+    assert wording.dropped == 1
+
+
+def test_wording_that_only_repeats_the_quote_is_dropped() -> None:
+    """What is already said is not said again; a finished last sentence without a stop counts."""
+    wording = WordingFilter(["The code is 12."], emit=lambda _: None, already="The code is 12. [1]")
+    wording.feed("The code is 12 [1]. So try the code at the door")
+    assert wording.finish(complete=True) == "So try the code at the door"
+
+
+def test_unsupported_chinese_wording_is_dropped() -> None:
+    """Chinese has no capitals to find names by, so most of a sentence must stand in a passage."""
+    wording = WordingFilter(["护照在抽屉里，明年五月到期。"], emit=lambda _: None)
+    wording.feed("护照在抽屉里。护照由王先生保管。")
+    assert wording.finish(complete=True) == "护照在抽屉里。"
+
+
+def test_citation_numbers_must_exist() -> None:
+    """A number without a passage is taken out; an uncited reply gets the passage it was taken from."""
+    chunks = [hit("The code of the front door is 12.").chunk, hit("Plants need water.").chunk]
+    assert check_citations("It is 12 [1][7].", chunks, language="en")[0] == "It is 12 [1]."
+    text, cited = check_citations("The front door code is 12.", chunks, language="en")
+    assert text.endswith("[1]")
+    assert [item.n for item in cited] == [1]
+    assert check_citations("Hello!", chunks, language="en") == ("Hello!", ())

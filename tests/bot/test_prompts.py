@@ -1,0 +1,84 @@
+"""What the model is given is stable at its beginning, fenced, and fits."""
+
+from __future__ import annotations
+
+import dataclasses
+
+from bot.prompts import build_prompt, passage_line, question_with_notes, system_prompt
+from memory.records import Chunk, Hit, Message, Profile, Timings, Turn
+
+CHUNK = Chunk(
+    id=1,
+    user_id=1,
+    document_id=1,
+    turn_id=None,
+    position=0,
+    text="The code\nis 12.",
+    start=0,
+    end=15,
+    page=None,
+    section="Door",
+    speaker=None,
+    at="2026-01-02T10:00:00",
+    external_ids=(),
+    source="/notes/house.md",
+    title="House",
+)
+TURN = Turn(1, 1, 1, "Hi there", "Hello", "Hello", (), (), (), "e", "m", None, Timings(), "2026-01-01")
+
+
+def words(messages: object) -> int:
+    return sum(len(message.content.split()) for message in messages)  # type: ignore[attr-defined]
+
+
+def build(question: str, *, hits: int, turns: int, limit: int) -> tuple[tuple[Message, ...], int]:
+    found = [Hit(dataclasses.replace(CHUNK, id=n), 1.0 - n / 10) for n in range(hits)]
+    return build_prompt(
+        question, system="You help.", history=[TURN] * turns, hits=found, count_tokens=words, limit=limit
+    )
+
+
+def test_passages_are_numbered_fenced_and_last() -> None:
+    """The newest message holds the notes, then the question; system and history come before."""
+    messages, kept = build("Which code?", hits=2, turns=1, limit=1000)
+    assert [message.role for message in messages] == ["system", "user", "assistant", "user"]
+    assert kept == 2
+    assert messages[-1].content.startswith("<notes>\n[1] House, Door (2026-01-02): The code is 12.\n[2] ")
+    assert messages[-1].content.endswith("</notes>\n\nWhich code?")
+
+
+def test_beginning_is_the_same_for_other_passages() -> None:
+    """What is retrieved changes nothing before the newest message."""
+    few, _ = build("a?", hits=1, turns=2, limit=1000)
+    many, _ = build("b?", hits=3, turns=2, limit=1000)
+    assert few[:-1] == many[:-1]
+
+
+def test_passages_are_cut_before_history_and_never_the_question() -> None:
+    """A small window costs passages first, then old turns; persona and question stay."""
+    whole = words(build("Which code?", hits=3, turns=2, limit=1000)[0])
+    messages, kept = build("Which code?", hits=3, turns=2, limit=whole - 1)
+    assert (kept, len(messages)) == (2, 6)
+    messages, kept = build("Which code?", hits=3, turns=2, limit=words(messages) - 9)
+    assert (kept, len(messages)) == (1, 4)
+    messages, kept = build("Which code?", hits=3, turns=2, limit=1)
+    assert [message.content for message in messages] == ["You help.", "Which code?"]
+
+
+def test_no_passages_no_fence() -> None:
+    """A message without memories is given as it was written."""
+    assert question_with_notes("Hello", []) == "Hello"
+
+
+def test_speaker_is_named_in_a_dialogue() -> None:
+    """Who said it stands before a dialogue's text."""
+    line = passage_line(3, dataclasses.replace(CHUNK, speaker="Tom", section=None, text="I am\n\nhere"))
+    assert line == "[3] House (2026-01-02): Tom: I am here"
+
+
+def test_profile_shapes_the_system_prompt() -> None:
+    """Language, form and length are said to the model."""
+    text = system_prompt("You are F.", Profile("zh", "bullets", "short"))
+    assert "Chinese" in text
+    assert "bulleted" in text
+    assert "one or two sentences" in text
