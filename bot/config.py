@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any, get_type_hints
 
 from memory.config import EmbedderConfig, ImportConfig, SearchConfig
-from memory.errors import FamiliarError
+from memory.errors import UsageError
 from tuning.config import GateConfig, TuneConfig
 
 
@@ -52,6 +52,8 @@ class ModelConfig:
     """"auto", a catalogue name (`familiar models`), or a path to a model folder or a GGUF file."""
     folder: str = ""
     """Where models are kept; empty: `models` in the platform's user data folder, shared by all homes."""
+    answer_quality: float = 0.0
+    """Measured answer quality (0..1) of a model given by path; catalogue models carry their own."""
     offline: bool = False
     """Never ask a hub or a package index."""
     max_reply_tokens: int = 256
@@ -76,6 +78,8 @@ class ChatConfig:
     """Below this measured answer quality (catalogue) a reply quotes the passages instead of trusting the model."""
     quoted_sentences: int = 3
     """Most sentences quoted in such a reply."""
+    wording_tokens: int = 64
+    """Most tokens that such a model writes around the quotes; what its passages don't support is not shown."""
 
 
 @dataclass(frozen=True)
@@ -117,19 +121,19 @@ class Settings:
 def load_settings(*, home: Path, file: Path | None = None, environment: Mapping[str, str] = os.environ) -> Settings:
     """Read config.toml and the environment.
 
-    :raises FamiliarError: an unknown section or key, a value of the wrong type, or a file that is no TOML
+    :raises UsageError: an unknown section or key, a value of the wrong type, or a file that is no TOML
     """
     path = file or home / "config.toml"
     tables = _read_toml(path, required=file is not None)
     sections = {item.name.rstrip("_"): item for item in dataclasses.fields(Settings)}
     for name in tables.keys() - sections.keys():
-        raise FamiliarError(f"{path}: unknown section [{name}]; known are {', '.join(sorted(sections))}")
+        raise UsageError(f"{path}: unknown section [{name}]; known are {', '.join(sorted(sections))}")
     hints = get_type_hints(Settings)
     built = {}
     for name, item in sections.items():
         values = tables.get(name, {})
         if not isinstance(values, dict):
-            raise FamiliarError(f"{path}: {name} is {values!r}; it must be a section [{name}]")
+            raise UsageError(f"{path}: {name} is {values!r}; it must be a section [{name}]")
         built[item.name] = _section(hints[item.name], name, values, path=path, environment=environment)
     return Settings(**built)
 
@@ -139,18 +143,18 @@ def _read_toml(path: Path, *, required: bool) -> dict[str, Any]:
         return tomllib.loads(path.read_text(encoding="utf-8"))
     except FileNotFoundError as exc:
         if required:
-            raise FamiliarError(f"--config {path}: no such file") from exc
+            raise UsageError(f"--config {path}: no such file") from exc
         return {}
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as exc:
-        raise FamiliarError(f"{path} is not valid TOML: {exc}") from exc
+        raise UsageError(f"{path} is not valid TOML: {exc}") from exc
     except OSError as exc:
-        raise FamiliarError(f"{path} can't be read: {exc.strerror}") from exc
+        raise UsageError(f"{path} can't be read: {exc.strerror}") from exc
 
 
 def _section(kind: Any, name: str, values: Mapping[str, Any], *, path: Path, environment: Mapping[str, str]) -> Any:
     known = get_type_hints(kind)
     for key in values.keys() - known.keys():
-        raise FamiliarError(f"{path}: unknown setting [{name}] {key}; known are {', '.join(sorted(known))}")
+        raise UsageError(f"{path}: unknown setting [{name}] {key}; known are {', '.join(sorted(known))}")
     taken = {key: _typed(value, known[key], f"{path}: [{name}] {key}") for key, value in values.items()}
     for key, type_ in known.items():
         variable = f"FAMILIAR_{name}_{key}".upper()
@@ -171,7 +175,7 @@ def _typed(value: object, type_: type, where: str) -> object:
         return float(value)
     if type(value) is type_:
         return value
-    raise FamiliarError(f"{where} is {value!r}; it must be {_WANTED[type_]}")
+    raise UsageError(f"{where} is {value!r}; it must be {_WANTED[type_]}")
 
 
 def _parsed(text: str, type_: type, variable: str) -> object:
@@ -180,4 +184,4 @@ def _parsed(text: str, type_: type, variable: str) -> object:
     try:
         return _typed(tomllib.loads(f"value = {text}")["value"], type_, variable)
     except tomllib.TOMLDecodeError as exc:
-        raise FamiliarError(f"{variable} is {text!r}; it must be {_WANTED[type_]}") from exc
+        raise UsageError(f"{variable} is {text!r}; it must be {_WANTED[type_]}") from exc

@@ -6,3 +6,7 @@ It lives in the lowest package because every package raises it and the command l
 
 class FamiliarError(Exception):
     """Something the user can mend; its text names the file or setting, the value found and what would be right."""
+
+
+class UsageError(FamiliarError):
+    """Wrong usage or configuration: the command line ends with status 2 instead of 1."""
