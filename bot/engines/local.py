@@ -1,0 +1,243 @@
+"""A transformers model in this process, with LoRA adapters by peft.
+
+The decode loop is our own because it is faster than a streamer thread and can end at any token. The same request gives
+the same reply on the same machine, whatever was asked before it (see `prefix` and `adapters` for what that takes).
+"""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable, Sequence
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+from bot.engines.base import Generated, Generation, Stop
+from bot.engines.prefix import steps
+from bot.engines.queue import FairQueue
+from bot.engines.text import CLOSE, OPEN, Detokenizer, VisibleText, repeats_from
+from bot.engines.weights import DType, Weights, context_length, load_tokenizer, load_weights
+from memory.errors import FamiliarError
+from memory.records import Message
+from tuning.chat_format import opens_reasoning, render, render_text
+
+_SAMPLED_FROM = 50
+"""Likeliest tokens that sampling chooses from (the default of transformers): the long tail is noise."""
+_LOOP_CHECK_TOKENS = 8
+_LOOP_CHECK_CHARACTERS = 4000
+
+
+class LocalEngine:
+    """Serves one model folder; the weights are read when the first reply is asked for.
+
+    :param folder: a transformers model folder with safetensors and a tokenizer
+    :param model: its name, as stored with a turn
+    :param threads: CPU threads for the whole process; 0 leaves torch's choice
+    :param dtype: number format; "auto" takes what this machine computes fastest
+    """
+
+    def __init__(self, folder: Path, *, model: str, threads: int = 0, dtype: DType = "auto") -> None:
+        self._folder = folder
+        self._model = model
+        self._threads = threads
+        self._dtype = dtype
+        self._queue = FairQueue()
+        self._reading = threading.Lock()
+        self._tokenizer: Any = None
+        self._context = 0
+        self._weights: Weights | None = None
+
+    @property
+    def name(self) -> str:
+        """The engine's kind."""
+        return "local"
+
+    @property
+    def model(self) -> str:
+        """The base model's name."""
+        return self._model
+
+    @property
+    def context_tokens(self) -> int:
+        """Tokens that prompt and reply may hold together."""
+        with self._reading:
+            self._context = self._context or context_length(self._folder)
+            return self._context
+
+    def count_tokens(self, messages: Sequence[Message]) -> int:
+        """Tokens of the messages once rendered with the model's chat template, generation prompt included."""
+        return len(render(self._tokens(), messages))
+
+    def generate(
+        self, request: Generation, *, on_text: Callable[[str], None], cancel: threading.Event | None = None
+    ) -> Generated:
+        """Answer in order of arrival, calling ``on_text`` with each new piece as it is written.
+
+        The pieces add up to the text of the result, except where a loop was cut off at its end. Times count from the
+        call, waiting and loading included.
+
+        :raises FamiliarError: the prompt leaves no room for a reply, the adapter does not fit the model, or the model's
+            files are missing or damaged
+        """
+        began = time.perf_counter()
+        with self._queue.turn(cancel) as mine:
+            if not mine or _set(cancel):
+                waited = time.perf_counter() - began
+                return Generated("", "cancelled", 0, 0, 0, waited, waited)
+            return self._answer(request, on_text, cancel, began)
+
+    def close(self) -> None:
+        """Give back the weights' memory once the waiting generations have ended; a later one reads them again."""
+        with self._queue.turn():
+            self._weights = None
+
+    def _answer(
+        self, request: Generation, on_text: Callable[[str], None], cancel: threading.Event | None, began: float
+    ) -> Generated:
+        import torch
+
+        tokenizer = self._tokens()
+        prompt = render(tokenizer, request.messages)
+        room = self.context_tokens - len(prompt)
+        if room < 1:
+            held = f"{self._model} holds {self.context_tokens}"
+            raise FamiliarError(f"the prompt has {len(prompt)} tokens, but {held}: there is no room for a reply")
+        self._weights = self._weights or load_weights(self._folder, tokenizer, dtype=self._dtype, threads=self._threads)
+        reply = _Reply(tokenizer, opens_reasoning(render_text(tokenizer, request.messages)), on_text)
+        with torch.inference_mode(), self._weights.adapters.active(request.adapter):
+            run = _Run(self._weights, prompt, request, cancel)
+            stop = run.write(reply, min(request.max_tokens, room))
+        ended = time.perf_counter()
+        text = reply.finish(stop)
+        first = (run.first_token_at or ended) - began
+        return Generated(text, stop, len(prompt), run.reused, reply.tokens, first, ended - began)
+
+    def _tokens(self) -> Any:
+        with self._reading:
+            self._tokenizer = self._tokenizer or load_tokenizer(self._folder)
+            return self._tokenizer
+
+
+class _Run:
+    """One generation on the model: prompt in, tokens out, the prompt's keys and values kept for the next."""
+
+    def __init__(
+        self, weights: Weights, prompt: Sequence[int], request: Generation, cancel: threading.Event | None
+    ) -> None:
+        self._weights = weights
+        self._prompt = prompt
+        self._request = request
+        self._cancel = cancel
+        self._adapter = request.adapter.id if request.adapter else None
+        self._choose = chooser(temperature=request.temperature, seed=request.seed)
+        self.reused = 0
+        self.first_token_at: float | None = None
+
+    def write(self, reply: _Reply, limit: int) -> Stop:
+        """Feed ``reply`` until the model ends, ``limit`` tokens are written, a loop shows or cancel is set."""
+        cache = self._cache()
+        try:
+            logits = self._read_prompt(cache)
+            for written in range(1, limit + 1):
+                if logits is None or _set(self._cancel):
+                    return "cancelled"
+                token = self._choose(logits)
+                self.first_token_at = self.first_token_at or time.perf_counter()
+                if token in self._weights.stops:
+                    return "end"
+                reply.push(token)
+                if reply.loops():
+                    return "loop"
+                logits = self._forward([token], cache) if written < limit else None
+            return "length"
+        finally:
+            self._weights.prefixes.keep(self._adapter, self._prompt, cache)
+
+    def _cache(self) -> Any:
+        from transformers import DynamicCache
+
+        kept = self._weights.prefixes.take(self._adapter, self._prompt)
+        if kept is None:
+            return DynamicCache(config=self._weights.model.config)
+        cache, self.reused = kept
+        return cache
+
+    def _read_prompt(self, cache: Any) -> Any:
+        """Logits after the prompt, or None when cancelled on the way."""
+        logits = None
+        for start, end in steps(self.reused, len(self._prompt), self._weights.prefixes.length):
+            if _set(self._cancel):
+                return None
+            logits = self._forward(self._prompt[start:end], cache)
+        return logits
+
+    def _forward(self, ids: Sequence[int], cache: Any) -> Any:
+        import torch
+
+        model = self._weights.model
+        inputs = torch.tensor([list(ids)], device=model.device)
+        return model(input_ids=inputs, cache=cache, use_cache=True, logits_to_keep=1).logits[0, -1]
+
+
+class _Reply:
+    """What has been written so far, and the pieces of it that were handed out."""
+
+    def __init__(self, tokenizer: Any, reasoning: bool, on_text: Callable[[str], None]) -> None:
+        self._detokenizer = Detokenizer(partial(_decode, tokenizer, _unseen_ids(tokenizer)))
+        self._visible = VisibleText(reasoning=reasoning)
+        self._on_text = on_text
+        self._raw = ""
+        self.tokens = 0
+
+    def push(self, token: int) -> None:
+        self.tokens += 1
+        raw = self._detokenizer.push(token)
+        self._raw = (self._raw + raw)[-_LOOP_CHECK_CHARACTERS:]
+        self._give(self._visible.push(raw))
+
+    def loops(self) -> bool:
+        return self.tokens % _LOOP_CHECK_TOKENS == 0 and repeats_from(self._raw) is not None
+
+    def finish(self, stop: Stop) -> str:
+        """Hand out the rest and return the whole text, a loop cut after its first copy."""
+        self._give(self._visible.finish())
+        text = self._visible.text
+        end = repeats_from(text) if stop == "loop" else None
+        return text[:end].rstrip()
+
+    def _give(self, piece: str) -> None:
+        if piece:
+            self._on_text(piece)
+
+
+def chooser(*, temperature: float, seed: int) -> Callable[[Any], int]:
+    """From logits over the vocabulary to a token id: the likeliest, or a draw that the seed repeats."""
+    import torch
+
+    if temperature <= 0:
+        return lambda logits: int(logits.argmax())
+    # On the CPU, whose generator gives the same numbers on every machine.
+    generator = torch.Generator().manual_seed(seed)
+
+    def draw(logits: Any) -> int:
+        best = torch.topk(logits.float().cpu(), min(_SAMPLED_FROM, logits.shape[-1]))
+        chances = torch.softmax(best.values / temperature, dim=-1)
+        return int(best.indices[torch.multinomial(chances, 1, generator=generator)])
+
+    return draw
+
+
+def _decode(tokenizer: Any, unseen: frozenset[int], ids: Sequence[int]) -> str:
+    kept = [token for token in ids if token not in unseen]
+    return str(tokenizer.decode(kept, skip_special_tokens=False, clean_up_tokenization_spaces=False))
+
+
+def _unseen_ids(tokenizer: Any) -> frozenset[int]:
+    """Special tokens, but not the tags of reasoning parts, which some tokenizers count among them."""
+    tags = set(tokenizer.convert_tokens_to_ids([OPEN, CLOSE]))
+    return frozenset(tokenizer.all_special_ids) - tags
+
+
+def _set(cancel: threading.Event | None) -> bool:
+    return cancel is not None and cancel.is_set()

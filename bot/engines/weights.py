@@ -1,0 +1,94 @@
+"""Model folders to models in memory, in the number format that this machine computes fastest."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal
+
+from bot.engines.adapters import Adapters
+from bot.engines.prefix import PrefixCache
+from memory.errors import FamiliarError
+from tuning.chat_format import stop_ids
+
+DType = Literal["auto", "float32", "bfloat16", "float16"]
+
+# A step long enough to keep matrix products near their full speed, short enough to reuse most of a stable beginning.
+_CPU_STEP, _ACCELERATOR_STEP = 128, 512
+
+
+@dataclass(frozen=True)
+class Weights:
+    """A loaded model and what is kept with it."""
+
+    model: Any
+    adapters: Adapters
+    prefixes: PrefixCache
+    stops: frozenset[int]
+    """Token ids that end a reply."""
+
+
+def load_tokenizer(folder: Path) -> Any:
+    """The tokenizer of a model folder.
+
+    :raises FamiliarError: the folder holds none
+    """
+    from transformers import AutoTokenizer
+
+    try:
+        return AutoTokenizer.from_pretrained(str(folder), local_files_only=True)
+    except (OSError, ValueError) as exc:
+        raise FamiliarError(f"{folder} holds no usable tokenizer: {_first_line(exc)}") from exc
+
+
+def context_length(folder: Path) -> int:
+    """Tokens that the model was made for.
+
+    :raises FamiliarError: the folder holds no model configuration
+    """
+    from transformers import AutoConfig
+
+    try:
+        config = AutoConfig.from_pretrained(str(folder), local_files_only=True)
+    except (OSError, ValueError) as exc:
+        raise FamiliarError(f"{folder} holds no usable model: {_first_line(exc)}") from exc
+    return int(config.get_text_config().max_position_embeddings)
+
+
+def load_weights(folder: Path, tokenizer: Any, *, dtype: DType, threads: int) -> Weights:
+    """Read the model onto the accelerator where there is one, else for the CPU.
+
+    :raises FamiliarError: files are missing or damaged, or memory does not suffice
+    """
+    import torch
+    from safetensors import SafetensorError
+    from transformers import AutoModelForCausalLM
+    from transformers.utils.logging import disable_progress_bar
+
+    disable_progress_bar()
+    if threads > 0:
+        torch.set_num_threads(threads)
+    device = "cuda" if torch.cuda.is_available() else "cpu"
+    chosen = best_dtype(device) if dtype == "auto" else dtype
+    try:
+        model = AutoModelForCausalLM.from_pretrained(
+            str(folder), dtype=getattr(torch, chosen), local_files_only=True, use_safetensors=True
+        ).to(device)
+    except (OSError, ValueError, RuntimeError, SafetensorError) as exc:
+        raise FamiliarError(f"{folder}: the model can't be loaded: {_first_line(exc)}") from exc
+    model.eval()
+    step = _CPU_STEP if device == "cpu" else _ACCELERATOR_STEP
+    return Weights(model, Adapters(model), PrefixCache(step), stop_ids(tokenizer, model.generation_config))
+
+
+def best_dtype(device: str) -> DType:
+    """bfloat16 where the hardware multiplies it; elsewhere it is several times slower than float32."""
+    import torch
+
+    if device == "cuda":
+        return "bfloat16" if torch.cuda.is_bf16_supported(including_emulation=False) else "float16"
+    return "bfloat16" if torch.cpu.get_capabilities().get("amx_bf16") else "float32"
+
+
+def _first_line(exc: BaseException) -> str:
+    return str(exc).strip().partition("\n")[0] or type(exc).__name__
