@@ -1,0 +1,125 @@
+"""The parent's side of the converting process: whatever a file does to the child, the caller gets a reason.
+
+A child that crashes, runs out of memory or overstays its time is replaced for the next file. It gets no environment
+but what Python needs to start, so that a parser taken over by a file sees no token.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+import threading
+from pathlib import Path
+from types import TracebackType
+
+from memory.config import ImportConfig
+from memory.importers.child import read_frame, write_frame
+from memory.importers.records import ConversionError, ExtractedDocument, UnsupportedFormat
+
+_ROOT = Path(__file__).resolve().parents[2]
+_KEPT_ENVIRONMENT = ("PATH", "SYSTEMROOT", "TEMP", "TMP", "LANG", "LC_ALL", "LD_LIBRARY_PATH", "VIRTUAL_ENV")
+
+
+class Converter:
+    """Converts files in a child process that starts with the first; a context manager that ends it.
+
+    One thread at a time may use it.
+    """
+
+    def __init__(self, config: ImportConfig) -> None:
+        self._config = config
+        self._child: subprocess.Popen[bytes] | None = None
+
+    def __enter__(self) -> Converter:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def convert(self, data: bytes, name: str) -> ExtractedDocument:
+        """What the bytes hold; ``name`` gives a title and decides between kinds of text.
+
+        :raises UnsupportedFormat: it is of a kind that is not imported
+        :raises ConversionError: it is damaged, locked, without text, or took too much time or memory
+        """
+        child = self._running()
+        expired = threading.Event()
+        timer = threading.Timer(self._config.convert_seconds, _expire, (child, expired))
+        timer.start()
+        try:
+            frame = _exchange(child, data, name)
+        finally:
+            timer.cancel()
+        if frame is None:
+            raise ConversionError(self._reason_of_death(name, expired.is_set()))
+        header, payload = frame
+        if header["status"] == "converted":
+            return ExtractedDocument.from_json(json.loads(payload))
+        if header["status"] == "memory":
+            self.close()
+        raise (UnsupportedFormat if header["status"] == "unsupported" else ConversionError)(header["reason"])
+
+    def close(self) -> None:
+        """End the child, whatever it is doing."""
+        child, self._child = self._child, None
+        if child is not None:
+            child.kill()
+            child.communicate()
+
+    def _running(self) -> subprocess.Popen[bytes]:
+        if self._child is None or self._child.poll() is not None:
+            self.close()
+            self._child = _start(self._config)
+        return self._child
+
+    def _reason_of_death(self, name: str, expired: bool) -> str:
+        seconds = self._config.convert_seconds
+        child = self._child
+        self.close()
+        code = child.returncode if child else None
+        if expired or (sys.platform != "win32" and code == -_signal("SIGXCPU")):
+            return f"{name} took longer than {seconds} s to convert; [import] convert_seconds allows more"
+        return f"{name} crashed the converter (exit status {code}): it is damaged or made to do harm"
+
+
+def _signal(name: str) -> int:
+    import signal
+
+    return int(getattr(signal, name))
+
+
+def _start(config: ImportConfig) -> subprocess.Popen[bytes]:
+    environment = {key: os.environ[key] for key in _KEPT_ENVIRONMENT if key in os.environ}
+    paths = (str(_ROOT), os.environ.get("PYTHONPATH", ""))
+    environment |= {"PYTHONPATH": os.pathsep.join(path for path in paths if path), "PYTHONUTF8": "1"}
+    limits = (str(config.convert_memory_mb), str(config.convert_seconds))
+    # -P: without it a folder called memory where the user happens to stand would be run instead of this package
+    return subprocess.Popen(
+        [sys.executable, "-P", "-m", "memory.importers.child", *limits],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.DEVNULL,
+        env=environment,
+        start_new_session=True,  # Ctrl-C is for the parent, which ends the child in order
+        creationflags=getattr(subprocess, "BELOW_NORMAL_PRIORITY_CLASS", 0),
+    )
+
+
+def _expire(child: subprocess.Popen[bytes], expired: threading.Event) -> None:
+    expired.set()
+    child.kill()
+
+
+def _exchange(child: subprocess.Popen[bytes], data: bytes, name: str) -> tuple[dict[str, object], bytes] | None:
+    """The reply to a request; None where the child died over it."""
+    assert child.stdin is not None
+    assert child.stdout is not None
+    try:
+        write_frame(child.stdin, {"name": name}, data)
+        return read_frame(child.stdout)
+    except (OSError, ValueError):  # a broken pipe, or half a header
+        return None

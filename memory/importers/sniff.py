@@ -1,0 +1,121 @@
+"""What a file is, by its content; the ending decides only between kinds of text that content can't tell apart."""
+
+from __future__ import annotations
+
+import io
+import json
+import re
+import zipfile
+from pathlib import PurePath
+from typing import Literal
+
+from memory.importers.records import ConversionError, UnsupportedFormat
+
+BinaryFormat = Literal["pdf", "docx"]
+TextFormat = Literal["markdown", "text", "html", "dialogue"]
+
+SUPPORTED = "Markdown, plain text, PDF, DOCX, HTML and dialogue JSONL can be imported"
+_MAGIC: tuple[tuple[bytes, str], ...] = (
+    (b"\x89PNG\r\n", "a PNG image"),
+    (b"\xff\xd8\xff", "a JPEG image"),
+    (b"GIF8", "a GIF image"),
+    (b"\x00\x00\x01\x00", "an icon"),
+    (b"ID3", "an MP3 recording"),
+    (b"OggS", "an Ogg recording"),
+    (b"fLaC", "a FLAC recording"),
+    (b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1", "an old or locked Office file (save it as .docx without a password)"),
+    (b"{\\rtf", "an RTF document (save it as .docx)"),
+    (b"\x1f\x8b", "a gzip archive"),
+    (b"7z\xbc\xaf\x27\x1c", "a 7z archive"),
+    (b"Rar!", "a RAR archive"),
+    (b"SQLite format 3\x00", "an SQLite database"),
+    (b"\x7fELF", "a program"),
+    (b"MZ\x90\x00", "a program"),
+    (b"%!PS", "a PostScript document (save it as .pdf)"),
+)
+_TEXT_ENDINGS: dict[str, TextFormat] = {
+    **dict.fromkeys((".md", ".markdown", ".mdown", ".mkd"), "markdown"),
+    **dict.fromkeys((".txt", ".text", ".log", ".rst", ".adoc", ".org", ".tex"), "text"),
+    **dict.fromkeys((".html", ".htm", ".xhtml"), "html"),
+}
+_HTML = re.compile(
+    r"\s*(<\?xml[^>]*>\s*)?(<!--.*?-->\s*)*<(!doctype\s+html|html|head|body)\b", re.IGNORECASE | re.DOTALL
+)
+_MARKDOWN = re.compile(r"\A---\n|^#{1,6} \S|\[\[[^\]\n]+\]\]", re.MULTILINE)
+
+
+def sniff_binary(data: bytes, name: str) -> BinaryFormat | None:
+    """The binary format of the bytes; None where they may be text.
+
+    :raises UnsupportedFormat: it is of a known kind that is not imported
+    :raises ConversionError: it is a damaged archive
+    """
+    if b"%PDF-" in data[:1024]:
+        return "pdf"
+    if data.startswith((b"PK\x03\x04", b"PK\x05\x06")):
+        return _zip_format(data, name)
+    for magic, description in _MAGIC:
+        if data.startswith(magic):
+            raise unsupported(name, description)
+    if data[4:8] == b"ftyp":
+        raise unsupported(name, "a video or sound recording")
+    if data.startswith(b"RIFF") and data[8:12] in (b"WEBP", b"WAVE", b"AVI "):
+        raise unsupported(name, "a picture or recording")
+    return None
+
+
+def unsupported(name: str, description: str) -> UnsupportedFormat:
+    """The refusal of a kind of file, naming what it is whatever its ending says."""
+    return UnsupportedFormat(f"{name} is {description}; {SUPPORTED}")
+
+
+def _zip_format(data: bytes, name: str) -> BinaryFormat:
+    try:
+        with zipfile.ZipFile(io.BytesIO(data)) as archive:
+            members = set(archive.namelist())
+    except (zipfile.BadZipFile, ValueError, NotImplementedError, OSError) as exc:
+        raise ConversionError(f"{name} is a damaged ZIP archive or Office document ({exc})") from exc
+    if any(member.startswith("word/") for member in members):
+        return "docx"
+    for prefix, description in (
+        ("xl/", "an Excel workbook"),
+        ("ppt/", "a PowerPoint presentation"),
+        ("META-INF/container.xml", "an EPUB book"),
+        ("content.xml", "an OpenDocument file (save it as .docx)"),
+    ):
+        if any(member.startswith(prefix) for member in members):
+            raise unsupported(name, description)
+    raise unsupported(name, "a ZIP archive (unpack it and import the folder)")
+
+
+def sniff_text(text: str, name: str) -> TextFormat:
+    """The format of a text.
+
+    :raises UnsupportedFormat: it is JSON, a table, source code or the like
+    """
+    ending = PurePath(name).suffix.lower()
+    if _HTML.match(text):
+        return "html"
+    if _is_dialogue(text):
+        return "dialogue"
+    if ending == ".jsonl":
+        return "dialogue"
+    if ending in _TEXT_ENDINGS:
+        return _TEXT_ENDINGS[ending]
+    if not ending or " " in ending or ending[1:].isdigit():
+        return "markdown" if _MARKDOWN.search(text) else "text"
+    raise unsupported(name, f"a {ending} text file")
+
+
+def _is_dialogue(text: str) -> bool:
+    """One of the first lines is a row; a damaged first line must not turn a dialogue into plain text."""
+    head = (line for line in text[:100_000].splitlines()[:5] if line.lstrip().startswith("{"))
+    return any(_is_row(line) for line in head)
+
+
+def _is_row(line: str) -> bool:
+    try:
+        row = json.loads(line)
+    except (ValueError, RecursionError):
+        return False
+    return isinstance(row, dict) and "speaker" in row and "text" in row

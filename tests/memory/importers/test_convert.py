@@ -1,0 +1,78 @@
+"""What a file is, whatever it is called."""
+
+from __future__ import annotations
+
+import io
+import zipfile
+
+import pytest
+
+from memory.importers.convert import convert
+from memory.importers.records import ConversionError, UnsupportedFormat
+from tests.memory.importers.files import docx, paragraph, pdf
+
+_ROW = b'{"speaker": "Ada", "text": "Hi"}\n'
+
+
+def _zip(*names: str) -> bytes:
+    out = io.BytesIO()
+    with zipfile.ZipFile(out, "w") as archive:
+        for name in names:
+            archive.writestr(name, "x")
+    return out.getvalue()
+
+
+@pytest.mark.parametrize(
+    ("data", "name", "kind"),
+    [
+        (pdf(["hi"]), "report.txt", "pdf"),
+        (docx(paragraph("hi")), "report.pdf", "docx"),
+        (b"<!DOCTYPE html><p>hi", "page.txt", "html"),
+        (_ROW, "chat.txt", "dialogue"),
+        (b"{broken\n" + _ROW, "chat.md", "dialogue"),
+        (b"# Heading\n", "note.md", "markdown"),
+        (b"\xef\xbb\xbf# Heading\n\ntext", "README", "markdown"),
+        (b"just words", "README", "text"),
+        (b"just words", "list.TXT", "text"),
+    ],
+)
+def test_content_decides(data: bytes, name: str, kind: str) -> None:
+    """A PDF called .txt is a PDF; the ending only tells kinds of text apart."""
+    assert convert(data, name).format == kind
+
+
+@pytest.mark.parametrize(
+    ("data", "name", "what"),
+    [
+        (b"\x89PNG\r\n\x1a\n0000", "photo.txt", "a PNG image"),
+        (b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1" + bytes(500), "table.csv", "an old or locked Office file"),
+        (_zip("xl/workbook.xml"), "table.csv", "an Excel workbook"),
+        (_zip("mimetype", "META-INF/container.xml"), "book.docx", "an EPUB book"),
+        (_zip("a.md"), "notes.zip", "a ZIP archive"),
+        (bytes(range(256)) * 9, "data.txt", "a binary file"),
+        (b"a,b\n1,2\n", "table.csv", "a .csv text file"),
+        (b"print(1)", "tool.py", "a .py text file"),
+    ],
+)
+def test_what_is_not_imported_is_named(data: bytes, name: str, what: str) -> None:
+    """WeClone#81: the refusal says what the file is, not what it is called."""
+    with pytest.raises(UnsupportedFormat, match=f"{name} is {what}"):
+        convert(data, name)
+
+
+@pytest.mark.parametrize("data", [b"  \n\t", b"\xef\xbb\xbf", b"---\n---\n"])
+def test_blank_files_fail(data: bytes) -> None:
+    """chat-langchain#68: no text is a reason, not a crash."""
+    with pytest.raises(ConversionError, match="holds no text"):
+        convert(data, "a.md")
+
+
+def test_a_day_in_the_name_dates_the_note() -> None:
+    """Daily notes carry their date in their name; a number that is no date is none."""
+    assert convert(b"x", "2024_05_01.md").at == "2024-05-01"
+    assert convert(b"x", "2024-13-45.md").at is None
+
+
+def test_text_is_composed_and_free_of_control_characters() -> None:
+    """What is stored can be searched and displayed."""
+    assert convert("cafe\u0301\r\nbar\x0c\x07".encode(), "a.txt").blocks[0].text == "café\nbar"
