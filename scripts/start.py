@@ -382,7 +382,7 @@ def main(arguments: list[str], root: Path) -> int:
         steps = checks(tools, rest if command == "test" else ["-m", "chaos", *rest])
         return run_checks(steps if command == "test" else steps[-1:], root)
     except KeyboardInterrupt:
-        say("Stopped. Run the same command again to go on.")
+        say("Stopped.")
         return 130
     except (StartError, subprocess.CalledProcessError, OSError) as exc:
         say(f"error: {exc}")
