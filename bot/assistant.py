@@ -1,0 +1,255 @@
+"""One turn, free of Telegram and terminal: recall, decide, prompt, generate, check, store.
+
+A reply never says what neither memory nor the user said: with nothing found a question is answered so; a model that
+is not trusted (measured answer quality below the floor) quotes. The turn is stored with everything that explains it
+in one transaction, and only what the user told becomes memory.
+"""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Literal, Protocol
+
+from memory.embedding import Embedder
+
+from bot.answers import WordingFilter, candidates, check_citations, choose_sentences, quote
+from bot.config import ChatConfig, ModelConfig
+from bot.engines.base import AdapterFiles, Engine, Generated, Generation
+from bot.locales import say
+from bot.prompts import build_prompt, system_prompt
+from memory.intent import Intent, intent_of, told_part
+from memory.records import Citation, Found, Hit, Message, NewTurn, Passage, RecalledMemory, Timings, Turn, User
+from memory.store import Store, utc_now
+from memory.turns import Said, add_turn, turns_of
+
+OnText = Callable[[str], None]
+Plan = Literal["nothing", "quote", "generate"]
+
+
+class Recall(Protocol):
+    """Finds what a user's memory holds about a text."""
+
+    def search(self, query: str, *, user_id: int, k: int, recent: Sequence[str]) -> Found:
+        """The passages about ``query``, read together with the user's last messages."""
+        ...
+
+
+class LiveAdapters(Protocol):
+    """Says which adapter answers a user now."""
+
+    def live(self, user_id: int) -> AdapterFiles | None:
+        """The adapter to use for this user's next reply; None: the base model."""
+        ...
+
+
+@dataclass(frozen=True)
+class Voice:
+    """The model that answers and how far it is trusted."""
+
+    engine: Engine
+    adapters: LiveAdapters
+    config: ModelConfig
+    trusted: bool
+    """Its measured answer quality reaches the floor."""
+
+
+@dataclass(frozen=True)
+class _Reply:
+    text: str
+    generated: str
+    citations: tuple[Citation, ...]
+    result: Generated | None
+
+
+def plan_for(intent: Intent, *, answerable: bool, trusted: bool) -> Plan:
+    """What to do with a message: say that nothing is known, quote the passages, or let the model write."""
+    if intent == "question" and not answerable:
+        return "nothing"
+    return "quote" if intent == "question" and not trusted else "generate"
+
+
+class Assistant:
+    """Answers turns of one home's users."""
+
+    def __init__(
+        self, store: Store, recall: Recall, embedder: Embedder, voice: Voice, *, chat: ChatConfig, passages: int = 8
+    ) -> None:
+        """``passages``: how many a turn recalls."""
+        self._store = store
+        self._passages = passages
+        self._recall = recall
+        self._embedder = embedder
+        self._voice = voice
+        self._chat = chat
+
+    def turn(
+        self,
+        text: str,
+        *,
+        user: User,
+        conversation_id: int,
+        on_text: OnText = lambda _: None,
+        cancel: threading.Event | None = None,
+    ) -> Turn:
+        """Answer one message and store the turn; ``on_text`` is given the reply piece by piece.
+
+        :raises FamiliarError: the message is too long for the model, or the store can't be written
+        """
+        clock = _Clock(on_text)
+        history = turns_of(self._store, user_id=user.id, conversation_id=conversation_id, last=self._chat.history_turns)
+        recent = [turn.user_text for turn in history[-2:]]
+        found = self._recall.search(text, user_id=user.id, k=self._passages, recent=recent)
+        clock.retrieved()
+        intent = intent_of(text)
+        plan = plan_for(intent, answerable=found.answerable, trusted=self._voice.trusted)
+        hits = found.hits if found.answerable and intent != "greeting" else ()
+        messages, hits = self._prompt(text, user=user, history=history, hits=hits, plan=plan)
+        adapter = self._voice.adapters.live(user.id) if plan != "nothing" else None
+        run = _Run(messages, hits, adapter, clock.emit, cancel)
+        reply = self._reply(plan, text, user=user, run=run)
+        new = NewTurn(
+            conversation_id=conversation_id,
+            user_text=text,
+            reply=reply.text,
+            generated=reply.generated,
+            prompt=messages,
+            citations=reply.citations,
+            memories=tuple(_recalled(hit) for hit in hits),
+            engine=self._voice.engine.name,
+            model=self._voice.engine.model,
+            adapter=adapter.id if adapter else None,
+            timings=clock.timings(reply.result),
+            asked_at=clock.asked_at,
+        )
+        return add_turn(self._store, new, user_id=user.id, said=self._said(text, user=user, at=clock.asked_at))
+
+    def _prompt(
+        self, text: str, *, user: User, history: Sequence[Turn], hits: Sequence[Hit], plan: Plan
+    ) -> tuple[tuple[Message, ...], tuple[Hit, ...]]:
+        if plan == "nothing":
+            return (), ()
+        messages, kept = build_prompt(
+            text,
+            system=system_prompt(self._chat.persona, user.profile),
+            history=history,
+            hits=hits,
+            count_tokens=self._voice.engine.count_tokens,
+            limit=self._voice.engine.context_tokens - self._voice.config.max_reply_tokens,
+        )
+        return messages, tuple(hits[:kept])
+
+    def _reply(self, plan: Plan, text: str, *, user: User, run: _Run) -> _Reply:
+        language = user.profile.language
+        if plan == "nothing":
+            phrase = say(language, "nothing_found")
+            run.emit(phrase)
+            return _Reply(phrase, "", (), None)
+        if plan == "quote":
+            return self._quoting_reply(text, user=user, run=run)
+        if self._voice.trusted:
+            result = self._generate(run, on_text=run.emit)
+            shown, citations = check_citations(result.text, [hit.chunk for hit in run.hits], language=language)
+            return _Reply(shown, result.text, citations, result)
+        return self._checked_reply(text, language=language, run=run)
+
+    def _quoting_reply(self, text: str, *, user: User, run: _Run) -> _Reply:
+        found = candidates(run.hits[:_QUOTED_PASSAGES])
+        near: list[float] = []
+        if found:
+            vectors = self._embedder.embed_passages([item.text for item in found])
+            near = [float(value) for value in vectors @ self._embedder.embed_query(text)]
+        chosen = choose_sentences(text, found, near, most=self._chat.quoted_sentences)
+        if not chosen:
+            return self._reply("nothing", text, user=user, run=run)
+        quoted = quote(chosen, run.hits, language=user.profile.language)
+        run.emit(quoted.text)
+        wording, result = self._filtered(
+            run, sources=[hit.chunk.text for hit in run.hits], already=quoted.text, before="\n\n"
+        )
+        shown = f"{quoted.text}\n\n{wording}" if wording else quoted.text
+        return _Reply(shown, result.text, quoted.citations, result)
+
+    def _checked_reply(self, text: str, *, language: str, run: _Run) -> _Reply:
+        sources = [text, *(hit.chunk.text for hit in run.hits)]
+        wording, result = self._filtered(run, sources=sources, already="", before="")
+        if not wording:
+            wording = say(language, "noted")
+            run.emit(wording)
+        return _Reply(wording, result.text, (), result)
+
+    def _filtered(self, run: _Run, *, sources: Sequence[str], already: str, before: str) -> tuple[str, Generated]:
+        lead = [before]
+
+        def emit(piece: str) -> None:
+            run.emit((lead.pop() if lead else "") + piece)
+
+        checked = WordingFilter(sources, emit=emit, already=already)
+        result = self._generate(run, on_text=checked.feed)
+        return checked.finish(complete=result.stop == "end"), result
+
+    def _generate(self, run: _Run, *, on_text: OnText) -> Generated:
+        config = self._voice.config
+        most = (
+            config.max_reply_tokens if self._voice.trusted else min(config.max_reply_tokens, self._chat.wording_tokens)
+        )
+        request = Generation(
+            messages=run.messages,
+            max_tokens=most,
+            adapter=run.adapter,
+            temperature=config.temperature,
+            seed=config.seed,
+        )
+        return self._voice.engine.generate(request, on_text=on_text, cancel=run.cancel)
+
+    def _said(self, text: str, *, user: User, at: str) -> Said | None:
+        told = told_part(text)
+        if not told:
+            return None
+        passage = Passage(told, start=0, end=len(told), speaker=user.name, at=at)
+        return Said((passage,), self._embedder.embed_passages([told]), self._embedder.key)
+
+
+_QUOTED_PASSAGES = 4
+
+
+@dataclass(frozen=True)
+class _Run:
+    messages: tuple[Message, ...]
+    hits: tuple[Hit, ...]
+    adapter: AdapterFiles | None
+    emit: OnText
+    cancel: threading.Event | None
+
+
+class _Clock:
+    """Notes when a turn began, had recalled and showed its first text."""
+
+    def __init__(self, on_text: OnText) -> None:
+        self.asked_at = utc_now()
+        self._on_text = on_text
+        self._started = time.perf_counter()
+        self._retrieved = self._first = 0.0
+
+    def retrieved(self) -> None:
+        self._retrieved = time.perf_counter() - self._started
+
+    def emit(self, piece: str) -> None:
+        self._first = self._first or time.perf_counter() - self._started
+        self._on_text(piece)
+
+    def timings(self, result: Generated | None) -> Timings:
+        total = time.perf_counter() - self._started
+        return Timings(
+            retrieve_s=round(self._retrieved, 4),
+            first_token_s=round(self._first or total, 4),
+            total_s=round(total, 4),
+            prompt_tokens=result.prompt_tokens if result else 0,
+            reply_tokens=result.reply_tokens if result else 0,
+        )
+
+
+def _recalled(hit: Hit) -> RecalledMemory:
+    return RecalledMemory(hit.chunk.id, round(hit.score, 4), hit.chunk.title, hit.chunk.text)

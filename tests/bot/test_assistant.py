@@ -1,0 +1,175 @@
+"""A turn says only what memory or the user said, and is stored with everything that explains it."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import pytest
+
+from bot.assistant import Assistant, Voice, plan_for
+from bot.config import ChatConfig, ModelConfig
+from bot.engines.base import AdapterFiles
+from bot.locales import say
+from memory.records import Found, Message, User
+from memory.store import Store
+from memory.turns import open_conversation, turn_by_id
+from tests.bot.test_answers import hit
+from tests.embedder import WordEmbedder
+from tests.engine import ScriptedEngine
+
+NOTHING = Found((), 0.0, answerable=False)
+DOOR = Found((hit("The code of the front door is 4711."), hit("Plants need water on Mondays.")), 0.9, answerable=True)
+
+
+@dataclass
+class FixedRecall:
+    """Finds what it was given, and remembers what it was asked."""
+
+    found: Found
+    asked: list[tuple[str, tuple[str, ...]]] = field(default_factory=list)
+
+    def search(self, query: str, *, user_id: int, k: int, recent: Sequence[str]) -> Found:  # noqa: ARG002
+        self.asked.append((query, tuple(recent)))
+        return self.found
+
+
+@dataclass(frozen=True)
+class OneAdapter:
+    """The same adapter for everyone."""
+
+    files: AdapterFiles | None = None
+
+    def live(self, user_id: int) -> AdapterFiles | None:  # noqa: ARG002
+        return self.files
+
+
+@dataclass
+class Room:
+    """An assistant with a real store, for one user."""
+
+    assistant: Assistant
+    store: Store
+    user: User
+    conversation: int
+    engine: ScriptedEngine
+    recall: FixedRecall
+
+    def say(self, text: str, cancel: threading.Event | None = None) -> tuple[str, int]:
+        pieces: list[str] = []
+        turn = self.assistant.turn(
+            text, user=self.user, conversation_id=self.conversation, on_text=pieces.append, cancel=cancel
+        )
+        assert "".join(pieces).strip() == turn.reply.strip()
+        return turn.reply, turn.id
+
+    def remembered(self) -> list[str]:
+        return [row["text"] for row in self.store.rows("SELECT text FROM chunks ORDER BY id")]
+
+
+Reply = Callable[[tuple[Message, ...]], str]
+
+
+@pytest.fixture
+def room(tmp_path: Path) -> Iterator[Callable[..., Room]]:
+    store = Store(tmp_path / "familiar.db")
+    user = store.add_user("ann", role="owner")
+
+    def make(
+        found: Found, reply: Reply = lambda _: "Fine.", *, trusted: bool = False, adapter: AdapterFiles | None = None
+    ) -> Room:
+        engine, recall = ScriptedEngine(reply), FixedRecall(found)
+        voice = Voice(engine, OneAdapter(adapter), ModelConfig(), trusted=trusted)
+        assistant = Assistant(store, recall, WordEmbedder(), voice, chat=ChatConfig(), passages=4)
+        conversation = open_conversation(store, user_id=user.id, channel="terminal")
+        return Room(assistant, store, user, conversation, engine, recall)
+
+    yield make
+    store.close()
+
+
+def test_nothing_found_is_said_and_the_model_not_asked(room: Callable[..., Room]) -> None:
+    """A question without evidence is refused, whatever the model would invent."""
+    for trusted in (False, True):
+        here = room(NOTHING, trusted=trusted)
+        reply, turn = here.say("What is the office wifi password?")
+        assert reply == say("en", "nothing_found")
+        assert here.engine.requests == []
+        assert turn_by_id(here.store, turn, user_id=here.user.id).citations == ()
+
+
+def test_weak_model_quotes_the_passage(room: Callable[..., Room]) -> None:
+    """The passage's own sentence is the reply, cited; an invented number never shows."""
+    here = room(DOOR, lambda _: "The code is 4712. You enter the code at the front door.")
+    reply, turn = here.say("What is the code of the front door?")
+    assert reply == "The code of the front door is 4711. [1]\n\nYou enter the code at the front door."
+    stored = turn_by_id(here.store, turn, user_id=here.user.id)
+    assert [(item.n, item.title) for item in stored.citations] == [(1, "house.md, Door")]
+    assert stored.generated.startswith("The code is 4712.")
+    assert "4711" in stored.prompt[-1].content
+    assert len(stored.memories) == 2
+
+
+def test_trusted_model_answers_with_checked_citations(room: Callable[..., Room]) -> None:
+    """Its text is streamed as it is; citations must exist."""
+    here = room(DOOR, lambda _: "It is 4711 [1].", trusted=True)
+    reply, turn = here.say("What is the code of the front door?")
+    assert reply == "It is 4711 [1]."
+    assert [item.n for item in turn_by_id(here.store, turn, user_id=here.user.id).citations] == [1]
+
+
+def test_only_what_was_told_becomes_memory(room: Callable[..., Room]) -> None:
+    """Questions, replies and retrieved text are not stored as if the user had said them."""
+    here = room(DOOR, lambda _: "Noted: you moved.")
+    here.say("I moved to Oslo. What is the code of the front door?")
+    here.say("What is the code of the front door?")
+    assert here.remembered() == ["I moved to Oslo."]
+
+
+def test_weak_model_invents_nothing_about_a_statement(room: Callable[..., Room]) -> None:
+    """Wording about what was told is checked against it; if nothing is left, it is noted."""
+    here = room(NOTHING, lambda _: "Bergen is lovely.")
+    assert here.say("I moved to Oslo.")[0] == say("en", "noted")
+
+
+def test_follow_up_is_searched_with_the_last_messages(room: Callable[..., Room]) -> None:
+    """Recall is told what was asked before, and the model sees the conversation."""
+    here = room(DOOR, trusted=True)
+    here.say("Where is my passport?")
+    here.say("And when does it expire?")
+    assert here.recall.asked[-1] == ("And when does it expire?", ("Where is my passport?",))
+    assert [message.role for message in here.engine.requests[-1].messages] == ["system", "user", "assistant", "user"]
+
+
+def test_adapter_is_used_and_named(room: Callable[..., Room]) -> None:
+    """The live adapter answers and stands with the turn."""
+    here = room(DOOR, adapter=AdapterFiles("a-1", Path("a-1")))
+    _, turn = here.say("What is the code of the front door?")
+    assert turn_by_id(here.store, turn, user_id=here.user.id).adapter == "a-1"
+    assert here.engine.requests[0].adapter == AdapterFiles("a-1", Path("a-1"))
+
+
+def test_cancelled_reply_keeps_what_was_written(room: Callable[..., Room]) -> None:
+    """Stopping ends the reply; the turn is stored."""
+    cancel = threading.Event()
+    cancel.set()
+    here = room(DOOR, lambda _: "It is 4711 [1].", trusted=True)
+    reply, turn = here.say("What is the code of the front door?", cancel)
+    assert reply == ""
+    assert turn_by_id(here.store, turn, user_id=here.user.id).reply == ""
+
+
+def test_passages_with_only_headings_are_no_answer(room: Callable[..., Room]) -> None:
+    """With no sentence to quote, nothing is known."""
+    heading = Found((hit("# Front door code"),), 0.9, answerable=True)
+    assert room(heading).say("What is the code of the front door?")[0] == say("en", "nothing_found")
+
+
+def test_plan() -> None:
+    """Only an unanswerable question is refused; only a weak model quotes."""
+    assert plan_for("question", answerable=False, trusted=True) == "nothing"
+    assert plan_for("question", answerable=True, trusted=False) == "quote"
+    assert plan_for("question", answerable=True, trusted=True) == "generate"
+    assert plan_for("statement", answerable=False, trusted=False) == "generate"
