@@ -14,3 +14,11 @@ def model_folder() -> Path:
     """Where models are kept: FAMILIAR_MODEL_FOLDER, else the folder that every home shares."""
     named = os.environ.get("FAMILIAR_MODEL_FOLDER")
     return Path(named) if named else Path(platformdirs.user_data_dir("familiar", appauthor=False)) / "models"
+
+
+@pytest.fixture(scope="session")
+def smollm2(model_folder: Path) -> Path:
+    """The folder of the small language model, fetched and converted if it is not there."""
+    from bot import models
+
+    return models.ensure("smollm2-135m", folder=model_folder, offline=False).path
