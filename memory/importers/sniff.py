@@ -50,18 +50,32 @@ def sniff_binary(data: bytes, name: str) -> BinaryFormat | None:
     :raises UnsupportedFormat: it is of a known kind that is not imported
     :raises ConversionError: it is a damaged archive
     """
-    if b"%PDF-" in data[:1024]:
+    refuse_unsupported(data, name)
+    if _is_pdf(data):
         return "pdf"
     if data.startswith((b"PK\x03\x04", b"PK\x05\x06")):
         return _zip_format(data, name)
-    for magic, description in _MAGIC:
-        if data.startswith(magic):
-            raise unsupported(name, description)
-    if data[4:8] == b"ftyp":
-        raise unsupported(name, "a video or sound recording")
-    if data.startswith(b"RIFF") and data[8:12] in (b"WEBP", b"WAVE", b"AVI "):
-        raise unsupported(name, "a picture or recording")
     return None
+
+
+def refuse_unsupported(head: bytes, name: str) -> None:
+    """Refuse what the first kilobytes show to be something else, before the rest is read.
+
+    :raises UnsupportedFormat: it is of a known kind that is not imported
+    """
+    if _is_pdf(head):
+        return
+    for magic, description in _MAGIC:
+        if head.startswith(magic):
+            raise unsupported(name, description)
+    if head[4:8] == b"ftyp":
+        raise unsupported(name, "a video or sound recording")
+    if head.startswith(b"RIFF") and head[8:12] in (b"WEBP", b"WAVE", b"AVI "):
+        raise unsupported(name, "a picture or recording")
+
+
+def _is_pdf(data: bytes) -> bool:
+    return b"%PDF-" in data[:1024]  # viewers open files with a mail header before it
 
 
 def unsupported(name: str, description: str) -> UnsupportedFormat:

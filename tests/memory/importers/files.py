@@ -76,7 +76,10 @@ def paragraph(text: str, *, style: str | None = None) -> str:
 def zip_bomb_docx(megabytes: int) -> bytes:
     """A Word document of a few kilobytes whose text is so many megabytes of spaces."""
     out = io.BytesIO()
-    with zipfile.ZipFile(out, "w", zipfile.ZIP_DEFLATED) as archive, archive.open("word/document.xml", "w") as member:
+    with (
+        zipfile.ZipFile(out, "w", zipfile.ZIP_DEFLATED, compresslevel=1) as archive,
+        archive.open("word/document.xml", "w") as member,
+    ):
         member.write(f"<w:document {NAMESPACES}><w:body><w:p><w:r><w:t>".encode())
         for _ in range(megabytes):
             member.write(b" " * 1_000_000)

@@ -1,0 +1,202 @@
+"""Files become documents that search finds: each whole or not at all, each with a receipt.
+
+A document's text, words and vectors are stored in one transaction, so a crash at any moment leaves all or none of it.
+The next files are read and converted while the model embeds, and small documents are embedded together: a model is
+fed badly by one note at a time. Original files are not kept.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import contextmanager
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from memory.chunking import embedded_text
+from memory.config import ImportConfig
+from memory.embedding import Embedder
+from memory.importers.converter import Converter
+from memory.importers.walk import find_files
+from memory.preparing import ImportOptions, Known, Part, Prepared, Preparer, Ready, Request, match_speaker, no_speaker
+from memory.records import Document, Receipt
+from memory.store import Store
+
+__all__ = ["ImportOptions", "Ingestor", "OnProgress"]
+
+_AHEAD = 32
+"""Files converted before their turn; enough short notes for a few batches of the embedder."""
+_EMBEDDED_AT_ONCE = 256
+"""Passages given to the embedder in one call: several batches, so that it can put texts of a length together."""
+
+OnProgress = Callable[[float, int], None]
+"""Files done (the last perhaps in part) and files in all."""
+
+
+class Ingestor:
+    """Imports files and uploads into a store."""
+
+    def __init__(self, store: Store, embedder: Embedder, config: ImportConfig) -> None:
+        self._store = store
+        self._embedder = embedder
+        self._config = config
+
+    def import_paths(
+        self,
+        paths: Iterable[Path],
+        *,
+        user_id: int,
+        options: ImportOptions | None = None,
+        on_progress: OnProgress | None = None,
+    ) -> Iterator[Receipt]:
+        """One receipt a file, in order of path; what was imported stays when the caller stops in the middle.
+
+        :raises FamiliarError: the store can't be written, which is no file's fault and ends the import
+        """
+        request = Request(user_id, options or ImportOptions())
+        found = list(find_files(paths))
+        report = on_progress or _ignore
+        done = 0
+        report(0, len(found))
+        with Converter(self._config) as converter, _one_thread(converter) as pool:
+            preparer = Preparer(self._store, self._embedder, self._config, converter)
+            waiting = (lambda file=file: preparer.prepare_file(file, request) for file in found)
+            for group in _groups(pool, waiting):
+                for share, receipt in self._finished(group, request):
+                    report(done + share, len(found))
+                    if receipt is not None:
+                        done += 1
+                        yield receipt
+
+    def import_bytes(self, name: str, data: bytes, *, user_id: int, options: ImportOptions | None = None) -> Receipt:
+        """Import an upload; an earlier one of the same name with other content is replaced.
+
+        :raises FamiliarError: the store can't be written
+        """
+        request = Request(user_id, options or ImportOptions())
+        with Converter(self._config) as converter:
+            preparer = Preparer(self._store, self._embedder, self._config, converter)
+            prepared = preparer.prepare_upload(name, data, request)
+        return next(receipt for _, receipt in self._finished([prepared], request) if receipt is not None)
+
+    def _finished(self, group: Sequence[Prepared], request: Request) -> Iterator[tuple[float, Receipt | None]]:
+        """Files of the group done since the last receipt, as a number that grows while it embeds, and each receipt."""
+        texts = [text for item in group for text in _texts(item)]
+        vectors = np.zeros((len(texts), self._embedder.dimensions), np.float32)
+        for start in range(0, len(texts), _EMBEDDED_AT_ONCE):
+            end = start + _EMBEDDED_AT_ONCE
+            vectors[start:end] = self._embedder.embed_passages(texts[start:end])
+            yield len(group) * min(1.0, end / len(texts)), None
+        for position, item in enumerate(group):
+            own, vectors = np.split(vectors, [_size(item)])
+            yield len(group) - position, self._finish(item, own, request)
+
+    def _finish(self, item: Prepared, vectors: NDArray[np.float32], request: Request) -> Receipt:
+        if isinstance(item, Receipt):
+            return item
+        with self._store.transaction():
+            if isinstance(item, Known):
+                return self._recognised(item, request)
+            return self._stored(item, vectors, request)
+
+    def _stored(self, item: Ready, vectors: NDArray[np.float32], request: Request) -> Receipt:
+        new: list[Document] = []
+        known: list[Document] = []
+        notes = dict.fromkeys(item.warnings)
+        for part in item.parts:
+            own, vectors = np.split(vectors, [len(part.passages)])
+            # stored since the file was read: by its twin in the same folder, or by another process
+            twin = self._store.document_by(user_id=part.user_id, sha256=part.document.sha256)
+            older = self._store.document_by(user_id=part.user_id, source=part.document.source)
+            if twin is not None:
+                known.append(twin)
+                continue
+            new.append(self._add(part, own, older))
+            if older is not None:
+                notes["it replaces the version imported before"] = None
+        if not new:
+            return self._recognised(Known(item.path, item.parts[0].document.source, known[0]), request)
+        return Receipt(item.path, "indexed", new[0].id, sum(each.chunks for each in new), "; ".join(notes) or None)
+
+    def _add(self, part: Part, vectors: NDArray[np.float32], older: Document | None) -> Document:
+        document = part.document
+        if older is not None:  # who is who was said when the file was first imported, and holds on
+            me, learn_from = document.me or older.me, document.learn_from or older.learn_from
+            document = replace(document, replaces=older.id, me=me, learn_from=learn_from)
+        return self._store.add_document(
+            document, part.passages, vectors, user_id=part.user_id, embedder=self._embedder.key
+        )
+
+    def _recognised(self, item: Known, request: Request) -> Receipt:
+        """A duplicate: what the user says of its speakers is taken over; an outdated version of the file goes."""
+        known = item.document
+        notes = ["imported before, unchanged" if known.source == item.source else f"same content as {known.source}"]
+        older = self._store.document_by(user_id=known.user_id, source=item.source)
+        if older is not None and older.id != known.id:
+            self._store.delete_document(older.id, user_id=known.user_id)
+            notes.append("the version of this file imported before is gone")
+        notes += self._renamed(known, request.options)
+        return Receipt(item.path, "duplicate", known.id, known.chunks, "; ".join(notes))
+
+    def _renamed(self, known: Document, options: ImportOptions) -> list[str]:
+        if known.format != "dialogue":
+            return []
+        rows = self._store.rows(
+            "SELECT DISTINCT speaker FROM chunks WHERE document_id = ? AND user_id = ?", (known.id, known.user_id)
+        )
+        names = [row["speaker"] for row in rows]
+        asked = [name for name in dict.fromkeys((options.me, options.learn_from)) if name is not None]
+        me = match_speaker(options.me, names) or known.me
+        learn_from = match_speaker(options.learn_from, names) or known.learn_from
+        notes = [no_speaker(name, names) for name in asked if match_speaker(name, names) is None]
+        if (me, learn_from) != (known.me, known.learn_from):
+            self._store.set_speakers(known.id, user_id=known.user_id, me=me, learn_from=learn_from)
+            notes.append(f"now yours: {me or 'nobody'}, learned from: {learn_from or 'nobody'}")
+        return notes
+
+
+def _ignore(done: float, total: int) -> None:
+    del done, total
+
+
+def _texts(item: Prepared) -> list[str]:
+    if not isinstance(item, Ready):
+        return []
+    return [embedded_text(passage, title=part.document.title) for part in item.parts for passage in part.passages]
+
+
+def _size(item: Prepared) -> int:
+    return sum(len(part.passages) for part in item.parts) if isinstance(item, Ready) else 0
+
+
+@contextmanager
+def _one_thread(converter: Converter) -> Iterator[ThreadPoolExecutor]:
+    """A thread that prepares files; on leaving, what it has not begun is dropped and what it is doing is cut short."""
+    pool = ThreadPoolExecutor(1, thread_name_prefix="convert")
+    try:
+        yield pool
+    finally:
+        pool.shutdown(wait=False, cancel_futures=True)
+        converter.close()
+        pool.shutdown(wait=True)
+
+
+def _groups(pool: ThreadPoolExecutor, waiting: Iterator[Callable[[], Prepared]]) -> Iterator[list[Prepared]]:
+    """Prepared files in order: as many as are ready, up to a good mouthful for the embedder."""
+    ahead: deque[Future[Prepared]] = deque()
+    group: list[Prepared] = []
+    passages = 0
+    while True:
+        while len(ahead) < _AHEAD and (task := next(waiting, None)) is not None:
+            ahead.append(pool.submit(task))
+        if group and (not ahead or passages >= _EMBEDDED_AT_ONCE or not ahead[0].done()):
+            yield group
+            group, passages = [], 0
+        if not ahead:
+            return
+        group.append(ahead.popleft().result())
+        passages += _size(group[-1])

@@ -1,0 +1,193 @@
+"""From a file to passages that wait for their vectors: what an import does before the model and the database.
+
+What a file says about owners is not believed: rows of a dialogue go to the importing user unless the caller maps them.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, replace
+from pathlib import PurePath
+
+from memory.chunking import chunk_document, full_text
+from memory.config import ImportConfig
+from memory.embedding import Embedder
+from memory.importers.cleaning import clean
+from memory.importers.converter import Converter
+from memory.importers.records import ConversionError, ExtractedDocument, UnsupportedFormat, Utterance
+from memory.importers.walk import FoundFile, check_size, read_file
+from memory.records import Document, NewDocument, Passage, Receipt
+from memory.store import Store
+
+
+@dataclass(frozen=True)
+class ImportOptions:
+    """What the user says about the files."""
+
+    me: str | None = None
+    """The speaker of a dialogue who is the user."""
+    learn_from: str | None = None
+    """The speaker whose replies become training examples."""
+    user_of: Callable[[str], int] | None = None
+    """Id of the owner of a dialogue row by its "user"; without it all rows are the importing user's."""
+
+
+@dataclass(frozen=True)
+class Request:
+    """Whose import it is, and with which options."""
+
+    user_id: int
+    options: ImportOptions = ImportOptions()
+
+
+@dataclass(frozen=True)
+class Part:
+    """A document of one owner, ready to be embedded."""
+
+    user_id: int
+    document: NewDocument
+    passages: tuple[Passage, ...]
+
+
+@dataclass(frozen=True)
+class Ready:
+    """A converted file: one part, or one for each owner."""
+
+    path: str
+    parts: tuple[Part, ...]
+    warnings: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Known:
+    """A file whose content is stored already."""
+
+    path: str
+    source: str
+    document: Document
+
+
+Prepared = Receipt | Known | Ready
+
+
+@dataclass(frozen=True)
+class _Original:
+    path: str
+    source: str
+    data: bytes
+
+    @property
+    def name(self) -> str:
+        return PurePath(self.path).name
+
+
+class Preparer:
+    """Reads, converts and chunks files one after another; used by one thread."""
+
+    def __init__(self, store: Store, embedder: Embedder, config: ImportConfig, converter: Converter) -> None:
+        self._store = store
+        self._embedder = embedder
+        self._config = config
+        self._converter = converter
+
+    def prepare_file(self, file: FoundFile | Receipt, request: Request) -> Prepared:
+        """What to store of a file, or the receipt that says why nothing; receipts of the walk pass through."""
+        if isinstance(file, Receipt):
+            return file
+        path = str(file.path)
+        try:
+            data = read_file(file, max_mb=self._config.max_file_mb)
+            return self._prepare(_Original(path, file.source, data), request)
+        except UnsupportedFormat as exc:
+            return Receipt(path, "skipped", reason=str(exc))
+        except ConversionError as exc:
+            return Receipt(path, "failed", reason=str(exc))
+
+    def prepare_upload(self, name: str, data: bytes, request: Request) -> Prepared:
+        """The same for bytes that came with a name."""
+        name = display_name(name)
+        try:
+            if not data:
+                raise UnsupportedFormat(f"{name} is empty")
+            check_size(len(data), name, max_mb=self._config.max_file_mb)
+            return self._prepare(_Original(name, name, data), request)
+        except UnsupportedFormat as exc:
+            return Receipt(name, "skipped", reason=str(exc))
+        except ConversionError as exc:
+            return Receipt(name, "failed", reason=str(exc))
+
+    def _prepare(self, original: _Original, request: Request) -> Prepared:
+        sha256 = hashlib.sha256(original.data).hexdigest()
+        known = self._store.document_by(user_id=request.user_id, sha256=sha256)
+        if known is not None and request.options.user_of is None:
+            return Known(original.path, original.source, known)
+        extracted = self._converter.convert(original.data, original.name)
+        parts = by_owner(extracted, request)
+        me, learn_from, unknown = speakers_named(request.options, extracted.utterances)
+        new = NewDocument(
+            source=original.source,
+            title=extracted.title,
+            format=extracted.format,
+            sha256=sha256,
+            text="",
+            at=extracted.at,
+            me=me,
+            learn_from=learn_from,
+        )
+        ready = tuple(
+            Part(user_id, replace(new, text=full_text(part)), tuple(self._chunked(part))) for user_id, part in parts
+        )
+        return Ready(original.path, ready, (*extracted.warnings, *unknown))
+
+    def _chunked(self, document: ExtractedDocument) -> list[Passage]:
+        return chunk_document(
+            document,
+            max_characters=self._config.chunk_characters,
+            max_tokens=self._embedder.max_tokens,
+            count_tokens=self._embedder.count_tokens,
+        )
+
+
+def display_name(name: str) -> str:
+    """The last part of an upload's name, whatever the sender's system takes for a separator."""
+    return clean(PurePath(name.replace("\\", "/")).name).strip()[:255] or "document"
+
+
+def by_owner(document: ExtractedDocument, request: Request) -> list[tuple[int, ExtractedDocument]]:
+    """The document, or a dialogue's rows by the owner that the caller gives their "user"."""
+    user_of = request.options.user_of
+    if user_of is None or not document.utterances:
+        return [(request.user_id, document)]
+    owners: dict[int, list[Utterance]] = {}
+    for row in document.utterances:
+        owner = user_of(row.user) if row.user else request.user_id
+        owners.setdefault(owner, []).append(row)
+    return [(owner, replace(document, utterances=tuple(rows))) for owner, rows in owners.items()]
+
+
+def speakers_named(
+    options: ImportOptions, utterances: Iterable[Utterance]
+) -> tuple[str | None, str | None, tuple[str, ...]]:
+    """``me`` and ``learn_from`` as the dialogue spells them, and a warning for each that it does not have."""
+    names = list(dict.fromkeys(row.speaker for row in utterances))
+    if not names:
+        return None, None, ()
+    me, learn_from = match_speaker(options.me, names), match_speaker(options.learn_from, names)
+    asked = ((options.me, me), (options.learn_from, learn_from))
+    missing = dict.fromkeys(name for name, found in asked if name is not None and found is None)
+    return me, learn_from, tuple(no_speaker(name, names) for name in missing)
+
+
+def match_speaker(name: str | None, names: Iterable[str]) -> str | None:
+    """The speaker of that name; upper and lower case are one where it is clear who is meant."""
+    if name is None:
+        return None
+    alike = [speaker for speaker in names if speaker.casefold() == name.strip().casefold()]
+    return name if name in alike else alike[0] if len(alike) == 1 else None
+
+
+def no_speaker(name: str, names: list[str]) -> str:
+    """The warning that a dialogue lacks a speaker who was named."""
+    shown = ", ".join(names[:8]) + (" and others" if len(names) > 8 else "")
+    return f"nobody in it is called {name!r}; its speakers are {shown}"
