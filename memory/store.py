@@ -268,22 +268,32 @@ class Store:
 
         :raises FamiliarError: the user has no document of that id
         """
-        found = [item for item in self.documents(user_id=user_id) if item.id == document_id]
+        found = self._documents("d.id = ?", document_id, user_id=user_id)
         if not found:
             raise FamiliarError(f"there is no document {document_id}; `familiar export` lists yours")
         return found[0]
 
     def documents(self, *, user_id: int) -> list[Document]:
         """A user's documents, oldest first."""
+        return self._documents("true", user_id=user_id)
+
+    def _documents(self, condition: str, *values: Any, user_id: int) -> list[Document]:
         rows = self.rows(
-            "SELECT d.*, (SELECT count(*) FROM chunks c WHERE c.document_id = d.id) AS chunks"
-            " FROM documents d WHERE d.user_id = ? ORDER BY d.id",
-            (user_id,),
+            "SELECT d.id, d.user_id, d.source, d.title, d.format, d.sha256, d.at, d.me, d.learn_from, d.imported_at,"
+            " (SELECT count(*) FROM chunks c WHERE c.document_id = d.id) AS chunks"
+            f" FROM documents d WHERE d.user_id = ? AND {condition} ORDER BY d.id",
+            (user_id, *values),
         )
-        return [
-            Document(**{key: row[key] for key in row.keys() if key != "text"})  # noqa: SIM118 - a Row iterates values
-            for row in rows
-        ]
+        return [Document(**dict(row)) for row in rows]
+
+    def set_speakers(self, document_id: int, *, user_id: int, me: str | None, learn_from: str | None) -> None:
+        """Say who of a stored dialogue's speakers is the user and whose replies become training examples."""
+        with self.transaction() as db:
+            db.execute(
+                "UPDATE documents SET me = ?, learn_from = ? WHERE id = ? AND user_id = ?",
+                (me, learn_from, document_id, user_id),
+            )
+            self._touch(user_id)
 
     def document_text(self, document_id: int, *, user_id: int) -> str:
         """The whole extracted text, into which chunk offsets point; empty where the user has no such document."""
@@ -292,10 +302,8 @@ class Store:
 
     def document_by(self, *, user_id: int, sha256: str | None = None, source: str | None = None) -> Document | None:
         """The user's document with that content or of that source."""
-        for item in self.documents(user_id=user_id):
-            if item.sha256 == sha256 or (source is not None and item.source == source):
-                return item
-        return None
+        found = self._documents("(d.sha256 = ? OR d.source = ?)", sha256, source, user_id=user_id)
+        return found[0] if found else None
 
     def chunks(self, ids: Iterable[int], *, owners: Sequence[int]) -> list[Chunk]:
         """Chunks by id, in the order asked for; those of other owners are left out."""
