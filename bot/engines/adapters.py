@@ -8,6 +8,7 @@ what it did when it was trained and judged, and switching costs milliseconds.
 from __future__ import annotations
 
 import itertools
+import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -77,7 +78,10 @@ class Adapters:
             raise FamiliarError(f"{folder} holds an adapter of type {config.peft_type}; it must be LORA")
         config.inference_mode = True
         if self._peft is None:
-            self._peft = get_peft_model(self._model, config, adapter_name=name)
+            with warnings.catch_warnings():
+                # peft asks transformers for a property under its old name; nothing a user could mend.
+                warnings.filterwarnings("ignore", message="`is_gradient_checkpointing` is deprecated")
+                self._peft = get_peft_model(self._model, config, adapter_name=name)
         result = self._peft.load_adapter(str(folder), name, torch_device=str(self._model.device))
         # peft only warns here, and an adapter whose weights found no place answers like the base.
         strange = [*result.missing_keys, *result.unexpected_keys]

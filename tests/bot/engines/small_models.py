@@ -17,6 +17,8 @@ def random_model(folder: Path, *, template: str = SWITCH, context: int = 2048, s
     with torch.random.fork_rng():
         torch.manual_seed(seed)
         model = _llama(len(words), hidden=32, context=context, spread=0.4)
+        # No reasoning tags by chance: a logit of 0 is never the greatest among a hundred drawn around it.
+        model.lm_head.weight.data[words.convert_tokens_to_ids(["<think>", "</think>"])] = 0.0
         return _save(folder, model, words)
 
 
