@@ -86,7 +86,8 @@ class Ingestor:
     def _finished(self, group: Sequence[Prepared], request: Request) -> Iterator[tuple[float, Receipt | None]]:
         """Files of the group done since the last receipt, as a number that grows while it embeds, and each receipt."""
         texts = [text for item in group for text in _texts(item)]
-        vectors = np.zeros((len(texts), self._embedder.dimensions), np.float32)
+        # without texts the model is not asked for its dimensions: a folder of known files must not load it
+        vectors = np.zeros((len(texts), self._embedder.dimensions if texts else 0), np.float32)
         for start in range(0, len(texts), _EMBEDDED_AT_ONCE):
             end = start + _EMBEDDED_AT_ONCE
             vectors[start:end] = self._embedder.embed_passages(texts[start:end])

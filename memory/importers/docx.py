@@ -9,6 +9,7 @@ from __future__ import annotations
 import io
 import re
 import zipfile
+import zlib
 from collections.abc import Iterator
 from typing import Any
 
@@ -20,6 +21,8 @@ MAX_UNPACKED = 300_000_000
 """Bytes of XML; a book of a thousand pages has about ten million."""
 _DELETED = {"del", "moveFrom", "Fallback", "rPrChange", "pPrChange", "sectPrChange", "tblPrChange"}
 _CONTAINERS = {"sdt", "sdtContent", "ins", "moveTo", "customXml", "smartTag"}
+_DAMAGE = (zipfile.BadZipFile, zlib.error, EOFError, ValueError, OSError, RuntimeError)
+"""What zipfile raises for an archive that is not what it says."""
 _HEADING_NAME = re.compile(r"(?:heading|überschrift|标题|titre|título)\s*(\d)", re.IGNORECASE)
 _NOTES = (("word/footnotes.xml", "Footnotes"), ("word/endnotes.xml", "Endnotes"), ("word/comments.xml", "Comments"))
 
@@ -38,7 +41,7 @@ def read_docx(data: bytes, *, name: str, title: str) -> ExtractedDocument:
             levels = _heading_levels(_parse(archive, "word/styles.xml"))
             notes = [(label, _parse(archive, part)) for part, label in _NOTES]
             core = _parse(archive, "docProps/core.xml")
-    except (zipfile.BadZipFile, etree.XMLSyntaxError, EOFError, ValueError, NotImplementedError, RuntimeError) as exc:
+    except (*_DAMAGE, etree.XMLSyntaxError) as exc:
         raise ConversionError(f"{name} is a damaged Word document ({exc})") from exc
     if body is None:
         raise ConversionError(f"{name} is a damaged Word document (it has no word/document.xml)")

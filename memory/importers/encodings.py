@@ -28,6 +28,8 @@ _COMMON = re.compile(
     "[的一是不了在人有我他这个们中来上大为和国地到以说时要就出会可也你对生能而子那得于着下自之年过发后作里用道行所然家种事成方多经么去法学如都同现当没动面起看定天分还进好小部其些主样理心她本前开但因只从想实日月，。、：；！？“”]"
 )
 _BINARY_SHARE = 0.01
+_SAMPLE = 20_000
+"""Characters outside ASCII that are looked at to tell which language they are."""
 
 
 def decode(data: bytes) -> str | None:
@@ -35,21 +37,23 @@ def decode(data: bytes) -> str | None:
     for mark, encoding in _MARKS:
         if data.startswith(mark):
             return data[len(mark) :].decode(encoding, errors="replace")
-    if b"\x00" in data:
-        return _wide_text(data)
-    for name in ("utf-8", _declared(data)):
-        text = _try(data, name)
-        if text is not None:
-            return text if _is_text(text) else None
-    text = _chinese(data)
-    if text is None:
-        text = _guessed(data)
+    text = _wide_text(data) if b"\x00" in data else None
+    for read in (_utf8, _declared, _chinese, _guessed):
+        if text is None:
+            text = read(data)
     return text if text is not None and _is_text(text) else None
 
 
-def _try(data: bytes, name: str | None) -> str | None:
+def _utf8(data: bytes) -> str | None:
+    """UTF-8, also with a few bytes broken: guessing again would garble all the rest."""
+    text = data.decode("utf-8", errors="replace")
+    broken = text.count("\ufffd")
+    return text if not broken or len(_WIDE.findall(text)) > 5 * broken else None
+
+
+def _try(data: bytes, name: str) -> str | None:
     try:
-        return data.decode(name) if name else None
+        return data.decode(name)
     except (UnicodeDecodeError, LookupError):
         return None
 
@@ -61,7 +65,7 @@ def _is_text(text: str) -> bool:
 
 def _declared(data: bytes) -> str | None:
     found = _DECLARED.search(data[:4096])
-    return found.group(1).decode("ascii") if found else None
+    return _try(data, found.group(1).decode("ascii")) if found else None
 
 
 def _wide_text(data: bytes) -> str | None:
@@ -72,7 +76,7 @@ def _wide_text(data: bytes) -> str | None:
         text = _try(data, name)
         if text is None or "\x00" in text or not _ASCII.search(text) or not _is_text(text):
             continue
-        head = text[:20_000]
+        head = text[:_SAMPLE]
         score = sum(_plausible(char) + char.isascii() for char in head) / max(1, len(head))
         if best is None or score > best[0]:
             best = (score, text)
@@ -94,22 +98,17 @@ def _chinese(data: bytes) -> str | None:
     text = _try(data, "gb18030")
     if text is None:
         return None
-    wide = _WIDE.findall(text)
-    han = _HAN.findall(text)
-    if not han or len(_KANA.findall(text)) > len(wide) / 10 or _level_one(wide) < 0.8 * len(wide):
+    wide = "".join(_WIDE.findall(text))[:_SAMPLE]
+    if not _HAN.search(wide) or len(_KANA.findall(wide)) > len(wide) / 10 or _everyday(wide) < 0.8 * len(wide):
         return None
-    common = len(_COMMON.findall(text))
-    return text if len(wide) < 24 or common >= 0.12 * len(wide) else None
+    return text if len(wide) < 24 or len(_COMMON.findall(wide)) >= 0.12 * len(wide) else None
 
 
-def _level_one(chars: list[str]) -> int:
+def _everyday(chars: str) -> int:
     """How many are punctuation or one of the 3,755 everyday characters of GB 2312 (rows 0xB0 to 0xD7)."""
-    count = 0
-    for char in chars:
-        code = char.encode("gb18030")
-        everyday = len(code) == 2 and code[1] >= 0xA1 and (code[0] <= 0xA3 or 0xB0 <= code[0] <= 0xD7)
-        count += everyday and code[0] >= 0xA1
-    return count
+    codes = [char.encode("gb18030") for char in chars]
+    plain = [code for code in codes if len(code) == 2 and code[1] >= 0xA1]
+    return sum(0xA1 <= code[0] <= 0xA3 or 0xB0 <= code[0] <= 0xD7 for code in plain)
 
 
 def _guessed(data: bytes) -> str | None:

@@ -36,7 +36,7 @@ def read_pdf(data: bytes, *, name: str, title: str) -> ExtractedDocument:
     return ExtractedDocument(title=heading or title, format="pdf", blocks=blocks, warnings=_warnings(texts), at=at)
 
 
-_DAMAGE = (ValueError, LookupError, TypeError, AttributeError, ArithmeticError, OSError, AssertionError, RecursionError)
+_DAMAGE = (ValueError, LookupError, TypeError, AttributeError, ArithmeticError, OSError, AssertionError, RuntimeError)
 """What pypdf lets through, besides its own errors, where a file's structure is not what it says."""
 
 

@@ -43,6 +43,12 @@ def test_the_charset_of_a_page_is_believed() -> None:
     assert decode(page.encode("cp1251")) == page
 
 
+def test_a_broken_byte_garbles_nothing_else() -> None:
+    """A cut character, or a NUL among the letters, does not change how the rest is read."""
+    assert decode("Grüße aus Köln, schöne Übung".encode() + b"\xc3") == "Grüße aus Köln, schöne Übung\ufffd"
+    assert decode(b"plain words and a stray\x00 byte") == "plain words and a stray\x00 byte"
+
+
 @pytest.mark.parametrize("data", [bytes(range(256)) * 10, b"\x00\x01\x02\x03" * 100, b"MZ\x90\x00\x03\x00\x00\x00\x04"])
 def test_binary_is_no_text(data: bytes) -> None:
     """No single-byte codec "succeeds" on what is no text at all."""
