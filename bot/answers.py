@@ -14,12 +14,13 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from bot.grounding import overlap, sentences, unsupported
-from bot.locales import say
+from bot.locales import LANGUAGES, say
 from memory.records import Chunk, Citation, Hit
 from memory.words import split_words
 
 _CITED = re.compile(r"\s*\[(\d{1,3})\]")
 _CJK = re.compile(r"[\u3400-\u9fff]")
+_METADATA = re.compile(r"^(?:title|tags?|date|created|updated|author|aliases|type|status|due)s?: ", re.IGNORECASE)
 _MARKUP = re.compile(r"^(?:#{1,6}\s+|[-*+]\s+|\d+[.)]\s+|>\s+)|\*\*|__|`")
 
 
@@ -37,7 +38,12 @@ def candidates(hits: Sequence[Hit]) -> list[Candidate]:
     for rank, hit in enumerate(hits):
         for raw in sentences(hit.chunk.text):
             text = _MARKUP.sub("", raw).strip()
-            if len(text) > 3 and not raw.startswith("#") and not text.endswith(("?", "？")):
+            if (
+                len(text) > 3
+                and not raw.startswith("#")
+                and not _METADATA.match(text)
+                and not text.endswith(("?", "？"))
+            ):
                 seen.setdefault(text, Candidate(text, rank))
     return list(seen.values())
 
@@ -105,6 +111,8 @@ class WordingFilter:
         self._sources = [*sources, already]
         self._already = already
         self._emit = emit
+        # What the assistant says itself: a model that has seen it in the history repeats it.
+        self._frames = {say(language, key) for language in LANGUAGES for key in ("quote_intro", "nothing_found")}
         self._waiting = ""
         self.kept: list[str] = []
         self.dropped = 0
@@ -129,7 +137,12 @@ class WordingFilter:
 
     def _judge(self, sentence: str) -> None:
         text = _CITED.sub("", sentence).strip()
-        if not text or text in self.kept or (self._already and overlap(text, self._already) > 0.9):
+        if (
+            not text
+            or text in self.kept
+            or text in self._frames
+            or (self._already and overlap(text, self._already) > 0.9)
+        ):
             return
         weak_chinese = bool(_CJK.search(text)) and max(overlap(text, source) for source in self._sources) < 0.8
         if weak_chinese or unsupported(text, self._sources):

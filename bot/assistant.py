@@ -13,13 +13,12 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Literal, Protocol
 
-from memory.embedding import Embedder
-
 from bot.answers import WordingFilter, candidates, check_citations, choose_sentences, quote
 from bot.config import ChatConfig, ModelConfig
 from bot.engines.base import AdapterFiles, Engine, Generated, Generation
 from bot.locales import say
 from bot.prompts import build_prompt, system_prompt
+from memory.embedding import Embedder
 from memory.intent import Intent, intent_of, told_part
 from memory.records import Citation, Found, Hit, Message, NewTurn, Passage, RecalledMemory, Timings, Turn, User
 from memory.store import Store, utc_now
@@ -106,6 +105,7 @@ class Assistant:
         intent = intent_of(text)
         plan = plan_for(intent, answerable=found.answerable, trusted=self._voice.trusted)
         hits = found.hits if found.answerable and intent != "greeting" else ()
+        hits = hits if self._voice.trusted else hits[:_QUOTED_PASSAGES]
         messages, hits = self._prompt(text, user=user, history=history, hits=hits, plan=plan)
         adapter = self._voice.adapters.live(user.id) if plan != "nothing" else None
         run = _Run(messages, hits, adapter, clock.emit, cancel)
@@ -156,7 +156,7 @@ class Assistant:
         return self._checked_reply(text, language=language, run=run)
 
     def _quoting_reply(self, text: str, *, user: User, run: _Run) -> _Reply:
-        found = candidates(run.hits[:_QUOTED_PASSAGES])
+        found = candidates(run.hits)
         near: list[float] = []
         if found:
             vectors = self._embedder.embed_passages([item.text for item in found])
@@ -213,6 +213,7 @@ class Assistant:
 
 
 _QUOTED_PASSAGES = 4
+"""What a model that is not trusted is given: its sentences are taken from the best passages, and reading costs time."""
 
 
 @dataclass(frozen=True)

@@ -98,6 +98,11 @@ class Store:
             except sqlite3.DatabaseError as exc:
                 raise FamiliarError(f"{self.path} can't be read: {exc}") from exc
 
+    def copy_to(self, target: sqlite3.Connection) -> None:
+        """Copy the whole database into another connection, consistent while others write."""
+        with self._lock:
+            self._db.conn.backup(target)
+
     # -- users
 
     def add_user(
@@ -205,6 +210,8 @@ class Store:
         document_id: int | None = None,
         turn_id: int | None = None,
     ) -> None:
+        if not np.isfinite(vectors).all():
+            raise FamiliarError(f"the embedder {embedder} gave numbers that are not finite; nothing was stored")
         with self.transaction() as db:
             for position, (passage, vector) in enumerate(zip(passages, vectors, strict=True)):
                 cursor = db.execute(
@@ -255,6 +262,29 @@ class Store:
             cursor = db.execute("DELETE FROM turns WHERE id = ? AND user_id = ?", (turn_id, user_id))
             self._touch(user_id)
         return cursor.rowcount > 0
+
+    def delete_chunks(self, chunk_ids: Sequence[int], *, user_id: int) -> None:
+        """Remove passages with their words and vectors; their document stays."""
+        values = (json.dumps(list(chunk_ids)), user_id)
+        mine = "SELECT id FROM chunks WHERE id IN (SELECT value FROM json_each(?)) AND user_id = ?"
+        with self.transaction() as db:
+            db.execute(f"DELETE FROM chunks_fts WHERE rowid IN ({mine})", values)
+            db.execute(f"DELETE FROM chunks WHERE id IN ({mine})", values)
+            self._touch(user_id)
+
+    def scrub(self) -> None:
+        """Rewrite the file and empty the write-ahead log, so that no byte of a deleted row is left on disk.
+
+        :raises FamiliarError: another process keeps reading; what was deleted stays deleted
+        """
+        with self._lock:
+            self.rows("VACUUM")
+            busy = self.rows("PRAGMA wal_checkpoint(TRUNCATE)")[0][0]
+        if busy:
+            raise FamiliarError(
+                f"{self.path.name}-wal can't be emptied while another Familiar is reading: what was deleted is gone"
+                " from memory, but its bytes may stay on disk until the other one is closed"
+            )
 
     def _delete_words(self, column: str, value: int, *, user_id: int) -> None:
         with self.transaction() as db:

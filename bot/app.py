@@ -1,0 +1,281 @@
+"""The parts of one home put together: each is made when it is first needed, from settings that were read once.
+
+This is the only place that knows which implementation stands behind each Protocol. Importing it loads no model, and
+a command that needs no language model imports none of its code.
+"""
+
+from __future__ import annotations
+
+import getpass
+import os
+import sys
+import threading
+from collections.abc import Callable
+from datetime import UTC, datetime
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING, Literal
+
+import platformdirs
+
+from bot.config import Settings
+from bot.locales import language_of
+from memory.errors import FamiliarError, UsageError
+from memory.records import Profile, User
+from memory.store import Store
+
+if TYPE_CHECKING:
+    from bot.assistant import Assistant
+    from bot.engines.base import AdapterFiles, Engine
+    from bot.models import ReadyModel
+    from bot.summaries import Summarizer
+    from memory.embedding import Embedder
+    from memory.erasure import Forgotten
+    from memory.index import Indexes
+    from memory.ingest import Ingestor
+    from memory.search import Searcher
+    from tuning.adapters import Registry
+    from tuning.job import BaseModel
+    from tuning.tune import TuneResult
+
+
+def default_home() -> Path:
+    """The platform's folder for this program's data."""
+    return Path(platformdirs.user_data_dir("familiar", appauthor=False))
+
+
+class App:
+    """Everything that belongs to one home, made lazily.
+
+    :param now: the clock that the schedule of tunes reads
+    """
+
+    def __init__(
+        self, home: Path, settings: Settings, *, now: Callable[[], datetime] = lambda: datetime.now(UTC)
+    ) -> None:
+        self.home = home
+        self.settings = settings
+        self.now = now
+
+    @cached_property
+    def store(self) -> Store:
+        """The database.
+
+        :raises FamiliarError: it can't be opened
+        """
+        try:
+            self.home.mkdir(parents=True, exist_ok=True, mode=0o700)
+        except OSError as exc:
+            raise UsageError(f"--home {self.home} can't be made: {exc.strerror}; name a folder you own") from exc
+        return Store(self.home / "familiar.db")
+
+    @property
+    def model_folder(self) -> Path:
+        """Where models are kept, shared by all homes."""
+        named = self.settings.model.folder
+        return Path(named).expanduser() if named else default_home() / "models"
+
+    @cached_property
+    def embedder(self) -> Embedder:
+        """The embedding model, fetched if it is not there."""
+        from bot.models import ensure
+        from memory.embedding import SentenceEmbedder
+
+        config = self.settings.embedder
+        ready = ensure(config.name, folder=self.model_folder, offline=self.settings.model.offline)
+        return SentenceEmbedder(
+            ready.path,
+            key=ready.key,
+            query_prefix=ready.entry.query_prefix,
+            passage_prefix=ready.entry.passage_prefix,
+            batch_size=config.batch_size,
+        )
+
+    @cached_property
+    def indexes(self) -> Indexes:
+        """The vector indexes, one per owner of memory."""
+        from memory.index import Indexes
+
+        embedder = self.embedder
+        return Indexes(self.home / "index", self.store, embedder_key=embedder.key, dimensions=embedder.dimensions)
+
+    @cached_property
+    def searcher(self) -> Searcher:
+        """Retrieval over what a user may read."""
+        from memory.search import Searcher
+
+        return Searcher(self.store, self.indexes, self.embedder, self.settings.search)
+
+    @cached_property
+    def ingestor(self) -> Ingestor:
+        """Import of files."""
+        from memory.ingest import Ingestor
+
+        return Ingestor(self.store, self.embedder, self.settings.import_)
+
+    @cached_property
+    def base_model(self) -> ReadyModel:
+        """The language model's files, fetched if they are not there."""
+        from bot.models import ensure
+
+        return ensure(self.settings.model.name, folder=self.model_folder, offline=self.settings.model.offline)
+
+    @property
+    def base(self) -> BaseModel:
+        """The language model as tunes take it."""
+        from tuning.job import BaseModel
+
+        ready = self.base_model
+        return BaseModel(ready.name, ready.path, ready.sha256 or ready.revision)
+
+    @cached_property
+    def engine(self) -> Engine:
+        """The language model, ready to answer."""
+        from bot.engines.local import LocalEngine
+
+        return LocalEngine(self.base_model.path, model=self.base_model.name, threads=self.settings.model.threads)
+
+    @cached_property
+    def registry(self) -> Registry:
+        """The adapters of this home's users; tunes that were interrupted are marked so."""
+        from tuning.adapters import Registry
+
+        registry = Registry(self.store, self.home / "adapters")
+        registry.recover()
+        return registry
+
+    @property
+    def trusted(self) -> bool:
+        """Whether the model's measured answer quality reaches the floor."""
+        quality = self.base_model.entry.answer_quality or self.settings.model.answer_quality
+        return quality >= self.settings.chat.quality_floor
+
+    @cached_property
+    def assistant(self) -> Assistant:
+        """Answers turns."""
+        from bot.assistant import Assistant, Voice
+
+        voice = Voice(self.engine, _Live(self), self.settings.model, trusted=self.trusted)
+        return Assistant(
+            self.store, self.searcher, self.embedder, voice, chat=self.settings.chat, passages=self.settings.search.k
+        )
+
+    @cached_property
+    def summarizer(self) -> Summarizer:
+        """Summarises; a model that is not trusted writes nothing, sentences are quoted."""
+        from bot.summaries import Summarizer
+
+        engine = self.engine if self.trusted else None
+        return Summarizer(self.store, self.searcher, self.embedder, engine, today=lambda: self.now().date())
+
+    def forget(
+        self,
+        *,
+        user_id: int,
+        document: int | None = None,
+        turn: int | None = None,
+        text: str | None = None,
+        everything: bool = False,
+    ) -> Forgotten:
+        """Erase one of these everywhere; adapters that learned from it are out of service before this returns.
+
+        :raises FamiliarError: the user has nothing of the kind
+        """
+        from memory import erasure
+        from tuning.adapters import AdapterEraser
+
+        erasers = [AdapterEraser(self.registry)]
+        store, indexes = self.store, self.indexes
+        try:
+            if document is not None:
+                return erasure.forget_document(store, indexes, user_id=user_id, document_id=document, erasers=erasers)
+            if turn is not None:
+                return erasure.forget_turn(store, indexes, user_id=user_id, turn_id=turn, erasers=erasers)
+            if text is not None:
+                return erasure.forget_text(store, indexes, user_id=user_id, text=text, erasers=erasers)
+            if everything:
+                return erasure.forget_everything(store, indexes, user_id=user_id, erasers=erasers)
+        finally:
+            self.registry.sweep()
+        raise UsageError("nothing was named that should be forgotten")
+
+    def tune(
+        self,
+        user: User,
+        *,
+        started_by: Literal["hand", "schedule"],
+        on_progress: Callable[[str], None],
+        cancel: threading.Event | None = None,
+    ) -> TuneResult:
+        """Train an adapter for a user and let it answer if it passes its checks.
+
+        :raises FamiliarError: another tune is running, or training failed
+        """
+        from tuning.tune import TuneRequest, run_tune
+
+        request = TuneRequest(user.id, self._system(user), self.settings.tuning, self.settings.gate, started_by)
+        return run_tune(self.store, self.home, self.base, request, on_progress=on_progress, cancel=cancel)
+
+    def tune_due(self, user: User) -> bool:
+        """Whether a tune of this user should start by itself now."""
+        from tuning.tune import tune_due
+
+        if not self.settings.tuning.enabled:
+            return False
+        config = self.settings.tuning
+        return tune_due(self.store, user_id=user.id, persona=self._system(user), config=config, now=self.now()).due
+
+    def _system(self, user: User) -> str:
+        from bot.prompts import system_prompt
+
+        return system_prompt(self.settings.chat.persona, user.profile)
+
+    def user(self, name: str | None) -> User:
+        """The user of that name, else the owner; the first use of a home makes its owner.
+
+        :raises UsageError: there is no user of that name
+        """
+        owner = self.store.owner()
+        if owner is None:
+            language = language_of(os.environ.get("LC_ALL") or os.environ.get("LANG"))
+            return self.store.add_user(name or _login(), role="owner", profile=Profile(language=language))
+        found = owner if name is None else self.store.user(name)
+        if found is None or found.role in ("waiting", "refused"):
+            known = ", ".join(user.name for user in self.store.users() if user.role in ("owner", "member"))
+            raise UsageError(f"--user {name}: no such user here; there are {known}")
+        return found
+
+    def close(self) -> None:
+        """Give back what was opened."""
+        made = self.__dict__
+        if "engine" in made:
+            self.engine.close()
+        if "indexes" in made:
+            try:
+                self.indexes.save()
+            except FamiliarError as exc:  # a derived file: the next start makes it again
+                print(f"familiar: {exc}", file=sys.stderr)
+        if "store" in made:
+            self.store.close()
+
+
+class _Live:
+    """The registry's live adapter as an engine takes it, if it was trained on the model that runs."""
+
+    def __init__(self, app: App) -> None:
+        self._app = app
+
+    def live(self, user_id: int) -> AdapterFiles | None:
+        from bot.engines.base import AdapterFiles
+
+        adapter = self._app.registry.live(user_id)
+        if adapter is None or adapter.base_sha256 != self._app.base.sha256:
+            return None
+        return AdapterFiles(adapter.id, adapter.folder)
+
+
+def _login() -> str:
+    try:
+        return getpass.getuser()
+    except (OSError, KeyError):
+        return "owner"

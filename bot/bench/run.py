@@ -1,0 +1,33 @@
+"""All benchmarks by name: each measures the product and the bare libraries in one run and gives ratios."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from typing import TYPE_CHECKING
+
+from bot.bench.rows import BenchRow
+
+if TYPE_CHECKING:
+    from bot.app import App
+
+BENCHES = ("help", "reply", "prefix", "retrieval", "import")
+
+
+def run_bench(app: App, names: Sequence[str]) -> Iterator[BenchRow]:
+    """The rows of the named benchmarks, or of all."""
+    for name in names or BENCHES:
+        yield from _one(app, name)
+
+
+def _one(app: App, name: str) -> Sequence[BenchRow]:
+    if name in ("reply", "prefix"):
+        from bot.bench.engine import bench_prefix, bench_reply
+
+        return (bench_reply if name == "reply" else bench_prefix)(app.base_model.path)
+    if name == "help":
+        from bot.bench.start import bench_help
+
+        return bench_help()
+    from bot.bench.memory import bench_import, bench_retrieval
+
+    return (bench_retrieval if name == "retrieval" else bench_import)(app.embedder, app.settings)

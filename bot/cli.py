@@ -1,0 +1,173 @@
+"""The `familiar` command: parse, find the command, call it, show an error as one line.
+
+Exit status 0: done; 1: something failed, said in the output; 2: wrong usage or configuration. No traceback unless
+``--debug``. Nothing heavy is imported before the command that needs it.
+"""
+
+from __future__ import annotations
+
+import argparse
+import importlib
+import os
+import sys
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from memory.errors import FamiliarError, UsageError
+
+if TYPE_CHECKING:
+    from bot.app import App
+    from bot.commands.output import Output
+
+Command = Callable[["App", argparse.Namespace, "Output"], int]
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run one command and return its exit status."""
+    for stream in (sys.stdout, sys.stderr, sys.stdin):
+        if hasattr(stream, "reconfigure"):
+            stream.reconfigure(encoding="utf-8", errors="replace")
+    args = parser().parse_args(arguments)
+    try:
+        return _run(args)
+    except FamiliarError as exc:
+        if args.debug:
+            raise
+        print(f"familiar: {exc}", file=sys.stderr)
+        return 2 if isinstance(exc, UsageError) else 1
+    except KeyboardInterrupt:
+        print("familiar: stopped; what was finished before is kept", file=sys.stderr)
+        return 130
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 0
+
+
+def _run(args: argparse.Namespace) -> int:
+    from bot.app import App, default_home
+    from bot.commands.output import Output
+    from bot.config import load_settings
+
+    home = Path(args.home or os.environ.get("FAMILIAR_HOME") or default_home()).expanduser().absolute()
+    settings = load_settings(home=home, file=args.config)
+    module, function = args.command.split(":")
+    command: Command = getattr(importlib.import_module(f"bot.commands.{module}"), function)
+    app = App(home, settings)
+    try:
+        return command(app, args, Output(as_json=args.json))
+    finally:
+        app.close()
+
+
+def parser() -> argparse.ArgumentParser:
+    """All commands and their options."""
+    common = _common()
+    root = argparse.ArgumentParser(
+        prog="familiar", description="A personal assistant that adapts through memory and weights.", parents=[common]
+    )
+    root.set_defaults(home=None, user=None, json=False, config=None, debug=False)
+    commands = root.add_subparsers(metavar="COMMAND", required=True)
+
+    def add(name: str, command: str, text: str) -> argparse.ArgumentParser:
+        sub = commands.add_parser(name, help=text, description=text, parents=[common])
+        sub.set_defaults(command=command)
+        return sub
+
+    _talking(add)
+    _memory(add)
+    _learning(add)
+    _measuring(add)
+    return root
+
+
+def _common() -> argparse.ArgumentParser:
+    common = argparse.ArgumentParser(add_help=False)
+    group = common.add_argument_group("for every command")
+    group.add_argument("--home", metavar="DIR", default=argparse.SUPPRESS, help="where everything is kept")
+    group.add_argument("--user", metavar="NAME", default=argparse.SUPPRESS, help="whose memory (default: the owner)")
+    group.add_argument("--json", action="store_true", default=argparse.SUPPRESS, help="one JSON object a result")
+    group.add_argument("--config", type=Path, metavar="FILE", default=argparse.SUPPRESS, help="instead of config.toml")
+    group.add_argument("--debug", action="store_true", default=argparse.SUPPRESS, help="tracebacks of errors")
+    return common
+
+
+def _talking(add: Callable[[str, str, str], argparse.ArgumentParser]) -> None:
+    add("run", "chat:run", "the Telegram bot where a token is set, else a chat in the terminal")
+    chat = add("chat", "chat:chat", "talk in the terminal, or answer each line of standard input")
+    chat.add_argument("--once", metavar="TEXT", help="answer this and end")
+    why = add("why", "chat:why", "what a reply was made from")
+    why.add_argument("turn", type=int, metavar="TURN")
+    feedback = add("feedback", "chat:feedback", "say what you think of a reply, so that tunes can learn from it")
+    feedback.add_argument("turn", type=int, metavar="TURN")
+    judgement = feedback.add_mutually_exclusive_group(required=True)
+    judgement.add_argument("vote", nargs="?", choices=["up", "down"])
+    judgement.add_argument("--correct", metavar="TEXT", help="what the reply should have been")
+
+
+def _memory(add: Callable[[str, str, str], argparse.ArgumentParser]) -> None:
+    importing = add("import", "library:import_", "take in notes, documents and dialogues")
+    importing.add_argument("paths", nargs="+", type=Path, metavar="PATH")
+    importing.add_argument("--shared", metavar="KB", help="into a knowledge base that all users may read")
+    importing.add_argument("--me", metavar="NAME", help="which speaker of a dialogue you are")
+    importing.add_argument("--learn-from", metavar="NAME", help="whose replies become training examples")
+    search = add("search", "library:search", "find passages in memory")
+    search.add_argument("text", metavar="TEXT")
+    search.add_argument("-k", type=int, default=None, metavar="N", help="how many")
+    summary = add("summarize", "library:summarize", "a summary of your notes and conversations, with its sources")
+    summary.add_argument("--about", metavar="TEXT")
+    summary.add_argument("--since", metavar="WHEN", help='a date, or words such as "last week"')
+    forget = add("forget", "library:forget", "remove from tables, indexes and adapters")
+    what = forget.add_mutually_exclusive_group(required=True)
+    what.add_argument("--document", type=int, metavar="ID")
+    what.add_argument("--turn", type=int, metavar="ID")
+    what.add_argument("--text", metavar="TEXT", help="every document and turn that holds this text")
+    what.add_argument("--everything", action="store_true", help="all of this user")
+    add("documents", "library:documents", "what was imported")
+
+
+def _learning(add: Callable[[str, str, str], argparse.ArgumentParser]) -> None:
+    tune = add("tune", "learning:tune", "train an adapter on approved and corrected replies, if one is due")
+    tune.add_argument("--now", action="store_true", help="whether due or not")
+    adapters = add("adapters", "learning:adapters", "the adapters of a user")
+    adapters.add_argument("action", nargs="?", default="list", choices=["list", "show", "promote", "rollback"])
+    adapters.add_argument("id", nargs="?", metavar="ID")
+
+
+def _measuring(add: Callable[[str, str, str], argparse.ArgumentParser]) -> None:
+    evaluate = add("eval", "measuring:evaluate", "measure retrieval, answers, replies or summaries")
+    kinds = evaluate.add_subparsers(metavar="WHAT", required=True, dest="what")
+    retrieval = kinds.add_parser(
+        "retrieval", parents=[_common()], help="hits for questions with evidence, as a scorer reads them"
+    )
+    retrieval.add_argument("turns", type=Path, metavar="TURNS.jsonl")
+    retrieval.add_argument("questions", type=Path, metavar="QUESTIONS.jsonl")
+    retrieval.add_argument("--out", type=Path, required=True, metavar="HITS.jsonl")
+    retrieval.add_argument("-k", type=int, default=20, metavar="N")
+    replies = kinds.add_parser(
+        "replies", parents=[_common()], help="base, +memory, +adapter and +both on a speaker's later replies"
+    )
+    replies.add_argument("dialogue", type=Path, metavar="DIALOGUE.jsonl")
+    replies.add_argument("--speaker", required=True, metavar="NAME")
+    answers = kinds.add_parser(
+        "answers", parents=[_common()], help="answers to questions: how many are right, what stands in no passage"
+    )
+    answers.add_argument("material", type=Path, metavar="FOLDER_OR_TURNS", help="what is imported first")
+    answers.add_argument("questions", type=Path, metavar="QUESTIONS.jsonl")
+    answers.add_argument("--out", type=Path, metavar="REPLIES.jsonl", help="every reply with its verdict")
+    answers.add_argument("--limit", type=int, metavar="N", help="only the first N questions")
+    answers.add_argument("--other", type=Path, metavar="QUESTIONS.jsonl", help="questions the material can't answer")
+    kinds.add_parser("summaries", parents=[_common()], help="two profiles, the same pages in English and Chinese")
+    bench = add("bench", "measuring:bench", "speed as ratios to the bare libraries within one run")
+    bench.add_argument(
+        "what", nargs="*", choices=["help", "reply", "prefix", "retrieval", "import", []], metavar="WHAT"
+    )
+    add("doctor", "care:doctor", "is everything in order, and what to do if not")
+    add("models", "care:list_models", "the models that can be used, with size and licence")
+    add("export", "care:export", "everything about a user as readable files").add_argument("folder", type=Path)
+    add("backup", "care:backup", "a consistent copy of the database").add_argument("file", type=Path)
+    add("restore", "care:restore", "put a backup in the place of the database").add_argument("file", type=Path)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,127 @@
+"""Talking: the terminal chat, single questions, and looking behind a reply."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+from bot.app import App
+from bot.commands.output import Output, plain
+from bot.explain import explain
+from bot.locales import say
+from memory.errors import FamiliarError
+from memory.records import Turn, User
+from memory.turns import give_feedback, open_conversation, turn_by_id
+
+EXAMPLES = Path(__file__).resolve().parents[2] / "examples" / "notes"
+
+
+def run(app: App, args: argparse.Namespace, out: Output) -> int:
+    """The bot where a token is set, else the terminal chat."""
+    if app.settings.telegram.token:
+        from bot.telegram.service import serve
+
+        return serve(app, note=out.note)
+    out.note(say(app.user(args.user).profile.language, "no_token"))
+    args.once = None
+    return chat(app, args, out)
+
+
+def chat(app: App, args: argparse.Namespace, out: Output) -> int:
+    """Answer one text, each line of standard input, or a person at a terminal."""
+    user = app.user(args.user)
+    offer_examples(app, user, out)
+    conversation = open_conversation(app.store, user_id=user.id, channel="terminal")
+    failed = 0
+    for text in [args.once] if args.once is not None else _lines(user):
+        try:
+            turn = app.assistant.turn(text, user=user, conversation_id=conversation, on_text=out.piece)
+        except FamiliarError as exc:
+            failed = 1
+            out.note(f"familiar: {exc}")
+            continue
+        out.result(turn_object(turn), footer(turn, user))
+    return failed
+
+
+def turn_object(turn: Turn) -> dict[str, object]:
+    """A turn as scripts read it."""
+    return {
+        "turn": turn.id,
+        "reply": turn.reply,
+        "citations": [
+            {"n": item.n, "source": item.source, "title": item.title, "text": item.text} for item in turn.citations
+        ],
+        "memories": [plain(item) for item in turn.memories],
+        "engine": turn.engine,
+        "model": turn.model,
+        "adapter": turn.adapter,
+        "timings": plain(turn.timings),
+    }
+
+
+def footer(turn: Turn, user: User) -> str:
+    """What stands under a reply in the terminal: its sources and its number."""
+    lines = [f"  [{item.n}] {item.title}" for item in turn.citations]
+    if lines:
+        lines.insert(0, say(user.profile.language, "sources"))
+    adapter = f", {turn.adapter}" if turn.adapter else ""
+    return "\n".join(["", *lines, f"({say(user.profile.language, 'turn_number', n=turn.id)}{adapter})", ""])
+
+
+def _lines(user: User) -> Iterator[str]:
+    prompt = say(user.profile.language, "terminal_prompt") if sys.stdin.isatty() else ""
+    if prompt:
+        print(say(user.profile.language, "terminal_help"), file=sys.stderr)
+    while True:
+        try:
+            line = input(prompt)
+        except EOFError:
+            return
+        if line.strip() in ("/quit", "/exit"):
+            return
+        if line.strip():
+            yield line.strip()
+
+
+def offer_examples(app: App, user: User, out: Output) -> None:
+    """On an empty home: offer the example notes; without a terminal import them unasked and say so."""
+    if app.store.documents(user_id=user.id) or app.store.state("examples_offered") or not EXAMPLES.is_dir():
+        return
+    language = user.profile.language
+    if sys.stdin.isatty():
+        answer = input(say(language, "offer_examples")).strip().lower()
+        app.store.set_state("examples_offered", "yes")
+        if answer not in ("", "y", "yes", "j", "是", "好"):
+            return
+    out.note(say(language, "importing_examples", folder=EXAMPLES))
+    from bot.commands.library import import_folder
+
+    import_folder(app, [EXAMPLES], user=user, on_receipt=lambda _: None)
+    app.store.set_state("examples_offered", "yes")
+
+
+def why(app: App, args: argparse.Namespace, out: Output) -> int:
+    """What a reply was made from."""
+    user = app.user(args.user)
+    turn = turn_by_id(app.store, args.turn, user_id=user.id)
+    record = {
+        **turn_object(turn),
+        "question": turn.user_text,
+        "generated": turn.generated,
+        "prompt": [plain(message) for message in turn.prompt],
+        "asked_at": turn.asked_at,
+    }
+    out.result(record, explain(turn, language=user.profile.language))
+    return 0
+
+
+def feedback(app: App, args: argparse.Namespace, out: Output) -> int:
+    """Store a vote or a correction."""
+    user = app.user(args.user)
+    given = give_feedback(app.store, args.turn, user_id=user.id, vote=args.vote, correction=args.correct)
+    record = {"turn": given.turn_id, "vote": given.vote, "correction": given.correction}
+    out.result(record, say(user.profile.language, "feedback_kept", n=given.turn_id))
+    return 0

@@ -1,0 +1,116 @@
+"""Memory from the terminal: import, search, summarise, forget."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+from bot.app import App
+from bot.commands.output import Output, plain
+from memory.ingest import ImportOptions
+from memory.records import Receipt, User
+
+
+def import_(app: App, args: argparse.Namespace, out: Output) -> int:
+    """Import files and folders, with one receipt a file."""
+    user = app.user(args.user)
+    if args.shared:
+        user = app.store.user(args.shared) or app.store.add_user(args.shared, role="shared")
+    options = ImportOptions(me=args.me, learn_from=args.learn_from)
+    receipts = import_folder(
+        app, args.paths, user=user, options=options, on_receipt=lambda item: out.result(plain(item), receipt_line(item))
+    )
+    counts = {status: sum(item.status == status for item in receipts) for status in _STATUSES}
+    out.note(", ".join(f"{n} {status}" for status, n in counts.items() if n) or "no file found")
+    return 1 if counts["failed"] or not receipts else 0
+
+
+_STATUSES = ("indexed", "duplicate", "skipped", "failed")
+
+
+def import_folder(
+    app: App,
+    paths: Sequence[Path],
+    *,
+    user: User,
+    on_receipt: Callable[[Receipt], None],
+    options: ImportOptions | None = None,
+) -> list[Receipt]:
+    """Import with a progress bar where somebody watches."""
+    from rich.console import Console
+    from rich.progress import Progress
+
+    receipts = []
+    with Progress(console=Console(stderr=True), transient=True, disable=not sys.stderr.isatty()) as bar:
+        task = bar.add_task("importing", total=None)
+
+        def progress(done: float, total: int) -> None:
+            bar.update(task, completed=done, total=total)
+
+        for receipt in app.ingestor.import_paths(
+            paths, user_id=user.id, options=options or ImportOptions(), on_progress=progress
+        ):
+            receipts.append(receipt)
+            on_receipt(receipt)
+    return receipts
+
+
+def receipt_line(receipt: Receipt) -> str:
+    """A receipt for a person."""
+    detail = f"{receipt.chunks} chunks" if receipt.status == "indexed" else receipt.reason or ""
+    note = f" ({receipt.reason})" if receipt.status == "indexed" and receipt.reason else ""
+    return f"{receipt.status:9}  {receipt.path}  {detail}{note}"
+
+
+def search(app: App, args: argparse.Namespace, out: Output) -> int:
+    """Passages about a text, best first."""
+    user = app.user(args.user)
+    found = app.searcher.search(args.text, user_id=user.id, k=args.k or app.settings.search.k)
+    for hit in found.hits:
+        chunk = hit.chunk
+        record = {
+            "id": chunk.id,
+            "score": round(hit.score, 4),
+            "source": chunk.source,
+            "title": chunk.title,
+            "text": chunk.text,
+            "at": chunk.at,
+            "ids": list(chunk.external_ids),
+        }
+        out.result(record, f"{hit.score:.3f}  {chunk.title}: {' '.join(chunk.text.split())[:200]}")
+    if not found.hits:
+        out.note("nothing found")
+    elif not found.answerable:
+        out.note(f"nothing here is likely to be an answer (confidence {found.confidence:.2f})")
+    return 0
+
+
+def documents(app: App, args: argparse.Namespace, out: Output) -> int:
+    """What was imported."""
+    user = app.user(args.user)
+    for item in app.store.documents(user_id=user.id):
+        out.result(plain(item), f"{item.id:5}  {item.format:9}  {item.chunks:4} chunks  {item.source}")
+    return 0
+
+
+def summarize(app: App, args: argparse.Namespace, out: Output) -> int:
+    """A summary in the user's form and language."""
+    from bot.summaries import summary_object
+
+    summary = app.summarizer.summarize(user=app.user(args.user), about=args.about, since=args.since)
+    sources = "\n".join(f"  [{item.n}] {item.title}" for item in summary.citations)
+    out.result(summary_object(summary), f"{summary.text}\n\n{sources}" if sources else summary.text)
+    return 0
+
+
+def forget(app: App, args: argparse.Namespace, out: Output) -> int:
+    """Remove a document, a turn, a text or everything of a user."""
+    user = app.user(args.user)
+    erased = app.forget(
+        user_id=user.id, document=args.document, turn=args.turn, text=args.text, everything=args.everything
+    )
+    record = plain(erased)
+    out.result(record, ", ".join(f"{key.replace('_', ' ')}: {value}" for key, value in record.items()))
+    return 0

@@ -1,0 +1,109 @@
+"""Measurements that anyone can run again; each prints its figures and, with --json, one object a row."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import tempfile
+from pathlib import Path
+
+from bot.app import App
+from bot.commands.library import import_folder
+from bot.commands.output import Output, plain
+from memory.errors import FamiliarError
+from memory.ingest import ImportOptions
+
+
+def evaluate(app: App, args: argparse.Namespace, out: Output) -> int:
+    """`familiar eval WHAT`."""
+    return {
+        "retrieval": _retrieval,
+        "replies": _replies,
+        "answers": _answers,
+        "summaries": _summaries,
+    }[args.what](app, args, out)
+
+
+def _retrieval(app: App, args: argparse.Namespace, out: Output) -> int:
+    from memory.evaluation import evaluate_retrieval
+
+    with tempfile.TemporaryDirectory(prefix="familiar-eval-") as home:
+        rows = evaluate_retrieval(
+            args.turns,
+            args.questions,
+            embedder=app.embedder,
+            config=app.settings.search,
+            home=Path(home),
+            k=args.k,
+        )
+        questions = 0
+        with args.out.open("w", encoding="utf-8") as file:
+            for row in rows:
+                file.write(json.dumps(row, ensure_ascii=False) + "\n")
+                questions += 1
+    out.result({"questions": questions, "out": str(args.out)}, f"hits of {questions} questions in {args.out}")
+    return 0
+
+
+def _replies(app: App, args: argparse.Namespace, out: Output) -> int:
+    from bot.eval_replies import evaluate_replies
+
+    for row in evaluate_replies(app, args.dialogue, speaker=args.speaker, note=out.note):
+        record = plain(row)
+        out.result(record, "  ".join(f"{key} {value}" for key, value in record.items()))
+    return 0
+
+
+def _answers(app: App, args: argparse.Namespace, out: Output) -> int:
+    from bot.eval_answers import ask, figures, read_questions
+
+    questions = read_questions(args.questions, limit=args.limit)
+    if args.other:
+        questions += read_questions(args.other, limit=max(1, len(questions) // 2), answerable=False)
+    with tempfile.TemporaryDirectory(prefix="familiar-eval-") as folder:
+        trial = App(Path(folder), app.settings)
+        try:
+            user = trial.user(None)
+            receipts = import_folder(
+                trial, [args.material], user=user, options=ImportOptions(), on_receipt=lambda _: None
+            )
+            if not any(item.status == "indexed" for item in receipts):
+                raise FamiliarError(
+                    f"{args.material}: nothing could be imported: {receipts[0].reason if receipts else 'empty'}"
+                )
+            verdicts = []
+            for verdict in ask(trial.assistant, trial.store, questions, user=user):
+                verdicts.append(verdict)
+                out.note(f"{verdict.id}: {'right' if verdict.correct else 'wrong'} {verdict.reply[:100]!r}")
+        finally:
+            trial.close()
+    if args.out:
+        args.out.write_text(
+            "".join(json.dumps(plain(item), ensure_ascii=False) + "\n" for item in verdicts), encoding="utf-8"
+        )
+    record = plain(figures(verdicts)) | {"model": app.base_model.name, "trusted": app.trusted}
+    out.result(record, "\n".join(f"{key:26} {value}" for key, value in record.items()))
+    return 0
+
+
+def _summaries(app: App, args: argparse.Namespace, out: Output) -> int:
+    from bot.eval_summaries import evaluate_summaries
+
+    del args
+    engine = app.engine if app.trusted else None
+    for figures, summary in evaluate_summaries(embedder=app.embedder, settings=app.settings, engine=engine):
+        record = plain(figures)
+        out.note(f"{summary.text}\n")
+        out.result(record, "  ".join(f"{key} {value}" for key, value in record.items()))
+    return 0
+
+
+def bench(app: App, args: argparse.Namespace, out: Output) -> int:
+    """Ratios within one run; status 1 where one misses its limit."""
+    from bot.bench.run import run_bench
+
+    missed = 0
+    for row in run_bench(app, args.what):
+        missed += not row.passed
+        out.result(plain(row) | {"passed": row.passed}, row.line())
+    return 1 if missed else 0
