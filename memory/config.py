@@ -11,8 +11,8 @@ class EmbedderConfig:
 
     name: str = "e5-small"
     """A catalogue name (`familiar models`) or a path to a sentence-transformers folder."""
-    batch_size: int = 32
-    """Passages embedded at once."""
+    batch_size: int = 8
+    """Passages embedded at once; more pays on a GPU only, as a batch costs its longest passage times its size."""
 
 
 @dataclass(frozen=True)

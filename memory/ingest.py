@@ -28,8 +28,8 @@ from memory.store import Store
 
 __all__ = ["ImportOptions", "Ingestor", "OnProgress"]
 
-_AHEAD = 32
-"""Files converted before their turn; enough short notes for a few batches of the embedder."""
+_AHEAD = 64
+"""Files converted before their turn: enough short notes to fill the embedder's calls."""
 _EMBEDDED_AT_ONCE = 256
 """Passages given to the embedder in one call: several batches, so that it can put texts of a length together."""
 
