@@ -1,0 +1,145 @@
+"""Who may talk to the bot: the owner pairs with a code once, everybody else waits for the owner's word.
+
+The code is kept until it is used, so that a restart does not change what was noted down. Whoever is not allowed is
+answered once and reaches no handler. In groups only those who are allowed are heard, and a group has a memory of its
+own: what somebody told in private can't surface there, because it belongs to another user.
+"""
+
+from __future__ import annotations
+
+import hmac
+import secrets
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from typing import Literal
+
+from bot.locales import language_of
+from memory.records import Profile, User
+from memory.store import Store
+
+_CODE_LETTERS = "23456789ABCDEFGHJKMNPQRSTUVWXYZ"
+_CODE_LENGTH = 8
+_PAIRING = "pairing_code"
+MOST_WRONG_CODES = 5
+IGNORED_SECONDS = 900.0
+
+Answer = Literal["allowed", "paired", "unpaired", "wrong code", "waiting", "silence"]
+
+
+@dataclass(frozen=True)
+class Person:
+    """A Telegram account as it introduces itself."""
+
+    telegram_id: int
+    name: str
+    language_code: str | None
+
+
+@dataclass(frozen=True)
+class Admission:
+    """What becomes of a message before any handler sees it; ``user`` is who wrote it, where known."""
+
+    answer: Answer
+    user: User | None = None
+
+
+def is_paired(store: Store) -> bool:
+    """Whether the owner has a Telegram account."""
+    owner = store.owner()
+    return owner is not None and owner.telegram_id is not None
+
+
+def pairing_code(store: Store) -> str:
+    """The code that makes its sender the owner, made at the first call and kept until it is used."""
+    with store.transaction():
+        code = store.state(_PAIRING)
+        if code is None:
+            code = "".join(secrets.choice(_CODE_LETTERS) for _ in range(_CODE_LENGTH))
+            store.set_state(_PAIRING, code)
+    return code
+
+
+def by_telegram_id(store: Store, telegram_id: int) -> User | None:
+    """The user with this Telegram account."""
+    return next((user for user in store.users() if user.telegram_id == telegram_id), None)
+
+
+class Access:
+    """Decides about everyone who writes.
+
+    :param clock: seconds, to let those who guessed codes try again after a while
+    """
+
+    def __init__(self, store: Store, clock: Callable[[], float]) -> None:
+        self._store = store
+        self._clock = clock
+        self._wrong: dict[int, list[float]] = {}
+        self._greeted: set[int] = set()
+
+    def admit(self, person: Person, *, code: str | None = None, private: bool = True) -> Admission:
+        """Decide about one message; ``code``: what stands after /start."""
+        user = by_telegram_id(self._store, person.telegram_id)
+        if user is not None and user.role in ("owner", "member"):
+            return Admission("allowed", user)
+        if not private or user is not None:
+            return Admission("silence", user)
+        if is_paired(self._store):
+            return Admission("waiting", self._add(person))
+        return self._pair(person, code)
+
+    def _pair(self, person: Person, code: str | None) -> Admission:
+        if self._guesses(person.telegram_id) >= MOST_WRONG_CODES:
+            return Admission("silence")
+        if not code:
+            first = person.telegram_id not in self._greeted
+            self._greeted.add(person.telegram_id)
+            return Admission("unpaired" if first else "silence")
+        if not hmac.compare_digest(code.strip().upper().encode(), pairing_code(self._store).encode()):
+            self._wrong.setdefault(person.telegram_id, []).append(self._clock())
+            return Admission("wrong code")
+        return Admission("paired", self._own(person))
+
+    def _guesses(self, telegram_id: int) -> int:
+        since = self._clock() - IGNORED_SECONDS
+        recent = [at for at in self._wrong.get(telegram_id, ()) if at > since]
+        if recent:
+            self._wrong[telegram_id] = recent
+        else:
+            self._wrong.pop(telegram_id, None)
+        return len(recent)
+
+    def _own(self, person: Person) -> User:
+        """Link the owner of the terminal to the account, or make the owner."""
+        language = language_of(person.language_code)
+        with self._store.transaction():
+            owner = self._store.owner()
+            if owner is None:
+                owner = self._add(person, role="owner")
+            else:
+                profile = replace(owner.profile, language=language)
+                owner = replace(owner, telegram_id=person.telegram_id, profile=profile)
+                self._store.update_user(owner)
+            self._store.set_state(_PAIRING, None)
+        return owner
+
+    def _add(self, person: Person, *, role: Literal["owner", "waiting"] = "waiting") -> User:
+        taken = {user.name for user in self._store.users()}
+        name = person.name if person.name not in taken else f"{person.name}-{person.telegram_id}"
+        profile = Profile(language=language_of(person.language_code))
+        return self._store.add_user(name, role=role, telegram_id=person.telegram_id, profile=profile)
+
+
+def decide(store: Store, user_id: int, *, allowed: bool) -> User | None:
+    """The owner's word about somebody who waits; None where nobody of that id does."""
+    found = next((user for user in store.users() if user.id == user_id and user.role in ("waiting", "refused")), None)
+    if found is None:
+        return None
+    decided = replace(found, role="member" if allowed else "refused")
+    store.update_user(decided)
+    return decided
+
+
+def group_user(store: Store, chat_id: int, *, language: str) -> User:
+    """Whose memory a group's conversation is: a user of its own, made at the first message."""
+    name = f"group:{chat_id}"
+    return store.user(name) or store.add_user(name, role="member", profile=Profile(language=language))

@@ -1,0 +1,90 @@
+"""Pressed buttons: answered first, so that no spinner waits for a model, then acted on.
+
+They do not queue behind the chat's messages.
+"""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from dataclasses import replace
+
+from telegram.error import TelegramError
+
+from bot.locales import say
+from bot.telegram import forgetting, preferences
+from bot.telegram.access import decide
+from bot.telegram.desk import Visit
+from bot.telegram.outbox import Place
+from bot.telegram.render import Part, plain_parts
+from bot.telegram.wording import Command, pressed
+from memory.turns import give_feedback
+
+Press = Callable[[Visit, Sequence[str]], Awaitable[None]]
+
+
+async def press(visit: Visit) -> None:
+    """Answer the query, then do what the button says."""
+    assert visit.query is not None
+    name, values = pressed(visit.query.data or "")
+    note = visit.phrase(_NOTES[name]) if name in _NOTES else None
+    with contextlib.suppress(TelegramError):  # it may be too old to be answered, but not to be acted on
+        await visit.query.answer(note)
+    action = PRESSES.get(name)
+    if action is not None:
+        await action(visit, values)
+
+
+async def vote_up(visit: Visit, values: Sequence[str]) -> None:
+    """The reply was good."""
+    give_feedback(visit.services.store, int(values[0]), user_id=visit.user.id, vote="up")
+
+
+async def vote_down(visit: Visit, values: Sequence[str]) -> None:
+    """The reply was bad; a reply to it says what would have been right."""
+    give_feedback(visit.services.store, int(values[0]), user_id=visit.user.id, vote="down")
+
+
+async def explain(visit: Visit, values: Sequence[str]) -> None:
+    """What the reply was made from."""
+    from bot.telegram.handlers import why
+
+    await why(replace(visit, command=Command("why", values[0])))
+
+
+async def allow(visit: Visit, values: Sequence[str]) -> None:
+    """The owner lets somebody in."""
+    await _decide(visit, int(values[0]), allowed=True)
+
+
+async def refuse(visit: Visit, values: Sequence[str]) -> None:
+    """The owner keeps somebody out."""
+    await _decide(visit, int(values[0]), allowed=False)
+
+
+async def _decide(visit: Visit, user_id: int, *, allowed: bool) -> None:
+    if visit.person.role != "owner":
+        return
+    decided = decide(visit.services.store, user_id, allowed=allowed)
+    if decided is None or decided.telegram_id is None:
+        return
+    text = visit.phrase("tg_allowed" if allowed else "tg_refused", name=decided.name)
+    await visit.desk.outbox.edit(visit.place, visit.message.message_id, Part(text))
+    if allowed:
+        place = Place(decided.telegram_id, private=True)
+        await visit.desk.outbox.send_all(place, plain_parts(say(decided.profile.language, "tg_you_may")))
+
+
+PRESSES: Mapping[str, Press] = {
+    "up": vote_up,
+    "down": vote_down,
+    "why": explain,
+    "choose": forgetting.chosen,
+    "forget": forgetting.confirmed,
+    "keep": forgetting.kept,
+    "set": preferences.changed,
+    "allow": allow,
+    "refuse": refuse,
+}
+_NOTES: Mapping[str, str] = {"up": "tg_thanks", "down": "tg_how_to_correct"}
+"""What the button says when it is pressed."""

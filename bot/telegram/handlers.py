@@ -1,0 +1,139 @@
+"""Everything a message can be, in one ordered list: the first route that takes it handles it.
+
+Whoever gets here is allowed (`gate`). What is about one person's files or preferences is marked and refused in groups.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+
+from bot.explain import explain
+from bot.telegram.buttons import press
+from bot.telegram.desk import Visit
+from bot.telegram.files import document
+from bot.telegram.forgetting import forget
+from bot.telegram.learning import tune
+from bot.telegram.preferences import settings
+from bot.telegram.render import reply_parts, source_lines
+from bot.telegram.talking import answer, awaits_correction, conversation_of, correct, replied_turn
+from bot.telegram.threads import in_thread
+from bot.telegram.wording import summary_wish, without_mention
+from memory.turns import turn_by_id, turns_of
+
+
+@dataclass(frozen=True)
+class Route:
+    """A kind of message and what is done with it."""
+
+    takes: Callable[[Visit], bool]
+    handle: Callable[[Visit], Awaitable[None]]
+    private_only: bool = False
+
+
+async def handle(visit: Visit) -> None:
+    """Let the first route that takes the message handle it."""
+    route = next(route for route in HANDLERS if route.takes(visit))
+    if route.private_only and not visit.place.private:
+        await visit.tell(visit.phrase("tg_private_only"))
+    else:
+        await route.handle(visit)
+
+
+async def ignore(visit: Visit) -> None:
+    """A message that was changed after its answer: a second answer would surprise more than help."""
+    del visit
+
+
+async def start(visit: Visit) -> None:
+    """Greet."""
+    await visit.tell(visit.phrase("tg_welcome", name=visit.person.name))
+
+
+async def show_help(visit: Visit) -> None:
+    """What the bot can do."""
+    await visit.tell(visit.phrase("tg_help"))
+
+
+async def how_to_import(visit: Visit) -> None:
+    """How documents get into memory."""
+    await visit.tell(visit.phrase("tg_import"))
+
+
+async def summary(visit: Visit) -> None:
+    """A summary of what is remembered."""
+    assert visit.command is not None
+    wish = summary_wish(visit.command.argument)
+    made = await in_thread(lambda: visit.services.summarize(user=visit.user, about=wish.about, since=wish.since))
+    sources = "\n".join(source_lines(made.citations, language=visit.language))
+    await visit.desk.outbox.send_all(visit.place, reply_parts(made.text, sources))
+
+
+async def why(visit: Visit) -> None:
+    """What a reply was made from: the one named, the one replied to, or the last."""
+    assert visit.command is not None
+    argument, store = visit.command.argument, visit.services.store
+    named = int(argument) if argument.isdecimal() else replied_turn(visit)
+    if named is None:
+        last = turns_of(store, user_id=visit.user.id, conversation_id=conversation_of(visit), last=1)
+        named = last[0].id if last else None
+    if named is None:
+        await visit.tell(visit.phrase("tg_no_turn"))
+        return
+    await visit.tell(explain(turn_by_id(store, named, user_id=visit.user.id), language=visit.language))
+
+
+async def correction(visit: Visit) -> None:
+    """What a reply should have been, as an answer to it."""
+    assert visit.command is not None
+    turn_id = replied_turn(visit)
+    if turn_id is None or not visit.command.argument:
+        await visit.tell(visit.phrase("tg_correct_how"))
+        return
+    await correct(visit, turn_id, visit.command.argument)
+
+
+async def text(visit: Visit) -> None:
+    """Something to answer, or the right text for a reply that was found bad."""
+    written = without_mention(visit.message.text or "", bot=visit.desk.bot.username)
+    turn_id = replied_turn(visit)
+    if not written:
+        await show_help(visit)
+    elif turn_id is not None and awaits_correction(visit, turn_id):
+        await correct(visit, turn_id, written)
+    else:
+        await answer(visit, written)
+
+
+async def unknown_command(visit: Visit) -> None:
+    """A command that does not exist."""
+    await visit.tell(visit.phrase("tg_unknown_command"))
+
+
+async def unknown_kind(visit: Visit) -> None:
+    """A photo, a sticker, a voice message: say what can be taken."""
+    await visit.tell(visit.phrase("tg_unknown_kind"))
+
+
+def command(name: str) -> Callable[[Visit], bool]:
+    """Takes the command of that name."""
+    return lambda visit: visit.command is not None and visit.command.name == name
+
+
+HANDLERS: tuple[Route, ...] = (
+    Route(lambda visit: visit.query is not None, press),
+    Route(lambda visit: visit.edited, ignore),
+    Route(command("start"), start),
+    Route(command("help"), show_help),
+    Route(command("import"), how_to_import, private_only=True),
+    Route(command("summary"), summary),
+    Route(command("why"), why),
+    Route(command("forget"), forget),
+    Route(command("tune"), tune, private_only=True),
+    Route(command("settings"), settings, private_only=True),
+    Route(command("correct"), correction),
+    Route(lambda visit: visit.message.document is not None, document, private_only=True),
+    Route(lambda visit: visit.command is not None, unknown_command),
+    Route(lambda visit: bool(visit.message.text), text),
+    Route(lambda _visit: True, unknown_kind),
+)

@@ -1,0 +1,87 @@
+"""Tunes, asked for or by schedule: they run beside the chat, one at a time, and the user hears what came of them."""
+
+from __future__ import annotations
+
+import logging
+
+from telegram.error import TelegramError
+
+from bot.locales import say
+from bot.telegram.desk import Desk, Visit, guarded, where
+from bot.telegram.outbox import Place
+from bot.telegram.ports import Tuned
+from bot.telegram.render import plain_parts
+from bot.telegram.streaming import EditPreview, Stream
+from bot.telegram.threads import in_thread, pause
+from memory.records import User
+
+_log = logging.getLogger(__name__)
+
+
+async def tune(visit: Visit) -> None:
+    """Start a tune, with one message that follows it."""
+    if visit.desk.tuning.locked():
+        await visit.tell(visit.phrase("tg_tune_busy"))
+        return
+    visit.desk.start(guarded(visit, _tune_and_tell(visit)))
+
+
+async def _tune_and_tell(visit: Visit) -> None:
+    desk, place = visit.desk, visit.place
+    preview = EditPreview(desk.outbox, place)
+    seconds = visit.services.settings.telegram.edit_seconds
+    async with desk.tuning:
+        await preview.show(visit.phrase("tg_tuning"))
+        async with Stream(preview, desk.outbox, place, seconds=seconds) as stream:
+            result = await in_thread(
+                lambda: visit.services.tune(
+                    visit.user,
+                    started_by="hand",
+                    on_progress=lambda line: stream.put(f"{visit.phrase('tg_tuning')}\n{line}"),
+                    cancel=desk.cancel,
+                )
+            )
+    await preview.finish(plain_parts(tuned_text(result, language=visit.language)))
+
+
+def tuned_text(result: Tuned, *, language: str) -> str:
+    """What came of a tune: live, or which check failed, or why there was none."""
+    if result.status == "live":
+        return say(language, "tg_tuned", adapter=result.adapter)
+    failed = "\n".join(f"- {check.sentence}" for check in result.gate if not check.passed)
+    if failed:
+        return f"{say(language, 'tg_tune_rejected', adapter=result.adapter)}\n{failed}"
+    return say(language, "tg_tune_skipped", reason=result.reason or result.status)
+
+
+async def tune_by_schedule(desk: Desk) -> None:
+    """Look now and then whether somebody's tune is due, and run it, until the bot stops."""
+    while not await pause(desk.stopping, desk.services.settings.tuning.check_minutes * 60):
+        for user in desk.services.store.users():
+            if user.role in ("owner", "member"):
+                await _tune_if_due(desk, user)
+
+
+async def _tune_if_due(desk: Desk, user: User) -> None:
+    try:
+        if not await in_thread(lambda: desk.services.tune_due(user)):
+            return
+        async with desk.tuning:
+            result = await in_thread(
+                lambda: desk.services.tune(
+                    user, started_by="schedule", on_progress=lambda _line: None, cancel=desk.cancel
+                )
+            )
+        _log.info("tune of user %d by schedule: %s", user.id, result.status)
+        await _announce(desk, user, result)
+    except TelegramError as exc:
+        _log.info("user %d could not be told of a tune: %s", user.id, type(exc).__name__)
+    except Exception as exc:  # noqa: BLE001 - the edge of a job: one user's trouble must not stop the others' tunes
+        _log.error("tune of user %d by schedule failed: %s", user.id, where(exc))
+
+
+async def _announce(desk: Desk, user: User, result: Tuned) -> None:
+    if user.telegram_id is None or result.status not in ("live", "rejected"):
+        return
+    place = Place(user.telegram_id, private=True)
+    await desk.outbox.send_all(place, plain_parts(tuned_text(result, language=user.profile.language)))

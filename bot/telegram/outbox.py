@@ -1,0 +1,235 @@
+"""Sending: what Telegram can't take at the moment is sent later, what may have arrived is not sent twice.
+
+Every answer of Telegram to a failed call leads to one of a few reactions (`react`, pure). A wait that Telegram orders
+holds for the whole chat, previews included. Only texts that never left this machine, or that Telegram said it did not
+take, are sent again.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import datetime as dt
+import logging
+import time
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass, replace
+from typing import Literal, TypeVar
+
+import httpx
+from telegram import Bot, InlineKeyboardButton, InlineKeyboardMarkup, MessageEntity, ReplyParameters
+from telegram.constants import ChatAction
+from telegram.error import BadRequest, ChatMigrated, Forbidden, NetworkError, RetryAfter, TelegramError
+
+from bot.telegram.render import Part
+
+Action = Literal["resend", "without thread", "without formatting", "done", "unknown", "give up"]
+Buttons = Sequence[Sequence[tuple[str, str]]]
+"""Rows of (text, callback data)."""
+T = TypeVar("T")
+
+_ATTEMPTS = 8
+_LONGEST_PAUSE = 60.0
+_NEVER_SENT = (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout)
+_log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class Place:
+    """Where a conversation happens."""
+
+    chat_id: int
+    private: bool
+    thread_id: int | None = None
+
+
+@dataclass(frozen=True)
+class Reaction:
+    """What to do after a failed call."""
+
+    action: Action
+    wait: float = 0.0
+    """Seconds before the next call to this chat."""
+
+
+def react(error: TelegramError, *, attempt: int, repeatable: bool) -> Reaction:
+    """Decide from Telegram's answer; ``repeatable``: doing it twice does no harm (an edit)."""
+    pause = min(0.5 * 2**attempt, _LONGEST_PAUSE)
+    if isinstance(error, RetryAfter):
+        return Reaction("resend", seconds_of(error))
+    if isinstance(error, BadRequest):
+        return Reaction(_after_refusal(str(error).lower()))
+    if not isinstance(error, NetworkError):
+        return Reaction("give up")
+    answered = error.__cause__ is None or not isinstance(error.__cause__, httpx.HTTPError)
+    if repeatable or answered or isinstance(error.__cause__, _NEVER_SENT):
+        return Reaction("resend", pause)
+    return Reaction("unknown")
+
+
+def _after_refusal(description: str) -> Action:
+    if "not modified" in description:
+        return "done"
+    if "thread" in description or "topic" in description:
+        return "without thread"
+    if "not found" in description or "can't be edited" in description:
+        return "give up"
+    return "without formatting"
+
+
+def seconds_of(error: RetryAfter) -> float:
+    """How long Telegram wants us to wait."""
+    value = error.retry_after
+    return value.total_seconds() if isinstance(value, dt.timedelta) else float(value)
+
+
+def keyboard(buttons: Buttons | None) -> InlineKeyboardMarkup | None:
+    """Inline buttons."""
+    if not buttons:
+        return None
+    return InlineKeyboardMarkup(
+        [[InlineKeyboardButton(text, callback_data=data) for text, data in row] for row in buttons]
+    )
+
+
+class Outbox:
+    """Sends and edits the bot's messages."""
+
+    def __init__(self, bot: Bot) -> None:
+        self._bot = bot
+        self._quiet_until: dict[int, float] = {}
+
+    def quiet_for(self, place: Place) -> float:
+        """Seconds that Telegram still wants nothing sent to the chat."""
+        return max(0.0, self._quiet_until.get(place.chat_id, 0.0) - time.monotonic())
+
+    def keep_quiet(self, place: Place, error: RetryAfter) -> None:
+        """Send nothing to the chat for as long as Telegram said."""
+        self._quiet_until[place.chat_id] = time.monotonic() + seconds_of(error)
+
+    async def send(
+        self, place: Place, part: Part, *, reply_to: int | None = None, buttons: Buttons | None = None
+    ) -> int | None:
+        """Send one message and give its id; None where Telegram may or may not have it.
+
+        :raises TelegramError: it can't be sent (the user blocked the bot, the chat is gone)
+        """
+
+        async def call(place: Place, part: Part) -> int:
+            message = await self._bot.send_message(
+                place.chat_id,
+                part.text,
+                entities=_entities(part),
+                message_thread_id=place.thread_id,
+                reply_parameters=ReplyParameters(reply_to, allow_sending_without_reply=True) if reply_to else None,
+                reply_markup=keyboard(buttons),
+            )
+            return message.message_id
+
+        return await self._persist(call, place, part, repeatable=False)
+
+    async def send_all(
+        self, place: Place, parts: Sequence[Part], *, reply_to: int | None = None, buttons: Buttons | None = None
+    ) -> list[int]:
+        """Send the messages of one reply, the buttons under the last; one that fails does not stop those after it.
+
+        :raises Forbidden: the user blocked the bot
+        """
+        ids = []
+        for number, part in enumerate(parts, 1):
+            under = buttons if number == len(parts) else None
+            try:
+                sent = await self.send(place, part, reply_to=reply_to if number == 1 else None, buttons=under)
+            except Forbidden:
+                raise
+            except TelegramError as exc:
+                _log.warning("part %d of %d to chat %d failed: %s", number, len(parts), place.chat_id, kind(exc))
+                continue
+            if sent is not None:
+                ids.append(sent)
+        return ids
+
+    async def edit(self, place: Place, message_id: int, part: Part, *, buttons: Buttons | None = None) -> None:
+        """Give a message of the bot another text; one that has it already is fine.
+
+        :raises TelegramError: the message is gone, or the chat is
+        """
+
+        async def call(place: Place, part: Part) -> None:
+            await self._edit_once(place, message_id, part, buttons=buttons)
+
+        await self._persist(call, place, part, repeatable=True)
+
+    async def _edit_once(self, place: Place, message_id: int, part: Part, *, buttons: Buttons | None = None) -> None:
+        await self._bot.edit_message_text(
+            part.text, place.chat_id, message_id, entities=_entities(part), reply_markup=keyboard(buttons)
+        )
+
+    async def preview_edit(self, place: Place, message_id: int, part: Part) -> None:
+        """Edit once, without persisting: a preview that fails is made up for by the next.
+
+        :raises TelegramError: it failed
+        """
+        await self._edit_once(place, message_id, part)
+
+    async def preview_draft(self, place: Place, draft_id: int, part: Part) -> None:
+        """Show a passing draft in a private chat.
+
+        :raises TelegramError: it failed
+        """
+        await self._bot.send_message_draft(
+            place.chat_id, draft_id, part.text, message_thread_id=place.thread_id, entities=_entities(part)
+        )
+
+    async def typing(self, place: Place) -> None:
+        """Show "typing..." for a few seconds.
+
+        :raises TelegramError: it failed
+        """
+        await self._bot.send_chat_action(place.chat_id, ChatAction.TYPING, message_thread_id=place.thread_id)
+
+    async def _persist(
+        self, call: Callable[[Place, Part], Awaitable[T]], place: Place, part: Part, *, repeatable: bool
+    ) -> T | None:
+        for attempt in range(_ATTEMPTS):
+            await asyncio.sleep(self.quiet_for(place))
+            try:
+                return await call(place, part)
+            except ChatMigrated as exc:
+                place = replace(place, chat_id=exc.new_chat_id, thread_id=None)
+            except TelegramError as exc:
+                reaction = react(exc, attempt=attempt, repeatable=repeatable)
+                _log.info("chat %d: %s, so %s", place.chat_id, kind(exc), reaction.action)
+                if reaction.action in ("done", "unknown"):
+                    return None
+                changed = _changed(reaction.action, place, part)
+                if changed is None or attempt == _ATTEMPTS - 1:
+                    raise
+                place, part = changed
+                if isinstance(exc, RetryAfter):
+                    self.keep_quiet(place, exc)
+                else:
+                    await asyncio.sleep(reaction.wait)
+        return None
+
+
+def _changed(action: Action, place: Place, part: Part) -> tuple[Place, Part] | None:
+    """What to try next; None where nothing is left to try."""
+    if action == "resend":
+        return place, part
+    if action == "without thread" and place.thread_id is not None:
+        return replace(place, thread_id=None), part
+    if action == "without formatting" and part.spans:
+        return place, Part(part.text)
+    return None
+
+
+def kind(error: BaseException) -> str:
+    """An error for the log: its type, without its text, which may hold an address with the token or what was said."""
+    cause = error.__cause__
+    return type(error).__name__ + (f" ({type(cause).__name__})" if cause else "")
+
+
+def _entities(part: Part) -> list[MessageEntity]:
+    return [
+        MessageEntity(span.type, span.offset, span.length, url=span.url, language=span.language) for span in part.spans
+    ]

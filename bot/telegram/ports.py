@@ -1,0 +1,141 @@
+"""What the bot needs of the rest, as one frozen record of small Protocols: it is filled once, by the program or a test.
+
+Everything here is synchronous and may take long; the bot calls it in worker threads.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Literal, Protocol
+
+from bot.config import Settings
+from memory.records import Citation, Receipt, Turn, User
+from memory.store import Store
+
+
+class Turns(Protocol):
+    """Answers messages."""
+
+    def turn(
+        self,
+        text: str,
+        *,
+        user: User,
+        conversation_id: int,
+        on_text: Callable[[str], None] = ...,
+        cancel: threading.Event | None = None,
+    ) -> Turn:
+        """Answer one message and store the turn; ``on_text`` gets the reply piece by piece."""
+        ...
+
+
+class ImportBytes(Protocol):
+    """Takes in a file that was sent."""
+
+    def __call__(self, name: str, data: bytes, *, user: User, me: str | None, learn_from: str | None) -> Receipt:
+        """Import one file; what goes wrong with it stands in the receipt."""
+        ...
+
+
+class Summary(Protocol):
+    """A summary and its sources."""
+
+    @property
+    def text(self) -> str:
+        """What is shown."""
+        ...
+
+    @property
+    def citations(self) -> tuple[Citation, ...]:
+        """Its numbered sources."""
+        ...
+
+
+class Summarize(Protocol):
+    """Summarises a user's memory."""
+
+    def __call__(self, *, user: User, about: str | None, since: str | None) -> Summary:
+        """Summarise all of it, a topic, or what is new since a day."""
+        ...
+
+
+class Forget(Protocol):
+    """Erases what a user wants forgotten; exactly one of the three is given."""
+
+    def __call__(self, *, user: User, document: int | None, turn: int | None, text: str | None) -> object:
+        """Erase it everywhere, or nothing of it."""
+        ...
+
+
+class Check(Protocol):
+    """One check of a new adapter."""
+
+    @property
+    def passed(self) -> bool:
+        """Whether it was passed."""
+        ...
+
+    @property
+    def sentence(self) -> str:
+        """The check for a person."""
+        ...
+
+
+class Tuned(Protocol):
+    """What came of a tune."""
+
+    @property
+    def adapter(self) -> str | None:
+        """The new adapter's name."""
+        ...
+
+    @property
+    def status(self) -> str:
+        """ "live", "rejected", "skipped" or "failed"."""
+        ...
+
+    @property
+    def reason(self) -> str | None:
+        """Why it was not put live."""
+        ...
+
+    @property
+    def gate(self) -> Sequence[Check]:
+        """The checks, in order."""
+        ...
+
+
+class Tune(Protocol):
+    """Trains an adapter for a user."""
+
+    def __call__(
+        self,
+        user: User,
+        *,
+        started_by: Literal["hand", "schedule"],
+        on_progress: Callable[[str], None],
+        cancel: threading.Event,
+    ) -> Tuned:
+        """Train, check and put live; ``on_progress`` gets a line now and then, ``cancel`` ends the training."""
+        ...
+
+
+@dataclass(frozen=True)
+class Services:
+    """Everything the bot talks to."""
+
+    store: Store
+    assistant: Turns
+    import_bytes: ImportBytes
+    summarize: Summarize
+    forget: Forget
+    tune: Tune
+    tune_due: Callable[[User], bool]
+    """Whether a tune of this user should start by itself now."""
+    live_adapter: Callable[[User], str | None]
+    """The name of the adapter that answers this user; None: the base model."""
+    settings: Settings
+    clock: Callable[[], float]
+    """Seconds, only ever growing."""

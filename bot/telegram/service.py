@@ -1,0 +1,290 @@
+"""The bot from start to stop: connect, say what is wrong in one line, answer, and end without losing a reply.
+
+Only the network's absence is waited out. A wrong token or a second bot on the same token ends the program, since
+nobody but its owner can mend that. No error text of the library is shown, because it may hold the token.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import functools
+import os
+import re
+import secrets
+import signal
+import socket
+import time
+from collections.abc import Awaitable, Callable, Iterator
+from typing import TYPE_CHECKING, Any
+from urllib.parse import urlsplit
+
+from telegram import Update
+from telegram.error import BadRequest, Conflict, InvalidToken, NetworkError, RetryAfter, TelegramError
+from telegram.ext import Application, ApplicationBuilder, TypeHandler
+
+from bot.config import TelegramConfig
+from bot.telegram.access import is_paired, pairing_code
+from bot.telegram.desk import Desk
+from bot.telegram.gate import ChatOrder, receive
+from bot.telegram.learning import tune_by_schedule
+from bot.telegram.logs import quiet_logs
+from bot.telegram.outbox import kind, seconds_of
+from bot.telegram.ports import Services
+from bot.telegram.preferences import set_menus
+from bot.telegram.threads import first_of, in_thread, pause
+from memory.errors import FamiliarError, UsageError
+from memory.records import Receipt, User
+
+if TYPE_CHECKING:
+    from bot.app import App
+
+Note = Callable[[str], None]
+App_ = Application[Any, Any, Any, Any, Any, Any]
+
+_UPDATES = ["message", "edited_message", "callback_query"]
+_TOKEN = re.compile(r"\d+:[A-Za-z0-9_-]{20,}")
+_CONFLICTS = 2
+"""The first may be the end of this bot's own last run; one more means that another runs."""
+_POLL_SECONDS = 30
+_GRACE_SECONDS = 5.0
+"""After a stop, replies under way may still be finished for so long, then they end at the next word."""
+_STOP_SECONDS = 15.0
+_LONGEST_RETRY = 60.0
+
+
+def serve(app: App, *, note: Note) -> int:
+    """Answer on Telegram until SIGINT or SIGTERM; gives the exit status.
+
+    :raises UsageError: the token or the webhook setting is wrong
+    :raises FamiliarError: another bot uses the same token
+    """
+    return asyncio.run(_serve(app, note))
+
+
+async def _serve(app: App, note: Note) -> int:
+    stop = asyncio.Event()
+    with stopping(stop):
+        await run(lambda: services_of(app), app.settings.telegram, note=note, stop=stop)
+    return 0
+
+
+@contextlib.contextmanager
+def stopping(stop: asyncio.Event) -> Iterator[None]:
+    """Let SIGINT and SIGTERM set ``stop``."""
+    loop = asyncio.get_running_loop()
+    before = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
+    for number in before:
+        # Not loop.add_signal_handler: Windows lacks it.
+        signal.signal(number, lambda *_: loop.call_soon_threadsafe(stop.set))
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+
+def services_of(app: App) -> Services:
+    """What the bot needs of the program; loads the models, so that the first message does not wait for them."""
+    from memory.ingest import ImportOptions
+
+    ingestor, registry, summarizer = app.ingestor, app.registry, app.summarizer
+
+    def import_bytes(name: str, data: bytes, *, user: User, me: str | None, learn_from: str | None) -> Receipt:
+        options = ImportOptions(me=me, learn_from=learn_from)
+        return ingestor.import_bytes(name, data, user_id=user.id, options=options)
+
+    def forget(*, user: User, document: int | None, turn: int | None, text: str | None) -> object:
+        return app.forget(user_id=user.id, document=document, turn=turn, text=text, everything=False)
+
+    def live_adapter(user: User) -> str | None:
+        live = registry.live(user.id)
+        return live.id if live else None
+
+    return Services(
+        store=app.store,
+        assistant=app.assistant,
+        import_bytes=import_bytes,
+        summarize=summarizer.summarize,
+        forget=forget,
+        tune=app.tune,
+        tune_due=app.tune_due,
+        live_adapter=live_adapter,
+        settings=app.settings,
+        clock=time.monotonic,
+    )
+
+
+async def run(services: Callable[[], Services], config: TelegramConfig, *, note: Note, stop: asyncio.Event) -> None:
+    """Connect, prepare the services in a thread, answer until ``stop`` is set, and end.
+
+    :raises UsageError: the token or the webhook setting is wrong
+    :raises FamiliarError: another bot uses the same token
+    """
+    os.environ.setdefault("PTB_TIMEDELTA", "true")  # else python-telegram-bot warns of it at every 429
+    if not _TOKEN.fullmatch(config.token.reveal()):
+        raise UsageError(_WRONG_TOKEN)
+    with quiet_logs(config.token):
+        application = _build(config)
+        try:
+            await _run_connected(application, services, _Line(config, note, stop))
+        finally:
+            await application.shutdown()
+            await application.bot.shutdown()  # what never got as far as to be initialised keeps its connections open
+
+
+_WRONG_TOKEN = (
+    "Telegram does not know the token ([telegram] token or TELEGRAM_BOT_TOKEN); "
+    "copy it from @BotFather, it looks like 123456789:AAE…"
+)
+
+
+class _Line:
+    """The connection's settings, whom to tell about it, and when to end it."""
+
+    def __init__(self, config: TelegramConfig, note: Note, stop: asyncio.Event) -> None:
+        self.config = config
+        self.note = note
+        self.stop = stop
+        self.broken: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        self._conflicts = 0
+
+    async def reach(self, step: Callable[[], Awaitable[object]]) -> bool:
+        """Do a step as soon as Telegram can be reached; False where the bot was stopped before.
+
+        :raises UsageError: Telegram refuses the token or what was asked
+        """
+        wait = 1.0
+        while not self.stop.is_set():
+            try:
+                await step()
+                return True
+            except RetryAfter as exc:
+                await pause(self.stop, seconds_of(exc))
+            except TelegramError as exc:
+                self._say_or_raise(exc, wait)
+                await pause(self.stop, wait)
+                wait = min(2 * wait, _LONGEST_RETRY)
+        return False
+
+    def _say_or_raise(self, error: TelegramError, wait: float) -> None:
+        if isinstance(error, InvalidToken):
+            raise UsageError(_WRONG_TOKEN) from None  # its text holds the token
+        if isinstance(error, BadRequest):
+            hook = f" (webhook_url is {self.config.webhook_url!r})" if self.config.webhook_url else ""
+            raise UsageError(f"Telegram refuses the settings in [telegram]: {error}{hook}") from error
+        host = urlsplit(self.config.api_url).netloc
+        self.note(f"Telegram at {host} can't be reached ({kind(error)}); trying again in {wait:.0f} s")
+
+    def polling_failed(self, error: TelegramError) -> None:
+        """A poll failed: end the bot where waiting can't help."""
+        if self.broken.done():
+            return
+        if isinstance(error, InvalidToken):
+            self.broken.set_exception(UsageError(_WRONG_TOKEN))
+        elif isinstance(error, Conflict):
+            self._conflicts += 1
+            if self._conflicts >= _CONFLICTS:
+                self.broken.set_exception(FamiliarError(_TWO_BOTS))
+        elif isinstance(error, NetworkError):
+            host = urlsplit(self.config.api_url).netloc
+            self.note(f"Telegram at {host} can't be reached ({kind(error)}); trying again")
+
+
+_TWO_BOTS = (
+    "another program polls Telegram with the same token; stop it, or make a second bot with @BotFather "
+    "and give its token as TELEGRAM_BOT_TOKEN"
+)
+
+
+def _build(config: TelegramConfig) -> App_:
+    return (
+        ApplicationBuilder()
+        .token(config.token.reveal())
+        .base_url(config.api_url)
+        .base_file_url(config.file_url)
+        .concurrent_updates(ChatOrder())
+        .connection_pool_size(64)
+        .pool_timeout(30)
+        .read_timeout(20)
+        .build()
+    )
+
+
+async def _run_connected(application: App_, services: Callable[[], Services], line: _Line) -> None:
+    if not await line.reach(application.initialize):
+        return
+    ready = asyncio.ensure_future(in_thread(services))
+    stopped = asyncio.create_task(line.stop.wait())
+    await first_of(ready, stopped)
+    if line.stop.is_set():
+        ready.cancel()
+        return
+    desk = Desk(ready.result(), application.bot)
+    application.add_handler(TypeHandler(Update, functools.partial(_receive, desk)))
+    if not is_paired(desk.services.store):
+        line.note(f"pairing code: {pairing_code(desk.services.store)}")
+    try:
+        await _answer_until_stopped(application, desk, line, stopped)
+    finally:
+        stopped.cancel()
+        await _close(application, desk)
+
+
+async def _receive(desk: Desk, update: Update, _context: object) -> None:
+    await receive(desk, update)
+
+
+async def _answer_until_stopped(application: App_, desk: Desk, line: _Line, stopped: asyncio.Future[Any]) -> None:
+    await application.start()
+    listen = functools.partial(_listen, application, line)
+    if not (await line.reach(lambda: set_menus(application.bot)) and await line.reach(listen)):
+        return
+    if desk.services.settings.tuning.enabled:
+        desk.start(tune_by_schedule(desk))
+    line.note("ready")
+    await first_of(line.broken, stopped)
+    if line.broken.done():
+        line.broken.result()
+
+
+async def _listen(application: App_, line: _Line) -> None:
+    """Start to receive updates, by webhook where an address is set, else by long polling."""
+    updater, config = application.updater, line.config
+    assert updater is not None
+    if not config.webhook_url:
+        await updater.start_polling(timeout=_POLL_SECONDS, allowed_updates=_UPDATES, error_callback=line.polling_failed)
+        return
+    _check_free(config.webhook_listen, config.webhook_port)
+    await updater.start_webhook(
+        listen=config.webhook_listen,
+        port=config.webhook_port,
+        url_path=urlsplit(config.webhook_url).path.strip("/"),
+        webhook_url=config.webhook_url,
+        allowed_updates=_UPDATES,
+        secret_token=config.webhook_secret.reveal() or secrets.token_urlsafe(32),
+    )
+
+
+def _check_free(address: str, port: int) -> None:
+    """Look whether the webhook's port can be listened on; the server that will do so leaks a socket where it can't."""
+    try:
+        socket.create_server((address, port)).close()
+    except OSError as exc:
+        where = f"[telegram] webhook_listen {address}, webhook_port {port}"
+        raise UsageError(f"{where} can't be listened on: {exc.strerror}; name a free port of this machine") from exc
+
+
+async def _close(application: App_, desk: Desk) -> None:
+    """Take no more updates, let replies under way end, and tell whoever still waits."""
+    timer = asyncio.get_running_loop().call_later(_GRACE_SECONDS, desk.end)
+    try:
+        if application.updater is not None and application.updater.running:
+            await application.updater.stop()
+    finally:
+        # A model that does not come back costs the reply under way, not what was stored.
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(_STOP_SECONDS):
+                await application.stop()
+        timer.cancel()
+        await desk.close(seconds=_GRACE_SECONDS)
