@@ -44,6 +44,8 @@ MOST_CHUNKS = 200
 """Passages read for one summary, spread over the documents; of a larger memory it says how many it has read."""
 _TOPIC_HITS = 60
 """Passages that a topic may find."""
+_LEAST_WRITTEN = 3
+"""A model whose supported sentences are fewer than one in so many of those asked for gives way to quoted ones."""
 _PARAGRAPH = 6
 """Sentences in one paragraph of a summary that a model wrote."""
 
@@ -58,7 +60,7 @@ class Summary:
     parts: int
     """Into how many parts the passages were split; 0 where nothing was found."""
     dropped: int = 0
-    """Sentences of the model that no passage supports."""
+    """Sentences of the model that are not shown, as no passage supports them or too few were left."""
 
 
 @dataclass(frozen=True)
@@ -93,7 +95,7 @@ class Summarizer:
         found = self._passages(request, user_id=user.id)
         chunks = spread(found, most=MOST_CHUNKS)
         summary = self._written(chunks, request, self.engine) if self.engine and chunks else None
-        if summary is None or not summary.sentences:
+        if summary is None or not summary.sentences:  # the model wrote nothing that has a source
             dropped = summary.dropped if summary else 0
             summary = dataclasses.replace(self._quoted(chunks, request), dropped=dropped)
         if len(chunks) < len(found) and summary.sentences:
@@ -117,6 +119,8 @@ class Summarizer:
         count = wanted_count(request.profile.length, documents=places, sentences=len(split_chunks(chunks)))
         task = Task(request.profile, count, request.about)
         written = write(chunks, task, engine=engine, embedder=self.embedder)
+        if len(written.sentences) < count / _LEAST_WRITTEN:
+            return Summary("", (), (), written.parts, written.dropped + len(written.sentences))
         summary = _numbered(written.sentences, chunks, language=request.profile.language)
         text = lay_out(summary.sentences, request)
         return dataclasses.replace(summary, text=text, parts=written.parts, dropped=written.dropped)

@@ -11,10 +11,11 @@ import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
-from bot.grounding import overlap, sentences, unsupported
+from bot.grounding import sentences, unsupported
 from bot.numerals import is_number, numbers_of
 from bot.salience import language_of_text
 from memory.records import Chunk
+from memory.words import content_words, split_words
 
 Nearness = Callable[[str, int], float]
 """Greatest cosine of a sentence to one of the passage of that number."""
@@ -84,17 +85,23 @@ def sources_of(item: SummarySentence, chunks: Mapping[int, Chunk], *, nearness: 
     together = "\n".join(chunks[n].text for n in cited)
     if cited and is_supported(item.text, together) and _is_related(item.text, cited, chunks, nearness=nearness):
         return cited
-    for n in sorted(chunks, key=lambda n: -overlap(item.text, chunks[n].text)):
+    for n in sorted(chunks, key=lambda n: -shared_words(item.text, chunks[n].text)):
         if n in cited or not is_supported(item.text, chunks[n].text):
             continue
         least = SAME_MEANING[_same_language(item.text, chunks[n].text)]
-        if overlap(item.text, chunks[n].text) >= _SHARED_WORDS or nearness(item.text, n) >= least:
+        if shared_words(item.text, chunks[n].text) >= _SHARED_WORDS or nearness(item.text, n) >= least:
             return (n,)
     return ()
 
 
+def shared_words(sentence: str, source: str) -> float:
+    """Share of a sentence's content words (stop words aside) that stand in a source, 0..1."""
+    words = set(content_words(sentence))
+    return len(words & set(split_words(source))) / len(words) if words else 0.0
+
+
 def _is_related(text: str, cited: Sequence[int], chunks: Mapping[int, Chunk], *, nearness: Nearness) -> bool:
-    if overlap(text, "\n".join(chunks[n].text for n in cited)) >= _FEW_WORDS:
+    if shared_words(text, "\n".join(chunks[n].text for n in cited)) >= _FEW_WORDS:
         return True
     return any(nearness(text, n) >= RELATED[_same_language(text, chunks[n].text)] for n in cited)
 
@@ -110,6 +117,6 @@ def is_supported(sentence: str, source: str) -> bool:
         return False
     if not _same_language(sentence, source):
         return True
-    if language_of_text(sentence) == "zh" and overlap(sentence, source) < _CHINESE_WORDS:
+    if language_of_text(sentence) == "zh" and shared_words(sentence, source) < _CHINESE_WORDS:
         return False
     return all(is_number(claim) and numbers_of(claim) <= known for claim in unsupported(sentence, [source]))

@@ -22,6 +22,10 @@ from bot.summary_prompts import group, joined_line, note_line, reply_tokens, sum
 from memory.embedding import Embedder
 from memory.records import Chunk, Message, Profile
 
+MOST_PROMPT_TOKENS = 2400
+"""Longest prompt of one part, though the window may hold more: small models lose the middle of a long one, and parts
+leave the engine to other users in between."""
+
 
 @dataclass(frozen=True)
 class Task:
@@ -69,6 +73,7 @@ class _Writer:
     def parts(self, lines: Sequence[str]) -> list[list[str]]:
         """The lines in as few parts as the window allows."""
         room = self.engine.context_tokens - reply_tokens(self.task.count, context=self.engine.context_tokens)
+        room = min(room, MOST_PROMPT_TOKENS)
         return group(lines, fits=lambda some: self.engine.count_tokens(self._messages(some, self.task.count)) <= room)
 
     def checked(self, lines: Sequence[str], *, count: int) -> Checked:
