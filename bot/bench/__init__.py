@@ -1,0 +1,1 @@
+"""Speed, measured against the bare libraries within one run."""
