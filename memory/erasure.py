@@ -1,0 +1,328 @@
+"""Forgetting: what is erased is gone from tables, words, vectors, index files and the bytes of the database.
+
+Text travels: a later turn's prompt quoted it, a reply retold it, an adapter was trained on it. So besides the rows
+themselves, whatever recalled them is redacted, and every other place that learned from them registers as an Eraser,
+which is called in the same transaction: either all of it is forgotten or nothing.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import re
+import sqlite3
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+from memory.errors import FamiliarError
+from memory.index import Indexes
+from memory.records import Citation, Message, RecalledMemory, Turn
+from memory.redaction import ERASED, Erasure, erasure_of, quotes, without_quotes, without_sentences
+from memory.store import Store
+from memory.turns import turn_by_id, turns_of
+
+_BLANK = "█"
+"""Takes the place of each erased character in a document that stays, so that offsets of other passages stay right."""
+
+
+class Eraser(Protocol):
+    """Another place that keeps or has learned from what users wrote."""
+
+    def erase(self, *, user_id: int, turn_ids: Sequence[int], document_ids: Sequence[int]) -> None:
+        """Forget these turns and documents; called within the transaction that erases them."""
+        ...
+
+
+@dataclass(frozen=True)
+class Forgotten:
+    """What was erased."""
+
+    documents: tuple[int, ...] = ()
+    turns: tuple[int, ...] = ()
+    redacted: tuple[int, ...] = ()
+    """Other turns out of which quotes were taken."""
+    passages: int = 0
+    """Passages of documents that stay, which held the text."""
+
+
+@dataclass(frozen=True)
+class _Chunk:
+    id: int
+    text: str
+    document_id: int | None
+
+
+def forget_document(
+    store: Store, indexes: Indexes, *, user_id: int, document_id: int, erasers: Sequence[Eraser] = ()
+) -> Forgotten:
+    """Erase a document and what later turns quoted from it.
+
+    :raises FamiliarError: the user has no such document, or the database can't be written
+    """
+    store.document(document_id, user_id=user_id)
+    with store.transaction() as db:
+        chunks = _chunks(db, user_id, "document_id", document_id)
+        texts = [store.document_text(document_id, user_id=user_id), *(chunk.text for chunk in chunks)]
+        redacted = _redact(store, db, [chunk.id for chunk in chunks], erasure_of(texts), leave=())
+        store.delete_document(document_id, user_id=user_id)
+        _finish(db, erasers, user_id=user_id, turn_ids=redacted, document_ids=[document_id])
+    _scrub(store, indexes, user_id)
+    return Forgotten(documents=(document_id,), redacted=tuple(redacted))
+
+
+def forget_turn(
+    store: Store, indexes: Indexes, *, user_id: int, turn_id: int, erasers: Sequence[Eraser] = ()
+) -> Forgotten:
+    """Erase a turn, what the user said in it, and what later turns quoted from it.
+
+    :raises FamiliarError: the user has no such turn, or the database can't be written
+    """
+    turn = turn_by_id(store, turn_id, user_id=user_id)
+    with store.transaction() as db:
+        redacted = _erase_turn(store, db, turn)
+        _finish(db, erasers, user_id=user_id, turn_ids=[turn_id, *redacted], document_ids=[])
+    _scrub(store, indexes, user_id)
+    return Forgotten(turns=(turn_id,), redacted=tuple(redacted))
+
+
+def forget_text(
+    store: Store, indexes: Indexes, *, user_id: int, text: str, erasers: Sequence[Eraser] = ()
+) -> Forgotten:
+    """Erase every passage and every message of the user that holds a text, whatever its case and spacing.
+
+    A document keeps its other passages; one of which nothing is left goes as a whole.
+
+    :raises FamiliarError: the text is empty or stands nowhere, or the database can't be written
+    """
+    if not text.strip():
+        raise FamiliarError("the text to forget is empty; give the words that should be forgotten")
+    pattern = re.compile(r"\s+".join(re.escape(word) for word in text.split()), re.IGNORECASE)
+    with store.transaction() as db:
+        documents, redacted = _erase_passages(store, db, pattern, user_id)
+        said = [turn for turn in turns_of(store, user_id=user_id) if pattern.search(turn.user_text)]
+        for turn in said:
+            redacted += _erase_turn(store, db, turn)
+        redacted += _blank_matches(store, db, pattern, user_id)
+        turns = tuple(turn.id for turn in said)
+        redacted = sorted(set(redacted) - set(turns))
+        if not (documents.gone or documents.kept or turns or redacted):
+            raise FamiliarError(f"nothing of yours holds {text!r}; `familiar search` shows what is there")
+        touched = [*turns, *redacted]
+        _finish(db, erasers, user_id=user_id, turn_ids=touched, document_ids=[*documents.gone, *documents.kept])
+    _scrub(store, indexes, user_id)
+    return Forgotten(tuple(documents.gone), turns, tuple(redacted), documents.passages)
+
+
+def forget_everything(store: Store, indexes: Indexes, *, user_id: int, erasers: Sequence[Eraser] = ()) -> Forgotten:
+    """Erase all documents and conversations of a user; the user and their profile stay.
+
+    :raises FamiliarError: the database can't be written
+    """
+    documents = [item.id for item in store.documents(user_id=user_id)]
+    turns = [turn.id for turn in turns_of(store, user_id=user_id)]
+    with store.transaction() as db:
+        chunks = [row for name in ("document_id", "turn_id") for row in _chunks(db, user_id, name)]
+        erasure = erasure_of([chunk.text for chunk in chunks])
+        redacted = _redact(store, db, [chunk.id for chunk in chunks], erasure, leave=turns)
+        for document_id in documents:
+            store.delete_document(document_id, user_id=user_id)
+        for turn_id in turns:
+            store.delete_turn(turn_id, user_id=user_id)
+        db.execute("DELETE FROM conversations WHERE user_id = ?", (user_id,))
+        _finish(db, erasers, user_id=user_id, turn_ids=turns, document_ids=documents)
+    indexes.drop(user_id)
+    _scrub(store, indexes, user_id)
+    return Forgotten(tuple(documents), tuple(turns), tuple(redacted))
+
+
+def _chunks(db: sqlite3.Connection, user_id: int, column: str, value: int | None = None) -> list[_Chunk]:
+    rows = db.execute(
+        f"SELECT id, text, document_id FROM chunks WHERE user_id = ? AND {column} IS NOT NULL"
+        f" AND (? IS NULL OR {column} = ?)",
+        (user_id, value, value),
+    )
+    return [_Chunk(*row) for row in rows]
+
+
+def _erase_turn(store: Store, db: sqlite3.Connection, turn: Turn) -> list[int]:
+    chunks = _chunks(db, turn.user_id, "turn_id", turn.id)
+    erasure = erasure_of([turn.user_text, turn.reply, turn.generated, *(chunk.text for chunk in chunks)])
+    later = _redact_history(store, db, turn.user_id, {turn.conversation_id}, erasure, after=turn.id)
+    redacted = _redact(store, db, [chunk.id for chunk in chunks], erasure, leave=[turn.id])
+    store.delete_turn(turn.id, user_id=turn.user_id)
+    return sorted({*later, *redacted})
+
+
+def _redact(
+    store: Store, db: sqlite3.Connection, chunk_ids: Sequence[int], erasure: Erasure, *, leave: Sequence[int]
+) -> list[int]:
+    """Take erased chunks out of the turns that recalled them, whoever's, and out of what followed on those."""
+    changed: set[int] = set()
+    for turn in _recalling(store, db, chunk_ids):
+        if turn.id in leave:
+            continue
+        redacted, retold = _without_chunks(turn, frozenset(chunk_ids), erasure)
+        _update(db, redacted)
+        _drop_correction(db, turn.id, erasure)
+        changed.add(turn.id)
+        wider = Erasure(erasure.texts, erasure.stretches | frozenset(retold), erasure.words)
+        changed.update(_redact_history(store, db, turn.user_id, {turn.conversation_id}, wider, after=turn.id))
+    return sorted(changed)
+
+
+def _drop_correction(db: sqlite3.Connection, turn_id: int, erasure: Erasure) -> None:
+    row = db.execute("SELECT correction FROM feedback WHERE turn_id = ?", (turn_id,)).fetchone()
+    if row and row["correction"] and without_sentences(row["correction"], erasure)[1]:
+        db.execute("UPDATE feedback SET correction = NULL WHERE turn_id = ?", (turn_id,))
+
+
+def _recalling(store: Store, db: sqlite3.Connection, chunk_ids: Sequence[int]) -> list[Turn]:
+    rows = db.execute(
+        "SELECT t.id, t.user_id FROM turns t, json_each(t.memories) m"
+        " WHERE json_extract(m.value, '$.id') IN (SELECT value FROM json_each(:ids))"
+        " UNION SELECT t.id, t.user_id FROM turns t, json_each(t.citations) c"
+        " WHERE json_extract(c.value, '$.chunk_id') IN (SELECT value FROM json_each(:ids)) ORDER BY 1",
+        {"ids": json.dumps(list(chunk_ids))},
+    ).fetchall()
+    return [turn_by_id(store, row["id"], user_id=row["user_id"]) for row in rows]
+
+
+def _without_chunks(turn: Turn, chunk_ids: frozenset[int], erasure: Erasure) -> tuple[Turn, list[str]]:
+    """The turn without these chunks, and the sentences that were taken out of its reply."""
+    reply, retold = without_sentences(turn.reply, erasure)
+    generated, more = without_sentences(turn.generated, erasure)
+    redacted = dataclasses.replace(
+        turn,
+        reply=reply,
+        generated=generated,
+        prompt=tuple(
+            Message(message.role, ERASED) if quotes(message.content, erasure) else message for message in turn.prompt
+        ),
+        citations=tuple(
+            Citation(item.n, ERASED, ERASED, ERASED, item.chunk_id) if item.chunk_id in chunk_ids else item
+            for item in turn.citations
+        ),
+        memories=tuple(
+            RecalledMemory(item.id, item.score, ERASED, ERASED) if item.id in chunk_ids else item
+            for item in turn.memories
+        ),
+    )
+    return redacted, [sentence for sentence in [*retold, *more] if sentence]
+
+
+def _redact_history(
+    store: Store, db: sqlite3.Connection, user_id: int, conversations: Iterable[int], erasure: Erasure, *, after: int
+) -> list[int]:
+    """Take quotes out of later turns of these conversations, whose prompts hold the earlier ones."""
+    changed = []
+    for conversation_id in conversations:
+        for turn in turns_of(store, user_id=user_id, conversation_id=conversation_id):
+            if turn.id > after:
+                redacted = _map_texts(turn, lambda text: without_quotes(text, erasure))
+                if redacted != turn:
+                    _update(db, redacted)
+                    changed.append(turn.id)
+    return changed
+
+
+def _map_texts(turn: Turn, change: Callable[[str], str]) -> Turn:
+    return dataclasses.replace(
+        turn,
+        reply=change(turn.reply),
+        generated=change(turn.generated),
+        prompt=tuple(Message(message.role, change(message.content)) for message in turn.prompt),
+        citations=tuple(
+            dataclasses.replace(item, title=change(item.title), text=change(item.text)) for item in turn.citations
+        ),
+        memories=tuple(dataclasses.replace(item, text=change(item.text)) for item in turn.memories),
+    )
+
+
+@dataclass
+class _Documents:
+    """Documents of which passages were erased: those that are gone with them, and those that are kept."""
+
+    gone: list[int]
+    kept: list[int]
+    passages: int = 0
+
+
+def _erase_passages(
+    store: Store, db: sqlite3.Connection, pattern: re.Pattern[str], user_id: int
+) -> tuple[_Documents, list[int]]:
+    done, redacted = _Documents([], []), list[int]()
+    for document in store.documents(user_id=user_id):
+        text = store.document_text(document.id, user_id=user_id)
+        spans = [match.span() for match in pattern.finditer(text)]
+        rows = db.execute('SELECT id, text, section, start, "end" FROM chunks WHERE document_id = ?', (document.id,))
+        hit = [row for row in rows.fetchall() if _holds(row, pattern, spans)]
+        if not (hit or spans or pattern.search(document.title) or pattern.search(document.source)):
+            continue
+        redacted += _redact(store, db, [row["id"] for row in hit], erasure_of([row["text"] for row in hit]), leave=())
+        if len(hit) == document.chunks:
+            store.delete_document(document.id, user_id=user_id)
+            done.gone.append(document.id)
+            continue
+        store.delete_chunks([row["id"] for row in hit], user_id=user_id)
+        done.kept.append(document.id)
+        done.passages += len(hit)
+        for start, end in [*spans, *((row["start"], row["end"]) for row in hit)]:
+            text = text[:start] + _BLANK * (end - start) + text[end:]
+        db.execute(
+            "UPDATE documents SET text = ?, title = ?, source = ? WHERE id = ?",
+            (text, pattern.sub(ERASED, document.title), pattern.sub(ERASED, document.source), document.id),
+        )
+    return done, redacted
+
+
+def _holds(row: sqlite3.Row, pattern: re.Pattern[str], spans: Sequence[tuple[int, int]]) -> bool:
+    if pattern.search(row["text"]) or pattern.search(row["section"] or ""):
+        return True
+    return any(start < row["end"] and row["start"] < end for start, end in spans)
+
+
+def _blank_matches(store: Store, db: sqlite3.Connection, pattern: re.Pattern[str], user_id: int) -> list[int]:
+    """Take a text out of turns that only repeat it, and out of corrections."""
+    changed = []
+    for turn in turns_of(store, user_id=user_id):
+        redacted = _map_texts(turn, lambda text: pattern.sub(ERASED, text))
+        if redacted != turn:
+            _update(db, redacted)
+            changed.append(turn.id)
+    rows = db.execute("SELECT turn_id, correction FROM feedback WHERE user_id = ?", (user_id,)).fetchall()
+    for row in rows:
+        if row["correction"] and pattern.search(row["correction"]):
+            db.execute("UPDATE feedback SET correction = NULL WHERE turn_id = ?", (row["turn_id"],))
+            changed.append(row["turn_id"])
+    return changed
+
+
+def _update(db: sqlite3.Connection, turn: Turn) -> None:
+    as_json = [
+        json.dumps([dataclasses.asdict(item) for item in items], ensure_ascii=False)
+        for items in (turn.prompt, turn.citations, turn.memories)
+    ]
+    db.execute(
+        "UPDATE turns SET reply = ?, generated = ?, prompt = ?, citations = ?, memories = ? WHERE id = ?",
+        (turn.reply, turn.generated, *as_json, turn.id),
+    )
+
+
+def _finish(
+    db: sqlite3.Connection,
+    erasers: Sequence[Eraser],
+    *,
+    user_id: int,
+    turn_ids: Sequence[int],
+    document_ids: Sequence[int],
+) -> None:
+    for eraser in erasers:
+        eraser.erase(user_id=user_id, turn_ids=turn_ids, document_ids=document_ids)
+    # FTS5 keeps the words of deleted rows in its segments until they are merged.
+    db.execute("INSERT INTO chunks_fts (chunks_fts) VALUES ('optimize')")
+
+
+def _scrub(store: Store, indexes: Indexes, user_id: int) -> None:
+    indexes.sync(user_id)
+    store.scrub()

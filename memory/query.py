@@ -1,0 +1,150 @@
+"""What a question asks for, as data: pure functions, so that a search can be explained and tested word by word.
+
+A follow-up ("and when does it expire?") is searched together with what was said before it, because alone it names
+nothing. Any text is a valid question: empty, punctuation, emoji, ten thousand characters.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+from memory.words import STOP_WORDS, content_words, raw_words
+
+MAX_WORDS = 64
+"""Words of a question that are looked up; of a longer one those with digits, then the longest."""
+MAX_CHARACTERS = 2000
+"""Of a longer question only the beginning is embedded: an embedder reads no more than 512 tokens anyway."""
+
+_POINTERS = frozenset(["it", "its", "that", "this", "those", "these", "there", "one", "ones"])
+_PERSONS = frozenset(["they", "them", "their", "theirs", "he", "she", "him", "her", "his", "hers"])
+_NAME = re.compile(r"(?<=[a-z,;'’] )[A-Z][a-z]+")
+_OPENERS = re.compile(
+    r"^\s*(?:and|also|what about|how about|then|so|but)\b|^\s*(?:那|还有|然后|那么|另外呢)", re.IGNORECASE
+)
+_CHINESE_PRONOUN = re.compile(r"它|他|她|那个|这个|那里|这里|其中|那时|上面|前者|后者")
+_CHINESE = re.compile(r"[\u3400-\u9fff]")
+_CHINESE_EMPTY = re.compile(r"[的了是我你他她它们吗呢吧啊什么哪个里怎样多少几那这时候谁为有还到在和会要]")
+_FIRST_PERSON = re.compile(r"\b(?:i|my|me|mine|i'm|i've)\b|我", re.IGNORECASE)
+_MONTHS = ("jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", "nov", "dec")
+_MONTH = (
+    r"(jan(?:uary)?|feb(?:ruary)?|mar(?:ch)?|apr(?:il)?|may|june?|july?|aug(?:ust)?|sept?(?:ember)?|oct(?:ober)?"
+    r"|nov(?:ember)?|dec(?:ember)?)\.?"
+)
+_DAY = r"(\d{1,2})(?:st|nd|rd|th)?"
+_DATE_FORMS: tuple[tuple[re.Pattern[str], str], ...] = (
+    (re.compile(r"\b(\d{4})[-/.](\d{1,2})[-/.](\d{1,2})\b"), "ymd"),
+    (re.compile(r"(\d{4})\s*年\s*(\d{1,2})\s*月\s*(\d{1,2})\s*[日号]"), "ymd"),
+    (re.compile(r"(?<!\d)(\d{1,2})\s*月\s*(\d{1,2})\s*[日号]"), "md"),
+    (re.compile(r"(\d{4})\s*年\s*(\d{1,2})\s*月"), "ym"),
+    (re.compile(rf"\b{_DAY}\s+(?:of\s+)?{_MONTH},?\s+(\d{{4}})\b", re.IGNORECASE), "dmy"),
+    (re.compile(rf"\b{_MONTH}\s+{_DAY},?\s+(\d{{4}})\b", re.IGNORECASE), "mdy"),
+    (re.compile(rf"\b{_MONTH},?\s+(\d{{4}})\b", re.IGNORECASE), "my"),
+    (re.compile(rf"\b{_DAY}\s+(?:of\s+)?{_MONTH}\b", re.IGNORECASE), "dm"),
+    (re.compile(rf"\b{_MONTH}\s+{_DAY}\b", re.IGNORECASE), "md"),
+    (re.compile(rf"\b(?:in|of|since|during|last|this)\s+{_MONTH}(?!\w)", re.IGNORECASE), "m"),
+    (re.compile(r"(?<!\d)(\d{1,2})\s*月(?!\d)"), "m"),
+)
+
+
+@dataclass(frozen=True)
+class Day:
+    """A date that a question names, as far as it names it."""
+
+    month: int
+    day: int | None = None
+    year: int | None = None
+
+
+@dataclass(frozen=True)
+class Query:
+    """A question, understood."""
+
+    text: str
+    """What is embedded."""
+    words: tuple[str, ...]
+    """Stemmed words to look up, each once."""
+    days: tuple[Day, ...] = ()
+    first_person: bool = False
+    """It speaks of "I" or "my": the user's own words are meant."""
+    spoken: frozenset[str] = frozenset()
+    """All its words folded but not stemmed, among which names are found."""
+
+
+def understand(text: str, *, recent: Sequence[str] = ()) -> Query:
+    """Read a question; ``recent`` is what was said before it, oldest first.
+
+    >>> understand("When does POL-358 expire?").words
+    ('pol', '358', 'pol358', 'expir')
+    """
+    text = expand(text, recent)
+    return Query(
+        text=text[:MAX_CHARACTERS],
+        words=_most_telling(content_words(text)),
+        days=named_days(text),
+        first_person=bool(_FIRST_PERSON.search(text)),
+        spoken=frozenset(raw_words(text)),
+    )
+
+
+def expand(query: str, recent: Sequence[str]) -> str:
+    """The question with the last things said before it, where it can't stand alone; else as it is."""
+    said = [text for text in recent if text.strip()]
+    if not said or not is_follow_up(query):
+        return query
+    context = said[-1:] if len(said) == 1 or not is_follow_up(said[-1]) else said[-2:]
+    return " ".join([*context, query])
+
+
+def is_follow_up(text: str) -> bool:
+    """Whether a question leans on what was said before: it opens like one, or points at something it doesn't name."""
+    if _CHINESE.search(text):
+        subject = len(_CHINESE.findall(_CHINESE_EMPTY.sub("", text)))
+        points = bool(_CHINESE_PRONOUN.search(text) or _OPENERS.search(text))
+        return subject <= 2 or (points and subject <= 5)
+    words = raw_words(text)
+    content = [word for word in words if word not in STOP_WORDS]
+    pronouns = _POINTERS if _NAME.search(text) else _POINTERS | _PERSONS
+    points = bool(_OPENERS.search(text)) or any(word in pronouns for word in words)
+    return (bool(words) and not content) or (points and len(content) <= 3)
+
+
+def named_days(text: str) -> tuple[Day, ...]:
+    """Dates and months that a text names, in English or Chinese."""
+    found: dict[int, Day] = {}
+    for pattern, form in _DATE_FORMS:
+        for match in pattern.finditer(text):
+            values = dict(zip(form, match.groups(), strict=True))
+            day = _day(values)
+            if day is not None:
+                found[match.start()] = day
+            text = text[: match.start()] + " " * len(match.group()) + text[match.end() :]
+    return tuple(found[start] for start in sorted(found))
+
+
+def names_speaker(spoken: Iterable[str], speaker: str) -> bool:
+    """Whether one of a question's words is that speaker's name, or a short form of at least three letters."""
+    parts = [part for part in raw_words(speaker) if len(part) > 1]
+    return any(
+        word == part or (min(len(word), len(part)) >= 3 and part.isalpha() and part.startswith(word))
+        for word in spoken
+        for part in parts
+        if word not in STOP_WORDS
+    )
+
+
+def _day(values: dict[str, str]) -> Day | None:
+    month_text = values["m"]
+    month = int(month_text) if month_text.isdigit() else _MONTHS.index(month_text[:3].lower()) + 1
+    day = int(values["d"]) if "d" in values else None
+    if not 1 <= month <= 12 or (day is not None and not 1 <= day <= 31):
+        return None
+    return Day(month, day, int(values["y"]) if "y" in values else None)
+
+
+def _most_telling(words: Sequence[str]) -> tuple[str, ...]:
+    if len(words) <= MAX_WORDS:
+        return tuple(words)
+    best = sorted(words, key=lambda word: (not any(sign.isdigit() for sign in word), -len(word)))[:MAX_WORDS]
+    return tuple(best)

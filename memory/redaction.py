@@ -1,0 +1,80 @@
+"""Taking a text out of other texts: pure functions that erasure applies to what later turns quoted.
+
+A prompt may hold only the beginning of a passage, a reply only one of its sentences, in its own words. So quotes are
+found by stretches of characters, not by whole passages, and a reply's sentence goes when most of its words are those
+of the erased text. Where in doubt more is taken out: what was to be forgotten must not stay.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from memory.words import STOP_WORDS, content_words, stem
+
+ERASED = "[erased]"
+"""Stands where a text was taken out; a prompt or reply that holds it is no training example."""
+_STRETCH = 16
+_STRETCH_CJK = 6
+"""Shortest run of characters that counts as a quote, in an alphabet and in Chinese."""
+_OVERLAP = 0.5
+"""Share of a sentence's words that stand in the erased text, from which on the sentence is taken out too."""
+_CJK = re.compile(r"[\u3400-\u9fff]")
+_SENTENCES = re.compile(r"[^.!?。！？\n]*(?:[.!?](?=\S)[^.!?。！？\n]*)*[.!?。！？\n]*")
+_STEMMED_STOPS = frozenset(stem(word) for word in STOP_WORDS)
+
+
+@dataclass(frozen=True)
+class Erasure:
+    """What is to be taken out: the erased texts, their stretches of characters, and their words."""
+
+    texts: tuple[str, ...]
+    stretches: frozenset[str]
+    words: frozenset[str]
+
+
+def erasure_of(texts: Sequence[str]) -> Erasure:
+    """Prepare texts for being taken out of others."""
+    kept = tuple(text.strip() for text in texts if text.strip())
+    stretches = frozenset(
+        text[start : start + _length(text)] for text in kept for start in range(max(1, len(text) - _length(text) + 1))
+    )
+    words = frozenset(word for text in kept for word in content_words(text))
+    return Erasure(kept, stretches, words)
+
+
+def quotes(text: str, erasure: Erasure) -> list[tuple[int, int]]:
+    """Spans of a text that are quoted from the erased ones, in order."""
+    covered = bytearray(len(text))
+    for length in {len(stretch) for stretch in erasure.stretches}:
+        for start in range(len(text) - length + 1):
+            if text[start : start + length] in erasure.stretches:
+                covered[start : start + length] = b"\x01" * length
+    return [match.span() for match in re.finditer(rb"\x01+", bytes(covered))]
+
+
+def without_quotes(text: str, erasure: Erasure) -> str:
+    """The text with each quote replaced by ERASED."""
+    for start, end in reversed(quotes(text, erasure)):
+        text = f"{text[:start]}{ERASED}{text[end:]}"
+    return text
+
+
+def without_sentences(text: str, erasure: Erasure) -> tuple[str, list[str]]:
+    """A reply without the sentences that quote or retell the erased texts, and those sentences."""
+    taken: list[str] = []
+    kept: list[str] = []
+    for sentence in _SENTENCES.findall(text):
+        words = [word for word in content_words(sentence) if word not in _STEMMED_STOPS]
+        told = sum(word in erasure.words for word in words)
+        if sentence.strip() and (quotes(sentence, erasure) or (words and told / len(words) >= _OVERLAP)):
+            taken.append(sentence.strip())
+            kept.append(ERASED + sentence[len(sentence.rstrip()) :])
+        else:
+            kept.append(sentence)
+    return "".join(kept), taken
+
+
+def _length(text: str) -> int:
+    return min(len(text), _STRETCH_CJK if _CJK.search(text) else _STRETCH)

@@ -1,0 +1,90 @@
+"""Questions are understood by pure rules, in English and Chinese."""
+
+from __future__ import annotations
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from memory.query import MAX_CHARACTERS, MAX_WORDS, Day, expand, is_follow_up, named_days, names_speaker, understand
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["and when does it expire?", "Why?", "How much was it?", "what about Tuesday?", "Where does she live?",
+     "它什么时候到期？", "那密码呢？", "为什么？", "还有别的吗？"],
+)  # fmt: skip
+def test_follow_up_is_joined_with_what_was_said(text: str) -> None:
+    """A question that points at something it does not name takes the last one along."""
+    assert is_follow_up(text)
+    assert expand(text, ["hello there", "When does my passport end?"]) == f"When does my passport end? {text}"
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["What is the wifi password at the cabin?", "When did Caroline go to the support group?",
+     "What did Melanie do with her kids?", "我表哥今年多大了？", "外婆的红烧肉要炖多久？", "POL-358", "wifi"],
+)  # fmt: skip
+def test_question_that_stands_alone_stays_alone(text: str) -> None:
+    """What names its subject is not mixed with what was said before."""
+    assert expand(text, ["Tell me about Lisbon."]) == text
+
+
+def test_follow_up_of_a_follow_up_reaches_back_to_the_subject() -> None:
+    """Two short questions in a row still find what they are about."""
+    said = ["When does my passport end?", "and where is it?"]
+    assert expand("why?", said) == "When does my passport end? and where is it? why?"
+
+
+def test_nothing_said_before_changes_nothing() -> None:
+    """Without earlier messages even a follow-up is searched as it is."""
+    assert expand("why?", []) == expand("why?", ["  "]) == "why?"
+
+
+@pytest.mark.parametrize(
+    ("text", "days"),
+    [
+        ("on 2026-05-08", (Day(5, 8, 2026),)),
+        ("on 5 January 2024 and May 3rd, 2023", (Day(1, 5, 2024), Day(5, 3, 2023))),
+        ("in May 2023", (Day(5, None, 2023),)),
+        ("in June", (Day(6),)),
+        ("on 4 July", (Day(7, 4),)),
+        ("2024年1月5日", (Day(1, 5, 2024),)),
+        ("5月6号和2025年3月", (Day(5, 6), Day(3, None, 2025))),
+        ("may I march in 2023?", ()),
+        ("version 2026-99-99", ()),
+    ],
+)
+def test_dates_are_read_as_far_as_they_are_named(text: str, days: tuple[Day, ...]) -> None:
+    """Day, month and year in the usual English and Chinese forms; a verb is no month."""
+    assert named_days(text) == days
+
+
+@pytest.mark.parametrize(
+    ("text", "speaker", "named"),
+    [
+        ("What does Mel like?", "Melanie", True),
+        ("what does MELANIE like", "melanie", True),
+        ("Where is Ana Lopez?", "Ana", True),
+        ("Is he in?", "Henry", False),
+        ("Who are they?", "Theo", False),
+        ("张伟在哪里", "John", False),
+    ],
+)
+def test_speaker_is_named_by_name_or_short_form(text: str, speaker: str, named: bool) -> None:
+    """Case does not matter; a common word that begins a name is not the name."""
+    assert names_speaker(understand(text).spoken, speaker) is named
+
+
+def test_long_question_keeps_its_telling_words() -> None:
+    """Ten thousand characters are cut to what can be looked up, codes first."""
+    query = understand("word" + "".join(f" w{'x' * (n % 9)}{chr(97 + n % 26)}" for n in range(3000)) + " POL-358")
+    assert len(query.words) == MAX_WORDS
+    assert len(query.text) == MAX_CHARACTERS
+    assert "pol358" in query.words
+
+
+@given(st.text(max_size=200), st.lists(st.text(max_size=50), max_size=3))
+def test_any_text_is_a_question(text: str, recent: list[str]) -> None:
+    """Nothing that can be typed makes understanding fail."""
+    assert understand(text, recent=recent).text.endswith(text[-10:])
