@@ -15,6 +15,7 @@ from dataclasses import dataclass
 
 from bot.grounding import overlap, sentences, unsupported
 from bot.locales import LANGUAGES, say
+from bot.salience import unwrap
 from memory.records import Chunk, Citation, Hit
 from memory.words import split_words
 
@@ -36,7 +37,7 @@ def candidates(hits: Sequence[Hit]) -> list[Candidate]:
     """The sentences of the found passages, each once, markup taken off, headings and questions left out."""
     seen: dict[str, Candidate] = {}
     for rank, hit in enumerate(hits):
-        for raw in sentences(hit.chunk.text):
+        for raw in sentences(unwrap(hit.chunk.text)):
             text = _MARKUP.sub("", raw).strip()
             if (
                 len(text) > 3
@@ -54,20 +55,31 @@ def choose_sentences(
     """The sentences that answer best, best first.
 
     A sentence's score is its embedding similarity to the question, plus the share of the question's words in it
-    (each weighted by its rarity among the candidates, so that "the" counts little), less a little per rank of its
-    passage. Sentences that score well below the best one are left out rather than filling up the reply.
+    (each weighted by its rarity among the candidates, so that "the" counts little), a little for a number where the
+    question asks for one, less a little per rank of its passage. Sentences that score well below the best one are
+    left out rather than filling up the reply.
     """
     if not found:
         return []
     counts = Counter(word for item in found for word in set(split_words(item.text)))
     wanted = {word: math.log(1 + len(found) / (1 + counts[word])) for word in set(split_words(question))}
     total = sum(wanted.values()) or 1.0
+    asks_number = bool(_ASKS_NUMBER.search(question))
     scores = []
     for item, near in zip(found, similarity, strict=True):
         shared = sum(wanted[word] for word in set(split_words(item.text)) & wanted.keys())
-        scores.append(near + 0.5 * shared / total - 0.03 * item.rank)
+        fits = 0.06 if asks_number and _NUMBER.search(item.text) else 0.0
+        scores.append(near + 0.5 * shared / total + fits - 0.03 * item.rank)
     order = sorted(range(len(found)), key=lambda i: -scores[i])
     return [found[i] for i in order[:most] if scores[i] >= scores[order[0]] - 0.08]
+
+
+_ASKS_NUMBER = re.compile(
+    r"\b(?:when|how (?:much|many|long|old|far|tall|big|often)|what time|which (?:day|date|year|number)|number|date)\b"
+    r"|多少|几|何时|什么时候|哪[天年日]|多[大久远高长]|号码",
+    re.IGNORECASE,
+)
+_NUMBER = re.compile(r"\d|[一二三四五六七八九十百千]")
 
 
 @dataclass(frozen=True)

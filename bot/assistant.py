@@ -20,6 +20,7 @@ from bot.locales import say
 from bot.prompts import build_prompt, system_prompt
 from memory.embedding import Embedder
 from memory.intent import Intent, intent_of, told_part
+from memory.query import expand
 from memory.records import Citation, Found, Hit, Message, NewTurn, Passage, RecalledMemory, Timings, Turn, User
 from memory.store import Store, utc_now
 from memory.turns import Said, add_turn, turns_of
@@ -109,7 +110,7 @@ class Assistant:
         messages, hits = self._prompt(text, user=user, history=history, hits=hits, plan=plan)
         adapter = self._voice.adapters.live(user.id) if plan != "nothing" else None
         run = _Run(messages, hits, adapter, clock.emit, cancel)
-        reply = self._reply(plan, text, user=user, run=run)
+        reply = self._reply(plan, expand(text, recent) if plan == "quote" else text, user=user, run=run)
         new = NewTurn(
             conversation_id=conversation_id,
             user_text=text,

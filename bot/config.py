@@ -141,7 +141,7 @@ def load_settings(*, home: Path, file: Path | None = None, environment: Mapping[
 def _read_toml(path: Path, *, required: bool) -> dict[str, Any]:
     try:
         return tomllib.loads(path.read_text(encoding="utf-8"))
-    except FileNotFoundError as exc:
+    except (FileNotFoundError, NotADirectoryError) as exc:
         if required:
             raise UsageError(f"--config {path}: no such file") from exc
         return {}

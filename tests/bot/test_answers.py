@@ -21,6 +21,19 @@ def test_candidates_leave_out_headings_and_questions() -> None:
     assert found == [Candidate("Code: 12 34.", 0), Candidate("Keys hang left.", 1)]
 
 
+def test_wrapped_lines_are_one_sentence() -> None:
+    """A sentence that goes on in the next line is quoted whole."""
+    assert [item.text for item in candidates([hit("The chimney was swept\non 12 June 2026.")])] == [
+        "The chimney was swept on 12 June 2026."
+    ]
+
+
+def test_a_question_for_a_number_prefers_one() -> None:
+    """Between equally near sentences the one with a date answers "when"."""
+    found = [Candidate("It does not renew by itself.", 0), Candidate("It ends on 14 March.", 0)]
+    assert choose_sentences("When does it end?", found, [0.8, 0.8], most=1)[0].text == "It ends on 14 March."
+
+
 def test_words_of_the_question_decide_between_equally_near_sentences() -> None:
     """A rare shared word beats rank; sentences far below the best are left out."""
     found = [Candidate("The lake is near.", 0), Candidate("The wifi password is blueberry42.", 1)]
