@@ -7,6 +7,7 @@ Exit status 0: done; 1: something failed, said in the output; 2: wrong usage or 
 from __future__ import annotations
 
 import argparse
+import gc
 import importlib
 import os
 import sys
@@ -58,6 +59,7 @@ def _run(args: argparse.Namespace) -> int:
         return command(app, args, Output(as_json=args.json))
     finally:
         app.close()
+        gc.freeze()  # else Python walks through all that the model libraries made before it ends, for seconds
 
 
 def parser() -> argparse.ArgumentParser:
