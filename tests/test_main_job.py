@@ -182,8 +182,8 @@ async def test_one_person_does_the_main_job(job: Job) -> None:
     cabin = next(item for item in job.app.store.documents(user_id=job.user.id) if "cabin" in item.source)
     offered = await job.say("/forget")
     await job.press(offered, f"choose:{cabin.id}")
-    question = job.server.replies(job.person.id, after=offered)[-1]
-    await job.press(question, f"forget:document:{cabin.id}")
+    confirmation = job.server.replies(job.person.id, after=offered)[-1]
+    await job.press(confirmation, f"forget:document:{cabin.id}")
     await job.heard(say("en", "tg_forgotten"), seconds=60)
     assert say("en", "nothing_found") in (await job.say(QUESTIONS[0][0])).text
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+from collections.abc import Sequence
 
 from bot.prompts import build_prompt, passage_line, question_with_notes, system_prompt
 from memory.records import Chunk, Hit, Message, Profile, Timings, Turn
@@ -27,8 +28,8 @@ CHUNK = Chunk(
 TURN = Turn(1, 1, 1, "Hi there", "Hello", "Hello", (), (), (), "e", "m", None, Timings(), "2026-01-01")
 
 
-def words(messages: object) -> int:
-    return sum(len(message.content.split()) for message in messages)  # type: ignore[attr-defined]
+def words(messages: Sequence[Message]) -> int:
+    return sum(len(message.content.split()) for message in messages)
 
 
 def build(question: str, *, hits: int, turns: int, limit: int) -> tuple[tuple[Message, ...], int]:
