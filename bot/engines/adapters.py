@@ -97,6 +97,7 @@ class Adapters:
         if config.modules_to_save or config.bias != "none" or config.trainable_token_indices:
             raise FamiliarError(f"{folder} changes weights of the base model besides its own; it must be plain LoRA")
         config.inference_mode = True
+        config.base_model_name_or_path = None  # the registry compares bases by hash; peft would warn of a moved folder
         if self._peft is None:
             with warnings.catch_warnings():
                 # peft asks transformers for a property under its old name; nothing a user could mend.

@@ -51,7 +51,10 @@ def random_adapter(folder: Path, model: Path, *, seed: int, rank: int = 4) -> Pa
     with torch.random.fork_rng():
         torch.manual_seed(seed)
         config = LoraConfig(r=rank, lora_alpha=2 * rank, target_modules="all-linear", init_lora_weights=False)
-        get_peft_model(base, config).save_pretrained(str(folder))
+        tuned = get_peft_model(base, config)
+        # As a tune writes it: the base by its name, not by where it lay.
+        tuned.peft_config["default"].base_model_name_or_path = "small"
+        tuned.save_pretrained(str(folder))
     return folder
 
 
