@@ -12,7 +12,6 @@ import hashlib
 import json
 import os
 import threading
-from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -20,7 +19,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from memory.chunking import embedded_text
+from memory.embedding import Embedder
 from memory.errors import FamiliarError
+from memory.records import Passage
 from memory.store import Store
 
 Ids = NDArray[np.int64]
@@ -195,14 +197,29 @@ class Indexes:
         return self.folder / f"{user_id}.json"
 
 
-def stale_embedders(store: Store, *, user_id: int, embedder_key: str) -> Sequence[str]:
-    """Names of other embedders by which some of an owner's vectors were made."""
+def reembed(store: Store, embedder: Embedder, *, user_id: int) -> int:
+    """Embed again what another embedder embedded, in one transaction; returns the number of passages.
+
+    :raises FamiliarError: the database can't be written
+    """
     rows = store.rows(
-        "SELECT DISTINCT v.embedder FROM vectors v JOIN chunks c ON c.id = v.chunk_id"
-        " WHERE c.user_id = ? AND v.embedder <> ? ORDER BY 1",
-        (user_id, embedder_key),
+        "SELECT c.id, c.text, c.section, c.speaker, coalesce(d.title, '') AS title FROM vectors v"
+        " JOIN chunks c ON c.id = v.chunk_id LEFT JOIN documents d ON d.id = c.document_id"
+        " WHERE c.user_id = ? AND v.embedder <> ? ORDER BY c.id",
+        (user_id, embedder.key),
     )
-    return [row["embedder"] for row in rows]
+    texts = [
+        embedded_text(Passage(row["text"], section=row["section"], speaker=row["speaker"]), title=row["title"])
+        for row in rows
+    ]
+    vectors = embedder.embed_passages(texts).astype(np.float16)
+    with store.transaction() as db:
+        db.executemany(
+            "UPDATE vectors SET embedder = ?, vector = ? WHERE chunk_id = ?",
+            [(embedder.key, vector.tobytes(), row["id"]) for vector, row in zip(vectors, rows, strict=True)],
+        )
+        db.execute("UPDATE users SET generation = generation + 1 WHERE id = ?", (user_id,))
+    return len(rows)
 
 
 def _empty(dimensions: int) -> Any:
