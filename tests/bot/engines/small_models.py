@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import json
 from pathlib import Path
 from typing import Any
 
@@ -51,10 +52,11 @@ def random_adapter(folder: Path, model: Path, *, seed: int, rank: int = 4) -> Pa
     with torch.random.fork_rng():
         torch.manual_seed(seed)
         config = LoraConfig(r=rank, lora_alpha=2 * rank, target_modules="all-linear", init_lora_weights=False)
-        tuned = get_peft_model(base, config)
-        # As a tune writes it: the base by its name, not by where it lay.
-        tuned.peft_config["default"].base_model_name_or_path = "small"
-        tuned.save_pretrained(str(folder))
+        get_peft_model(base, config).save_pretrained(str(folder))
+    written = folder / "adapter_config.json"
+    # As a tune writes it: the base by its name, not by where it lay.
+    settings = json.loads(written.read_text(encoding="utf-8")) | {"base_model_name_or_path": "small"}
+    written.write_text(json.dumps(settings), encoding="utf-8")
     return folder
 
 
