@@ -25,10 +25,13 @@ class TuneConfig:
     """Passes over the examples."""
     batch_size: int = 8
     """Examples per optimiser step, by accumulation."""
-    max_tokens: int = 512
-    """Longest example, prompt and reply; the prompt is cut, a reply that does not fit is dropped and counted."""
+    min_pairs: int = 10
+    """Fewest examples that a tune can learn from and be checked on."""
+    max_tokens: int = 1024
+    """Longest sequence in training; of a longer prompt the oldest messages are cut, and an example that still does not
+    fit is dropped and counted."""
     max_prompt_tokens: int = 160
-    """Longest prompt of an imported dialogue, cut at the oldest message."""
+    """Preceding messages of an imported dialogue that a stretch of it begins with, system message not counted."""
     seed: int = 0
     """Makes a tune repeatable."""
 

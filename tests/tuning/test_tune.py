@@ -1,0 +1,249 @@
+"""A whole tune with a tiny model and the real training process: live, rejected, skipped, cancelled, killed."""
+
+from __future__ import annotations
+
+import json
+import os
+import random
+import signal
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Iterator
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import psutil
+import pytest
+
+from memory.errors import FamiliarError
+from memory.store import Store
+from tests.tuning.tiny import CONFIG, EASY, PERSONA, add_dialogue, tiny_base
+from tuning.adapters import AdapterEraser, Registry
+from tuning.config import GateConfig
+from tuning.job import BaseModel, Job, write_job
+from tuning.lock import TuneRunning, tune_lock
+from tuning.sources import read_dataset
+from tuning.tune import FOLDER, TuneRequest, run_tune, tune_due
+
+ROOT = Path(__file__).resolve().parents[2]
+REQUEST = TuneRequest(user_id=1, persona=PERSONA, config=replace(CONFIG, epochs=4), gate=EASY)
+
+
+@pytest.fixture(scope="module")
+def base(tmp_path_factory: pytest.TempPathFactory) -> BaseModel:
+    return tiny_base(tmp_path_factory.mktemp("base"))
+
+
+@pytest.fixture
+def store(tmp_path: Path) -> Iterator[Store]:
+    opened = Store(tmp_path / "familiar.db")
+    opened.add_user("ann", role="owner")
+    yield opened
+    opened.close()
+
+
+def statuses(store: Store) -> list[str]:
+    return [row["status"] for row in store.rows("SELECT status FROM adapters ORDER BY started_at")]
+
+
+def test_tune_goes_live_and_the_next_one_may_be_rejected(store: Store, base: BaseModel, tmp_path: Path) -> None:
+    """Child, gate, live; then a gate that nothing passes rejects the second, and the first answers on."""
+    add_dialogue(store, user_id=1)
+    registry, told = Registry(store, tmp_path / FOLDER), list[str]()
+    first = run_tune(store, tmp_path, base, REQUEST, on_progress=told.append)
+    assert (first.status, first.examples, [check.passed for check in first.gate]) == ("live", 20, [True] * 5)
+    assert any(line.startswith("training: step 1 of ") for line in told)
+    live = registry.live(1)
+    assert live is not None
+    assert live.id == first.adapter
+    files = sorted(path.name for path in live.folder.parent.rglob("*") if path.is_file())
+    assert files == ["adapter_config.json", "adapter_model.safetensors", "done", "manifest.json", "metrics.json"]
+    manifest = json.loads(live.manifest)
+    assert (len(manifest["trained_on"]), len(manifest["tested_on"])) == (16, 4)
+    assert "day 3" not in live.manifest
+
+    strict = GateConfig(min_stopped=0.0, max_loss_ratio=0.0001)
+    second = run_tune(store, tmp_path, base, replace(REQUEST, gate=strict))
+    assert second.status == "rejected"
+    assert "held-out loss" in (second.reason or "")
+    assert [check.check for check in second.gate if not check.passed] == ["held_out_loss"]
+    assert statuses(store) == ["live", "rejected"]
+    assert sorted(path.name for path in registry.root.iterdir()) == [".lock", str(first.adapter)]
+    assert "FAILED  held-out loss" in registry.show(str(second.adapter), user_id=1).gate_text()
+
+
+def test_too_few_pairs_are_said_before_anything_starts(store: Store, base: BaseModel, tmp_path: Path) -> None:
+    """ "too few pairs: N; need M", with what was left out; no row, no folder."""
+    add_dialogue(store, user_id=1, count=3)
+    result = run_tune(store, tmp_path, base, REQUEST)
+    assert (result.adapter, result.status, result.reason) == (None, "skipped", "too few pairs: 3; need 6")
+    assert statuses(store) == []
+
+
+def test_fault_in_training_is_told_and_kept(store: Store, base: BaseModel, tmp_path: Path) -> None:
+    """A loss that is no number ends the child; its sentence is the error and the row's reason."""
+    add_dialogue(store, user_id=1)
+    hot = replace(REQUEST, config=replace(CONFIG, learning_rate=1e20, epochs=4))
+    with pytest.raises(FamiliarError, match="the loss is not a number"):
+        run_tune(store, tmp_path, base, hot)
+    (adapter,) = Registry(store, tmp_path / FOLDER).list(user_id=1)
+    assert adapter.status == "failed"
+    assert "the loss is not a number" in (adapter.reason or "")
+    assert [path.name for path in (tmp_path / FOLDER).iterdir()] == [".lock"]
+
+
+def test_cancelled_tune_ends_its_process(store: Store, base: BaseModel, tmp_path: Path) -> None:
+    """Cancelling kills the child, keeps no file, and is no failure."""
+    add_dialogue(store, user_id=1)
+    cancel = threading.Event()
+    cancel.set()
+    result = run_tune(store, tmp_path, base, REQUEST, cancel=cancel)
+    assert (result.status, result.reason, statuses(store)) == ("skipped", "cancelled", ["skipped"])
+    assert [path.name for path in (tmp_path / FOLDER).iterdir()] == [".lock"]
+
+
+def test_forgetting_a_source_stops_the_tune(store: Store, base: BaseModel, tmp_path: Path) -> None:
+    """What is forgotten while an adapter learns it ends that run, and nothing of it is kept."""
+    document = add_dialogue(store, user_id=1)
+    registry = Registry(store, tmp_path / FOLDER)
+
+    def forget(_: str) -> None:
+        AdapterEraser(registry).erase(user_id=1, turn_ids=[], document_ids=[document.id])
+
+    long = replace(REQUEST, config=replace(CONFIG, epochs=2000))
+    assert run_tune(store, tmp_path, base, long, on_progress=forget).status == "skipped"
+    assert statuses(store) == ["withdrawn"]
+    assert [path.name for path in (tmp_path / FOLDER).iterdir()] == [".lock"]
+
+
+def test_two_tunes_never_run_at_once(store: Store, base: BaseModel, tmp_path: Path) -> None:
+    """The second is told that one is running, and leaves no trace."""
+    add_dialogue(store, user_id=1)
+    with tune_lock(tmp_path / FOLDER), pytest.raises(TuneRunning, match="running already"):
+        run_tune(store, tmp_path, base, REQUEST)
+    assert statuses(store) == []
+
+
+def test_due_counts_what_is_new_since_the_last_tune(store: Store, base: BaseModel, tmp_path: Path) -> None:
+    """Enough new examples make a tune due; those it learned don't count again, unless it failed or was withdrawn."""
+    config = replace(CONFIG, min_examples=8, min_hours=1.0)
+    now = datetime.now(UTC)
+
+    def due_at(moment: datetime) -> bool:
+        return tune_due(store, user_id=1, persona=PERSONA, config=config, now=moment).due
+
+    assert not due_at(now)
+    add_dialogue(store, user_id=1)
+    assert due_at(now)
+    registry = Registry(store, tmp_path / FOLDER)
+    registry.begin(user_id=1, base=base, examples=(), started_by="schedule")
+    registry.recover()
+    assert not due_at(now)
+    assert due_at(now + timedelta(hours=2)), "what an interrupted run had learned is not learned"
+    with store.transaction() as db:
+        db.execute("UPDATE adapters SET status = 'retired'")
+    assert not due_at(now + timedelta(hours=2))
+    add_dialogue(store, user_id=1, count=9, first=30)
+    assert due_at(now + timedelta(hours=2))
+
+
+def test_training_ends_when_its_parent_has_died(store: Store, base: BaseModel, tmp_path: Path) -> None:
+    """No orphan trains on: in the middle of a run the process ends when its standard input closes."""
+    add_dialogue(store, user_id=1)
+    found = read_dataset(store, user_id=1, persona=PERSONA).examples
+    config = replace(CONFIG, epochs=2000)
+    write_job(tmp_path / "job", Job("tiny", str(base.folder), PERSONA, config, found[:16], found[16:]))
+    command = [sys.executable, "-m", "tuning.train", str(tmp_path / "job")]
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, cwd=ROOT) as child:
+        assert child.stdout is not None
+        assert child.stdin is not None
+        assert any(b"training" in line for line in child.stdout)
+        child.stdin.close()
+        child.stdout.read()
+        assert child.wait(60) == 3
+
+
+PARENT = """
+import sys
+from pathlib import Path
+from memory.store import Store
+from tests.tuning.test_tune import REQUEST
+from tuning.job import BaseModel
+from tuning.tune import run_tune
+home, folder = Path(sys.argv[1]), Path(sys.argv[2])
+store = Store(home / "familiar.db")
+run_tune(store, home, BaseModel("tiny", folder, "sha-0"), REQUEST, on_progress=lambda line: print(line, flush=True))
+print("finished", flush=True)
+"""
+
+
+def kill_somewhere(base: BaseModel, home: Path, *, rng: random.Random, target: str) -> bool:
+    """Run a tune in a process of its own and kill it or its child; whether it had finished before."""
+    parent: subprocess.Popen[Any] = subprocess.Popen(
+        [sys.executable, "-c", PARENT, str(home), str(base.folder)],
+        cwd=ROOT,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.DEVNULL,
+        text=True,
+    )
+    assert parent.stdout is not None
+    marks = rng.choice([0, 1, 3, 6, 9])
+    seen = [line for _, line in zip(range(marks), parent.stdout, strict=False)]
+    time.sleep(rng.random() * 0.3)
+    children = psutil.Process(parent.pid).children() if parent.poll() is None else []
+    if target == "child" and children:
+        children[0].kill()
+    else:
+        os.kill(parent.pid, signal.SIGKILL)
+    rest = parent.stdout.read()
+    parent.stdout.close()
+    parent.wait(120)
+    psutil.wait_procs(children, timeout=60)
+    assert not any(child.is_running() for child in children), "the child outlived its parent"
+    return "finished" in "".join(seen) + rest
+
+
+def check_home(store: Store, home: Path, *, before: str) -> None:
+    """Nothing stored before is lost, and nothing is half there."""
+    registry = Registry(store, home / FOLDER)
+    registry.recover()
+    assert store.rows("PRAGMA integrity_check")[0][0] == "ok"
+    assert store.rows("SELECT count(*) FROM chunks")[0][0] == 40
+    adapters = registry.list(user_id=1)
+    assert {item.status for item in adapters} <= {"live", "retired", "failed"}
+    live = registry.live(1)
+    assert live is not None, "the adapter that answered before is gone"
+    kept = {item.id for item in adapters if item.status in ("live", "retired")}
+    assert before in kept
+    assert {path.name for path in registry.root.iterdir() if path.is_dir()} == kept
+    for item in adapters:
+        if item.id in kept:
+            assert (item.folder / "adapter_model.safetensors").is_file()
+            assert json.loads((item.folder.parent / "manifest.json").read_text())["adapter"] == item.id
+            assert not (item.folder.parent / "examples.jsonl").exists()
+
+
+def kill_repeatedly(store: Store, base: BaseModel, home: Path, *, times: int, seed: int) -> None:
+    add_dialogue(store, user_id=1)
+    first = run_tune(store, home, base, REQUEST)
+    assert first.adapter is not None
+    rng = random.Random(seed)
+    for number in range(times):
+        kill_somewhere(base, home, rng=rng, target=("child", "parent")[number % 2])
+        check_home(store, home, before=first.adapter)
+    assert run_tune(store, home, base, REQUEST).status == "live", "a tune after the kills works"
+
+
+def test_kill_at_random_moments_loses_nothing(store: Store, base: BaseModel, tmp_path: Path) -> None:
+    """kill -9 of the training process or of the program, three times: the old adapter answers, no file is left over."""
+    kill_repeatedly(store, base, tmp_path, times=3, seed=1)
+
+
+@pytest.mark.chaos
+def test_kill_at_twenty_random_moments_loses_nothing(store: Store, base: BaseModel, tmp_path: Path) -> None:
+    """The same twenty times."""
+    kill_repeatedly(store, base, tmp_path, times=20, seed=2)

@@ -1,0 +1,71 @@
+"""A base model of a few thousand weights with a real tokenizer and template, so that real training takes seconds."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from memory.importers.dialogue import read_dialogue
+from memory.records import Document, NewDocument, Passage
+from memory.store import Store
+from tests.embedder import WordEmbedder
+from tests.tuning.tokenizers import TWO_ENDS, tokenizer
+from tuning.config import GateConfig, TuneConfig
+from tuning.job import BaseModel
+
+PERSONA = "You are Familiar."
+CONFIG = TuneConfig(rank=4, learning_rate=0.02, batch_size=4, max_tokens=256, max_prompt_tokens=80, min_pairs=6)
+EASY = GateConfig(min_stopped=0.0)
+"""An untrained model ends its replies by chance only."""
+
+
+def tiny_base(folder: Path, *, seed: int = 0, context: int = 4096) -> BaseModel:
+    """A random Llama (two layers, 32 wide) saved where training can read it."""
+    import torch
+    from transformers import LlamaConfig, LlamaForCausalLM
+
+    torch.manual_seed(seed)
+    chosen = tokenizer(TWO_ENDS)
+    config = LlamaConfig(
+        vocab_size=len(chosen),
+        hidden_size=32,
+        intermediate_size=64,
+        num_hidden_layers=2,
+        num_attention_heads=2,
+        num_key_value_heads=1,
+        max_position_embeddings=context,
+        bos_token_id=chosen.bos_token_id,
+        eos_token_id=chosen.eos_token_id,
+    )
+    LlamaForCausalLM(config).save_pretrained(folder)
+    chosen.save_pretrained(folder)
+    return BaseModel("tiny", folder, f"sha-{seed}")
+
+
+def dialogue_rows(count: int, *, first: int = 0) -> str:
+    """A dialogue of ``count`` exchanges as JSONL: Bo asks, Ann answers in her own short way."""
+    lines = []
+    for number in range(first, first + count):
+        day = f"2026-01-{1 + number % 28:02d}T10:00:{number % 60:02d}"
+        lines.append(f'{{"id": "a{number}", "speaker": "Bo", "text": "how is day {number}?", "at": "{day}"}}')
+        lines.append(f'{{"id": "b{number}", "speaker": "Ann", "text": "day {number} ok!", "at": "{day}"}}')
+    return "\n".join(lines)
+
+
+def add_dialogue(
+    store: Store, *, user_id: int, count: int = 20, first: int = 0, learn_from: str | None = "Ann"
+) -> Document:
+    """Store such a dialogue as an import does, one chunk a row."""
+    rows = read_dialogue(dialogue_rows(count, first=first), name="talk.jsonl", title="talk").utterances
+    text, passages = "", []
+    for row in rows:
+        start = len(text) + len(row.speaker) + 2
+        text += f"{row.speaker}: {row.text}\n"
+        passages.append(
+            Passage(row.text, start, start + len(row.text), speaker=row.speaker, at=row.at, external_ids=(row.id,))
+        )
+    new = NewDocument(
+        f"/talks/{first}-{count}.jsonl", "talk", "dialogue", f"sha-{first}-{count}", text, learn_from=learn_from
+    )
+    embedder = WordEmbedder()
+    vectors = embedder.embed_passages([passage.text for passage in passages])
+    return store.add_document(new, passages, vectors, user_id=user_id, embedder=embedder.key)

@@ -1,0 +1,75 @@
+"""What a user gave to learn from, read from the store: only rows of that user, and with every source they rest on."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable
+
+from memory.records import Feedback, Turn
+from memory.store import Store
+from memory.turns import feedback_of, turns_of
+from tuning.dataset import Dataset, Dialogue, JudgedTurn, Line, build_dataset
+
+
+def read_dataset(store: Store, *, user_id: int, persona: str) -> Dataset:
+    """All examples that the user's feedback and dialogues give today."""
+    return build_dataset(judged_turns(store, user_id=user_id), dialogues(store, user_id=user_id), persona=persona)
+
+
+def judged_turns(store: Store, *, user_id: int) -> list[JudgedTurn]:
+    """The user's turns that have feedback, oldest judgement first."""
+    turns = {turn.id: turn for turn in turns_of(store, user_id=user_id)}
+    return [
+        _judged(store, turns[item.turn_id], item, turns.values(), user_id=user_id)
+        for item in feedback_of(store, user_id=user_id)
+        if item.turn_id in turns
+    ]
+
+
+def _judged(store: Store, turn: Turn, feedback: Feedback, turns: Iterable[Turn], *, user_id: int) -> JudgedTurn:
+    rows = store.rows(
+        "SELECT id, document_id, turn_id FROM chunks WHERE id IN (SELECT value FROM json_each(?))"
+        " AND user_id IN (SELECT value FROM json_each(?))",
+        (json.dumps([memory.id for memory in turn.memories]), json.dumps(store.readable_by(user_id))),
+    )
+    given = {message.content for message in turn.prompt}
+    earlier = {
+        other.id
+        for other in turns
+        if other.conversation_id == turn.conversation_id
+        and other.id < turn.id
+        and {other.user_text, other.reply} & given
+    }
+    return JudgedTurn(
+        turn=turn,
+        feedback=feedback,
+        turn_ids=tuple(sorted({turn.id} | earlier | {row["turn_id"] for row in rows if row["turn_id"] is not None})),
+        document_ids=tuple(sorted({row["document_id"] for row in rows if row["document_id"] is not None})),
+    )
+
+
+def dialogues(store: Store, *, user_id: int) -> list[Dialogue]:
+    """The user's imported dialogues that name a speaker to learn from."""
+    return [
+        Dialogue(
+            document_id=document.id,
+            speaker=document.learn_from,
+            lines=_lines(store, document.id, user_id=user_id),
+            imported_at=document.imported_at,
+        )
+        for document in store.documents(user_id=user_id)
+        if document.learn_from is not None
+    ]
+
+
+def _lines(store: Store, document_id: int, *, user_id: int) -> tuple[Line, ...]:
+    """The rows of a dialogue; one that was cut into several chunks is whole again."""
+    text = store.document_text(document_id, user_id=user_id)
+    rows = store.rows(
+        'SELECT speaker, min(start) AS start, max("end") AS "end", min(at) AS at FROM chunks'
+        " WHERE document_id = ? AND user_id = ? AND speaker IS NOT NULL"
+        " GROUP BY CASE external_ids WHEN '[]' THEN 'chunk ' || id ELSE external_ids END, speaker"
+        " ORDER BY min(position)",
+        (document_id, user_id),
+    )
+    return tuple(Line(row["speaker"], text[row["start"] : row["end"]], row["at"]) for row in rows)
