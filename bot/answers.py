@@ -17,7 +17,7 @@ from bot.grounding import overlap, sentences, unsupported
 from bot.locales import LANGUAGES, say
 from bot.salience import unwrap
 from memory.records import Chunk, Citation, Hit
-from memory.words import split_words
+from memory.words import content_words, split_words
 
 _CITED = re.compile(r"\s*\[(\d{1,3})\]")
 _CJK = re.compile(r"[\u3400-\u9fff]")
@@ -80,6 +80,41 @@ _ASKS_NUMBER = re.compile(
     re.IGNORECASE,
 )
 _NUMBER = re.compile(r"\d|[一二三四五六七八九十百千]")
+
+
+def is_about(question: str, chunk: Chunk) -> bool:
+    """Whether a passage of a document names what is asked about, and not just something like it.
+
+    The wifi password of the home is near to a question for that of the office, in meaning and in words; what is
+    missing is the one word that matters. So nearly all words of the question (but those that only ask) must stand in
+    the passage, its title or its section. In a dialogue people answer in other words, so nothing is asked there.
+    """
+    if chunk.speaker is not None:
+        return True
+    text = " ".join(part for part in (chunk.title, chunk.section, chunk.text) if part)
+    chinese = bool(_CJK.search(question))
+    return _share_named(_CHINESE_ASKING.sub(" ", question) if chinese else question, text) >= (0.6 if chinese else 0.8)
+
+
+def _share_named(question: str, text: str) -> float:
+    """Share of the question's words that stand in a text; runs of Chinese count by pairs, wherever they stand."""
+    words = {word for word in content_words(question) if word not in _ASKING}
+    if not words:
+        return 1.0
+    there = set(split_words(text))
+    return sum(word in there or (not word.isascii() and word in text) for word in words) / len(words)
+
+
+_ASKING = frozenset(
+    split_words(
+        "cost costs price per much many long often old big far need use call name named get take taken go goes tell"
+        " find show know remember next last current old new number code date time day year place thing exactly please"
+    )
+)
+_CHINESE_ASKING = re.compile(
+    r"多少钱?|多[久大远高长]|怎么样?|怎样|什么时候|什么|哪[天里儿个些年月日]?|几[点号天次岁年月]?|谁|为什么|为何|如何|请问|告诉我"
+    r"|[吗呢吧的了是要用去在有叫做给把被和我你您们]"
+)
 
 
 @dataclass(frozen=True)

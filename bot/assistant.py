@@ -13,7 +13,15 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Literal, Protocol
 
-from bot.answers import WordingFilter, candidates, check_citations, choose_sentences, quote
+from bot.answers import (
+    Candidate,
+    WordingFilter,
+    candidates,
+    check_citations,
+    choose_sentences,
+    is_about,
+    quote,
+)
 from bot.config import ChatConfig, ModelConfig
 from bot.engines.base import AdapterFiles, Engine, Generated, Generation
 from bot.locales import say
@@ -157,21 +165,30 @@ class Assistant:
         return self._checked_reply(text, language=language, run=run)
 
     def _quoting_reply(self, text: str, *, user: User, run: _Run) -> _Reply:
-        found = candidates(run.hits)
-        near: list[float] = []
-        if found:
-            vectors = self._embedder.embed_passages([item.text for item in found])
-            near = [float(value) for value in vectors @ self._embedder.embed_query(text)]
-        chosen = choose_sentences(text, found, near, most=self._chat.quoted_sentences)
+        about = [hit for hit in run.hits if is_about(text, hit.chunk)]
+        chosen = self._chosen(text, about or run.hits[:1])
         if not chosen:
             return self._reply("nothing", text, user=user, run=run)
-        quoted = quote(chosen, run.hits, language=user.profile.language)
+        language = user.profile.language
+        quoted = quote(chosen, about or run.hits, language=language)
+        if not about:
+            near = f"{say(language, 'nothing_found')} {say(language, 'nearest')}\n{quoted.text}"
+            run.emit(near)
+            return _Reply(near, "", quoted.citations, None)
         run.emit(quoted.text)
         wording, result = self._filtered(
             run, sources=[hit.chunk.text for hit in run.hits], already=quoted.text, before="\n\n"
         )
         shown = f"{quoted.text}\n\n{wording}" if wording else quoted.text
         return _Reply(shown, result.text, quoted.citations, result)
+
+    def _chosen(self, text: str, hits: Sequence[Hit]) -> list[Candidate]:
+        found = candidates(hits)
+        if not found:
+            return []
+        vectors = self._embedder.embed_passages([item.text for item in found])
+        near = [float(value) for value in vectors @ self._embedder.embed_query(text)]
+        return choose_sentences(text, found, near, most=self._chat.quoted_sentences)
 
     def _checked_reply(self, text: str, *, language: str, run: _Run) -> _Reply:
         sources = [text, *(hit.chunk.text for hit in run.hits)]

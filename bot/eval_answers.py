@@ -78,13 +78,13 @@ def ask(assistant: Assistant, store: Store, questions: Sequence[Question], *, us
 
 def judge(question: Question, turn: Turn) -> Verdict:
     """What one reply is worth."""
-    refused = turn.reply in {say(language, "nothing_found") for language in LANGUAGES}
+    refused = turn.reply.startswith(tuple(say(language, "nothing_found") for language in LANGUAGES))
     said = split_words(turn.reply)
     gold = split_words(question.answer or "")
     share = sum((Counter(gold) & Counter(said)).values()) / len(gold) if gold else 0.0
     correct = refused if question.answer is None else share >= 0.6
     sources = [*(memory.text for memory in turn.memories), *(citation.text for citation in turn.citations)]
-    invented = () if refused else tuple(unsupported(_without_frame(turn.reply), [*sources, question.text]))
+    invented = tuple(unsupported(_without_frame(turn.reply), [*sources, question.text]))
     return Verdict(
         id=question.id,
         question=question.text,
@@ -101,7 +101,8 @@ def judge(question: Question, turn: Turn) -> Verdict:
 
 def _without_frame(reply: str) -> str:
     for language in LANGUAGES:
-        reply = reply.replace(say(language, "quote_intro"), "")
+        for key in ("nothing_found", "nearest", "quote_intro"):
+            reply = reply.replace(say(language, key), "")
     return "\n".join(line.removeprefix("- ").rsplit(" [", 1)[0] for line in reply.splitlines())
 
 

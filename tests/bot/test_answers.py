@@ -6,7 +6,16 @@ import dataclasses
 
 import pytest
 
-from bot.answers import Candidate, WordingFilter, candidates, check_citations, choose_sentences, cite, quote
+from bot.answers import (
+    Candidate,
+    WordingFilter,
+    candidates,
+    check_citations,
+    choose_sentences,
+    cite,
+    is_about,
+    quote,
+)
 from memory.records import Hit
 from tests.bot.test_prompts import CHUNK
 
@@ -19,6 +28,26 @@ def test_candidates_leave_out_headings_and_questions() -> None:
     """Markup goes, a sentence that stands in two passages is one candidate."""
     found = candidates([hit("# Door\n- **Code**: 12 34.\nWhere is it?"), hit("Code: 12 34.\nKeys hang left.")])
     assert found == [Candidate("Code: 12 34.", 0), Candidate("Keys hang left.", 1)]
+
+
+@pytest.mark.parametrize(
+    ("question", "text", "about"),
+    [
+        ("What is the wifi password at the office?", "The wifi password at the cabin is blueberry42.", False),
+        ("What is the wifi password at the cabin?", "The wifi password at the cabin is blueberry42.", True),
+        ("How much does the boat cost?", "The boat is 40 euros.", True),
+        ("外婆的糖醋排骨怎么做？", "外婆的红烧肉要小火炖九十分钟。", False),
+        ("红烧肉要炖多久？", "外婆的红烧肉要小火炖九十分钟。", True),
+    ],
+)
+def test_a_passage_has_to_name_what_is_asked(question: str, text: str, about: bool) -> None:
+    """One missing word that matters makes it something else; words that only ask don't matter."""
+    assert is_about(question, dataclasses.replace(CHUNK, text=text)) is about
+
+
+def test_in_a_dialogue_other_words_may_answer() -> None:
+    """People don't repeat the question's words."""
+    assert is_about("Where did Tom study?", dataclasses.replace(CHUNK, text="I was at UCLA.", speaker="Tom"))
 
 
 def test_wrapped_lines_are_one_sentence() -> None:

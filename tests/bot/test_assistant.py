@@ -112,6 +112,14 @@ def test_weak_model_quotes_the_passage(room: Callable[..., Room]) -> None:
     assert len(stored.memories) == 2
 
 
+def test_near_miss_is_no_answer(room: Callable[..., Room]) -> None:
+    """A passage about something like it is shown as that, and the model is not asked."""
+    here = room(DOOR)
+    reply, _ = here.say("What is the code of the garage?")
+    assert reply == f"{say('en', 'nothing_found')} {say('en', 'nearest')}\nThe code of the front door is 4711. [1]"
+    assert here.engine.requests == []
+
+
 def test_trusted_model_answers_with_checked_citations(room: Callable[..., Room]) -> None:
     """Its text is streamed as it is; citations must exist."""
     here = room(DOOR, lambda _: "It is 4711 [1].", trusted=True)

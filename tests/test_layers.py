@@ -1,0 +1,51 @@
+"""What a command imports: help answers at once, and looking things up needs no language model and no Telegram."""
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parent.parent
+
+PROBE = """
+import json, sys
+from bot.cli import main
+try:
+    status = main(sys.argv[1:])
+except SystemExit as exc:
+    status = exc.code
+print(json.dumps({"status": status, "modules": sorted(sys.modules)}))
+"""
+
+
+def imported(*arguments: str) -> set[str]:
+    """The modules that a command had loaded when it ended, from a process of its own."""
+    done = subprocess.run(
+        [sys.executable, "-c", PROBE, *arguments], cwd=ROOT, capture_output=True, text=True, check=False, timeout=300
+    )
+    assert done.stdout, done.stderr
+    result = json.loads(done.stdout.splitlines()[-1])
+    assert result["status"] in (0, None), done.stderr
+    return set(result["modules"])
+
+
+def test_help_imports_nothing_heavy() -> None:
+    """`familiar --help` loads neither torch nor a model library, faiss, numpy or Telegram."""
+    heavy = {"torch", "transformers", "sentence_transformers", "peft", "faiss", "numpy", "telegram"}
+    assert not imported("--help") & heavy
+
+
+@pytest.mark.model
+def test_search_loads_no_language_model_code(tmp_path: Path) -> None:
+    """`familiar search` finds a note with the embedder alone: no engine, no adapter code, no Telegram.
+
+    transformers itself can't be asked for: sentence-transformers, which embeds the question, is built on it.
+    """
+    note = ROOT / "examples" / "notes" / "cabin.md"
+    imported("--home", str(tmp_path), "import", str(note))
+    loaded = imported("--home", str(tmp_path), "search", "wifi password at the cabin")
+    assert "sentence_transformers" in loaded
+    unwanted = {"peft", "telegram", "bot.assistant"}
+    assert not [name for name in loaded if name in unwanted or name.startswith(("bot.engines", "tuning"))]
