@@ -164,7 +164,8 @@ def _measuring(add: Callable[[str, str, str], argparse.ArgumentParser]) -> None:
     bench.add_argument(
         "what", nargs="*", choices=["help", "reply", "prefix", "retrieval", "import", []], metavar="WHAT"
     )
-    add("doctor", "care:doctor", "is everything in order, and what to do if not")
+    doctor = add("doctor", "care:doctor", "is everything in order, and what to do if not")
+    doctor.add_argument("--reindex", action="store_true", help="embed again what another embedder has embedded")
     add("models", "care:list_models", "the models that can be used, with size and licence")
     add("export", "care:export", "everything about a user as readable files").add_argument("folder", type=Path)
     add("backup", "care:backup", "a consistent copy of the database").add_argument("file", type=Path)

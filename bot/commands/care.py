@@ -35,12 +35,24 @@ class Finding:
 
 def doctor(app: App, args: argparse.Namespace, out: Output) -> int:
     """Look at everything that can be wrong; status 1 where something is."""
-    del args
+    if args.reindex:
+        _reindex(app, out)
     findings = list(_findings(app))
     for item in findings:
         remedy = f" -> {item.remedy}" if item.remedy else ""
         out.result(plain(item), f"{'ok' if item.ok else 'NOT OK':7} {item.check}: {item.value}{remedy}")
     return 0 if all(item.ok for item in findings) else 1
+
+
+def _reindex(app: App, out: Output) -> None:
+    """Embed again what another embedder has embedded, and make the indexes anew."""
+    from memory.index import reembed
+
+    for user in app.store.users():
+        count = reembed(app.store, app.embedder, user_id=user.id)
+        app.indexes.drop(user.id)
+        app.indexes.sync(user.id)
+        out.note(f"{user.name}: {count} passages embedded again")
 
 
 def _findings(app: App) -> Iterator[Finding]:
@@ -119,6 +131,7 @@ def restore(app: App, args: argparse.Namespace, out: Output) -> int:
             for suffix in ("-wal", "-shm"):
                 database.with_name(database.name + suffix).unlink(missing_ok=True)
         app.home.mkdir(parents=True, exist_ok=True, mode=0o700)
+        shutil.rmtree(app.home / "index", ignore_errors=True)  # derived from the database that goes
         trial.replace(database)
     out.result({"users": users, "replaced": str(kept) if kept else None}, f"restored {users} users; kept {kept or '-'}")
     return 0

@@ -90,6 +90,26 @@ def test_commands_print_what_scripts_rely_on(tmp_path: Path, capsys: pytest.Capt
 
 @pytest.mark.model
 @pytest.mark.usefixtures("models")
+def test_doctor_looks_and_mends(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """A home whose vectors another embedder made is refused with the remedy, and the remedy works."""
+    home = _home_with_owner(tmp_path / "home")
+    store = Store(home / "familiar.db")
+    owner = store.owner()
+    assert owner is not None
+    note = NewDocument("/n.md", "n", "markdown", "n", "The code is 12.")
+    row = np.ones((1, 4), np.float32)
+    store.add_document(note, [Passage("The code is 12.")], row, user_id=owner.id, embedder="old")
+    store.close()
+    _, said = familiar(capsys, home, "search", "code", status=1)
+    assert "doctor --reindex" in said
+    findings, said = familiar(capsys, home, "doctor", "--reindex")
+    assert "1 passages embedded again" in said
+    assert all(finding["ok"] for finding in findings)
+    assert [hit["text"] for hit in familiar(capsys, home, "search", "code")[0]] == ["The code is 12."]
+
+
+@pytest.mark.model
+@pytest.mark.usefixtures("models")
 def test_what_was_said_is_found_after_a_restart(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     """A later process answers from an earlier conversation and cites its date."""
     home = tmp_path / "home"
