@@ -181,8 +181,9 @@ async def test_one_person_does_the_main_job(job: Job) -> None:
 
     cabin = next(item for item in job.app.store.documents(user_id=job.user.id) if "cabin" in item.source)
     offered = await job.say("/forget")
-    await job.press(offered, f"choose:{cabin.id}")
-    confirmation = job.server.replies(job.person.id, after=offered)[-1]
+    job.person.press(offered, f"choose:{cabin.id}")
+    asked = await job.server.until(lambda: job.server.replies(job.person.id, after=offered), timeout=60)
+    confirmation = asked[-1]
     await job.press(confirmation, f"forget:document:{cabin.id}")
     await job.heard(say("en", "tg_forgotten"), seconds=60)
     assert say("en", "nothing_found") in (await job.say(QUESTIONS[0][0])).text

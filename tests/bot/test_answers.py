@@ -103,7 +103,7 @@ def test_wording_is_judged_sentence_by_sentence(size: int) -> None:
 def test_wording_that_only_repeats_the_quote_is_dropped() -> None:
     """What is already said is not said again; a finished last sentence without a stop counts."""
     wording = WordingFilter(["The code is 12."], emit=lambda _: None, already="The code is 12. [1]")
-    wording.feed("The code is 12 [1]. So try the code at the door")
+    wording.feed("The code is 12 [1]. What is the code? So try the code at the door")
     assert wording.finish(complete=True) == "So try the code at the door"
 
 
