@@ -158,7 +158,6 @@ class WordingFilter:
         self._sources = [*sources, already]
         self._already = already
         self._emit = emit
-        # What the assistant says itself: a model that has seen it in the history repeats it.
         self._frames = {say(language, key) for language in LANGUAGES for key in ("quote_intro", "nothing_found")}
         self._waiting = ""
         self.kept: list[str] = []
@@ -184,12 +183,9 @@ class WordingFilter:
 
     def _judge(self, sentence: str) -> None:
         text = _CITED.sub("", sentence).strip()
-        if (
-            not text
-            or text in self.kept
-            or text in self._frames
-            or (self._already and overlap(text, self._already) > 0.9)
-        ):
+        # A small model repeats the question, the quote and what it has seen the assistant say.
+        repeated = text.endswith(("?", "？")) or text in self.kept or text in self._frames
+        if not text or repeated or (self._already and overlap(text, self._already) > 0.9):
             return
         weak_chinese = bool(_CJK.search(text)) and max(overlap(text, source) for source in self._sources) < 0.8
         if weak_chinese or unsupported(text, self._sources):

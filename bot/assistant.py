@@ -176,9 +176,8 @@ class Assistant:
             run.emit(near)
             return _Reply(near, "", quoted.citations, None)
         run.emit(quoted.text)
-        wording, result = self._filtered(
-            run, sources=[hit.chunk.text for hit in run.hits], already=quoted.text, before="\n\n"
-        )
+        # Not the other passages: a date of one would be let through as the answer of another.
+        wording, result = self._filtered(run, sources=[text], already=quoted.text, before="\n\n")
         shown = f"{quoted.text}\n\n{wording}" if wording else quoted.text
         return _Reply(shown, result.text, quoted.citations, result)
 

@@ -75,7 +75,7 @@ class Job:
         """Her turns."""
         return turns_of(self.app.store, user_id=self.user.id)
 
-    async def say(self, text: str, *, reply_to: Message | None = None, seconds: float = 120) -> Message:
+    async def say(self, text: str, *, reply_to: Message | None = None, seconds: float = 300) -> Message:
         """Write and wait for the reply."""
         sent = self.person.send(text, reply_to=reply_to)
         found = await self.server.until(lambda: self.server.replies(self.person.id, after=sent), timeout=seconds)
@@ -85,7 +85,7 @@ class Job:
         """Send a file and wait for its receipt."""
         sent = self.person.send_document(name, content, caption=caption)
         await self.server.until(
-            lambda: any(message.edits for message in self.server.replies(self.person.id, after=sent)), timeout=120
+            lambda: any(message.edits for message in self.server.replies(self.person.id, after=sent)), timeout=300
         )
         return self.server.replies(self.person.id, after=sent)[-1].text
 

@@ -183,6 +183,7 @@ def _child(folder: Path, errors: Any) -> Iterator[subprocess.Popen[bytes]]:
     paths = (str(_ROOT), os.environ.get("PYTHONPATH", ""))
     environment |= {"PYTHONPATH": os.pathsep.join(path for path in paths if path), "PYTHONUTF8": "1"}
     environment |= {"HF_HUB_OFFLINE": "1", "TOKENIZERS_PARALLELISM": "false"}
+    environment.setdefault("OMP_WAIT_POLICY", "PASSIVE")  # threads that spin while they wait would starve the chat
     # -P: without it a folder called tuning where the user happens to stand would be run instead of this package.
     child = subprocess.Popen(
         [sys.executable, "-P", "-m", "tuning.train", str(folder)],
