@@ -150,6 +150,9 @@ def cite(number: int, chunk: Chunk, *, language: str) -> Citation:
     return Citation(number, chunk.source, title, chunk.text, chunk.id)
 
 
+_NEGATION = re.compile(r"\b(?:not?|never|none|nothing|cannot|without)\b|n['’]t\b|[不没无未]", re.IGNORECASE)
+
+
 class WordingFilter:
     """Lets through, sentence by sentence as they are written, only what the passages support."""
 
@@ -188,7 +191,8 @@ class WordingFilter:
         if not text or repeated or (self._already and overlap(text, self._already) > 0.9):
             return
         weak_chinese = bool(_CJK.search(text)) and max(overlap(text, source) for source in self._sources) < 0.8
-        if weak_chinese or unsupported(text, self._sources):
+        denies = bool(_NEGATION.search(text)) and not any(_NEGATION.search(source) for source in self._sources)
+        if weak_chinese or denies or unsupported(text, self._sources):
             self.dropped += 1
             return
         self._emit(("" if not self.kept else " ") + text)

@@ -107,6 +107,16 @@ def test_wording_that_only_repeats_the_quote_is_dropped() -> None:
     assert wording.finish(complete=True) == "So try the code at the door"
 
 
+def test_wording_denies_nothing_that_the_passages_affirm() -> None:
+    """A negation that no passage holds is dropped; one that a passage holds stays."""
+    wording = WordingFilter(["The policy is valid until May."], emit=lambda _: None)
+    wording.feed("The policy is not valid until May. It is valid.")
+    assert wording.finish(complete=True) == "It is valid."
+    wording = WordingFilter(["The policy does not renew."], emit=lambda _: None)
+    wording.feed("It doesn't renew.")
+    assert wording.finish(complete=True) == "It doesn't renew."
+
+
 def test_unsupported_chinese_wording_is_dropped() -> None:
     """Chinese has no capitals to find names by, so most of a sentence must stand in a passage."""
     wording = WordingFilter(["护照在抽屉里，明年五月到期。"], emit=lambda _: None)
