@@ -158,8 +158,8 @@ class WordingFilter:
 
     def __init__(self, sources: Sequence[str], *, emit: Callable[[str], None], already: str = "") -> None:
         """``sources`` support names and numbers; a sentence that ``already`` says adds nothing and is dropped."""
-        self._sources = [*sources, already]
-        self._already = already
+        self._already = _CITED.sub("", already)  # a citation's number supports no number
+        self._sources = [*sources, self._already]
         self._emit = emit
         self._frames = {say(language, key) for language in LANGUAGES for key in ("quote_intro", "nothing_found")}
         self._waiting = ""

@@ -87,8 +87,9 @@ def unsupported(text: str, sources: Sequence[str]) -> list[str]:
 
 def _stands_in(claim: str, haystack: str, words: set[str]) -> bool:
     wanted = _plain(claim)
-    edge = _CHINESE_DIGITS if _CHINESE_NUMBER.fullmatch(wanted) else _LATIN
-    if re.search(rf"(?<![{edge}]){re.escape(wanted)}(?![{edge}])", haystack):
+    if _CHINESE_NUMBER.fullmatch(wanted):  # ends with its measure word, so only what stands before can lengthen it
+        return bool(re.search(rf"(?<![{_CHINESE_DIGITS}]){re.escape(wanted)}", haystack))
+    if re.search(rf"(?<![{_LATIN}]){re.escape(wanted)}(?![{_LATIN}])", haystack):
         return True
     if any(c.isdigit() for c in wanted) or not wanted.isascii():
         return False

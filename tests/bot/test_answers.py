@@ -107,6 +107,13 @@ def test_wording_that_only_repeats_the_quote_is_dropped() -> None:
     assert wording.finish(complete=True) == "So try the code at the door"
 
 
+def test_a_citation_supports_no_number() -> None:
+    """The 1 of "[1]" is no fact."""
+    wording = WordingFilter([], emit=lambda _: None, already="The code is 12. [1]")
+    wording.feed("There is 1 door.")
+    assert wording.finish(complete=True) == ""
+
+
 def test_wording_denies_nothing_that_the_passages_affirm() -> None:
     """A negation that no passage holds is dropped; one that a passage holds stays."""
     wording = WordingFilter(["The policy is valid until May."], emit=lambda _: None)

@@ -51,6 +51,7 @@ def test_claims(text: str, expected: list[str]) -> None:
         ("价格是30元。", ["价格是130元"], ["30"]),
         ("外婆七十岁。", ["外婆今年一百七十岁"], ["七十岁"]),
         ("外婆七十岁。", ["外婆今年七十岁了"], []),
+        ("十月十一日去。", ["十月十一日：大熊猫基地"], []),
     ],
 )
 def test_unsupported(text: str, sources: list[str], missing: list[str]) -> None:
