@@ -19,11 +19,11 @@ class TuneConfig:
     """How often the bot looks whether a tune is due."""
     rank: int = 16
     """LoRA rank, on all linear layers; alpha is twice the rank."""
-    learning_rate: float = 5e-4
+    learning_rate: float = 1e-3
     """Peak learning rate of AdamW."""
     epochs: int = 1
     """Passes over the examples."""
-    batch_size: int = 8
+    batch_size: int = 4
     """Examples per optimiser step, by accumulation."""
     min_pairs: int = 10
     """Fewest examples that a tune can learn from and be checked on."""

@@ -43,5 +43,5 @@ def test_real_model_learns_a_manner_and_answers_in_it(smollm2: Path, tmp_path: P
 
     tuned, untuned = reply(AdapterFiles(live.id, live.folder)), reply(None)
     engine.close()
-    assert tuned == "day 42 ok!"
-    assert untuned != tuned
+    assert tuned.startswith("day 42")
+    assert not untuned.startswith("day 42")
