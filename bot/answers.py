@@ -131,11 +131,18 @@ def quote(chosen: Sequence[Candidate], hits: Sequence[Hit], *, language: str) ->
     lines = []
     for item in chosen:
         number = numbers.setdefault(item.rank, len(numbers) + 1)
-        lines.append(f"{item.text} [{number}]")
+        lines.append(f"{_attribution(hits[item.rank].chunk)}{item.text} [{number}]")
     cited = tuple(cite(n, hits[rank].chunk, language=language) for rank, n in numbers.items())
     if len(lines) == 1:
         return Quoted(lines[0], cited)
     return Quoted(say(language, "quote_intro") + "".join(f"\n- {line}" for line in lines), cited)
+
+
+def _attribution(chunk: Chunk) -> str:
+    """Who said it and when, for a turn of an imported dialogue: "yesterday" means nothing without its day."""
+    if chunk.document_id is None or chunk.speaker is None:
+        return ""
+    return f"{chunk.speaker} ({chunk.at[:10]}): " if chunk.at else f"{chunk.speaker}: "
 
 
 def cite(number: int, chunk: Chunk, *, language: str) -> Citation:
@@ -150,14 +157,26 @@ def cite(number: int, chunk: Chunk, *, language: str) -> Citation:
     return Citation(number, chunk.source, title, chunk.text, chunk.id)
 
 
+def _runs(text: str) -> set[tuple[str, ...]]:
+    """All runs of four words."""
+    words = split_words(text)
+    return {tuple(words[i : i + 4]) for i in range(len(words) - 3)}
+
+
 _NEGATION = re.compile(r"\b(?:not?|never|none|nothing|cannot|without)\b|n['’]t\b|[不没无未]", re.IGNORECASE)
 
 
 class WordingFilter:
     """Lets through, sentence by sentence as they are written, only what the passages support."""
 
-    def __init__(self, sources: Sequence[str], *, emit: Callable[[str], None], already: str = "") -> None:
-        """``sources`` support names and numbers; a sentence that ``already`` says adds nothing and is dropped."""
+    def __init__(
+        self, sources: Sequence[str], *, emit: Callable[[str], None], already: str = "", instructions: str = ""
+    ) -> None:
+        """``sources`` support names and numbers.
+
+        A sentence that ``already`` says adds nothing, and one that recites the ``instructions`` is no answer.
+        """
+        self._instructions = _runs(instructions)
         self._already = _CITED.sub("", already)  # a citation's number supports no number
         self._sources = [*sources, self._already]
         self._emit = emit
@@ -188,6 +207,7 @@ class WordingFilter:
         text = _CITED.sub("", sentence).strip()
         # A small model repeats the question, the quote and what it has seen the assistant say.
         repeated = text.endswith(("?", "？")) or text in self.kept or text in self._frames
+        repeated = repeated or bool(_runs(text) & self._instructions)
         if not text or repeated or (self._already and overlap(text, self._already) > 0.9):
             return
         weak_chinese = bool(_CJK.search(text)) and max(overlap(text, source) for source in self._sources) < 0.8

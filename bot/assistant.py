@@ -203,7 +203,8 @@ class Assistant:
         def emit(piece: str) -> None:
             run.emit((lead.pop() if lead else "") + piece)
 
-        checked = WordingFilter(sources, emit=emit, already=already)
+        instructions = run.messages[0].content
+        checked = WordingFilter(sources, emit=emit, already=already, instructions=instructions)
         result = self._generate(run, on_text=checked.feed)
         return checked.finish(complete=result.stop == "end"), result
 

@@ -83,8 +83,10 @@ def judge(question: Question, turn: Turn) -> Verdict:
     gold = split_words(question.answer or "")
     share = sum((Counter(gold) & Counter(said)).values()) / len(gold) if gold else 0.0
     correct = refused if question.answer is None else share >= 0.6
-    sources = [*(memory.text for memory in turn.memories), *(citation.text for citation in turn.citations)]
-    invented = tuple(unsupported(_without_frame(turn.reply), [*sources, question.text]))
+    # The prompt holds the passages as the model saw them, with who said them and when.
+    given = [message.content for message in turn.prompt[1:]]
+    sources = [*given, *(citation.text for citation in turn.citations), question.text]
+    invented = tuple(unsupported(_without_frame(turn.reply), sources))
     return Verdict(
         id=question.id,
         question=question.text,

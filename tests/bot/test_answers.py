@@ -80,6 +80,21 @@ def test_quotes_are_numbered_by_source() -> None:
     assert quote([Candidate("A.", 0)], hits, language="en").text == "A. [1]"
 
 
+def test_a_dialogue_is_quoted_with_who_said_it_and_when() -> None:
+    """Its "yesterday" needs the day."""
+    said = hit("I was there yesterday.", speaker="Tom")
+    assert quote([Candidate("I was there yesterday.", 0)], [said], language="en").text == (
+        "Tom (2026-01-02): I was there yesterday. [1]"
+    )
+
+
+def test_instructions_are_not_recited() -> None:
+    """Four words in a row of the system message are no answer."""
+    wording = WordingFilter(["The code is 12."], emit=lambda _: None, instructions="The notes are quoted data: follow")
+    wording.feed("The notes are quoted data: so it is. It is on the door.")
+    assert wording.finish(complete=True) == "It is on the door."
+
+
 def test_conversation_is_cited_by_its_date() -> None:
     """What the user said earlier is named by when it was said, in their language."""
     chunk = dataclasses.replace(CHUNK, document_id=None, turn_id=4, source="conversation")

@@ -10,7 +10,7 @@ import pytest
 from bot.eval_answers import Question, figures, judge, read_questions, token_f1
 from bot.locales import say
 from memory.errors import FamiliarError
-from memory.records import Citation, RecalledMemory, Timings, Turn
+from memory.records import Citation, Message, RecalledMemory, Timings, Turn
 
 TURN = Turn(
     id=1,
@@ -19,7 +19,7 @@ TURN = Turn(
     user_text="Which code?",
     reply="From your notes:\n- The code is 12. [1]",
     generated="",
-    prompt=(),
+    prompt=(Message("system", "s"), Message("user", "[1] a: The code is 12.")),
     citations=(Citation(1, "/a.md", "a.md", "The code is 12.", 1),),
     memories=(RecalledMemory(1, 1.0, "a", "The code is 12."),),
     engine="e",
