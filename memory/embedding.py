@@ -130,7 +130,9 @@ def _load_tokenizer(folder: Path) -> Any:
 def _load(folder: Path) -> Any:
     from safetensors import SafetensorError
     from sentence_transformers import SentenceTransformer
+    from transformers.utils.logging import disable_progress_bar
 
+    disable_progress_bar()  # a bar for what takes a second, in the middle of a chat
     if not (folder / "config.json").is_file():
         raise FamiliarError(f"the embedder {folder} has no config.json; name a sentence-transformers folder")
     try:
