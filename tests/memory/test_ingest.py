@@ -353,7 +353,7 @@ for receipt in Ingestor(store, Slow(), ImportConfig()).import_paths([Path(sys.ar
 """
 
 
-@pytest.mark.parametrize("seed", [1, 2, 3])
+@pytest.mark.parametrize("seed", [1, 2, 3, *(pytest.param(seed, marks=pytest.mark.chaos) for seed in range(4, 21))])
 def test_kill_during_import_leaves_nothing_half_there(tmp_path: Path, notes: Path, seed: int) -> None:
     """At whatever moment the process dies, each document is whole or absent, and the next import completes it."""
     for number in range(80):
