@@ -34,7 +34,7 @@ from memory.store import Store, utc_now
 from memory.turns import Said, add_turn, turns_of
 
 OnText = Callable[[str], None]
-Plan = Literal["nothing", "quote", "generate"]
+Plan = Literal["nothing", "near", "quote", "generate"]
 
 
 class Recall(Protocol):
@@ -72,11 +72,18 @@ class _Reply:
     result: Generated | None
 
 
-def plan_for(intent: Intent, *, answerable: bool, trusted: bool) -> Plan:
-    """What to do with a message: say that nothing is known, quote the passages, or let the model write."""
-    if intent == "question" and not answerable:
+def plan_for(intent: Intent, *, answerable: bool, about: bool, trusted: bool) -> Plan:
+    """What to do with a message: say that nothing is known, or what is near, quote passages, or let the model write.
+
+    :param about: a passage names what is asked; without one even a capable model answers from something similar
+    """
+    if intent != "question":
+        return "generate"
+    if not answerable:
         return "nothing"
-    return "quote" if intent == "question" and not trusted else "generate"
+    if not about:
+        return "near"
+    return "generate" if trusted else "quote"
 
 
 class Assistant:
@@ -112,13 +119,16 @@ class Assistant:
         found = self._recall.search(text, user_id=user.id, k=self._passages, recent=recent)
         clock.retrieved()
         intent = intent_of(text)
-        plan = plan_for(intent, answerable=found.answerable, trusted=self._voice.trusted)
-        hits = found.hits if found.answerable and intent != "greeting" else ()
+        question = expand(text, recent) if intent == "question" else text
+        # A follow-up is also about what it follows: "and when does it end?" after "which policy do I have?"
+        asked = [question] if question == text else [question, recent[-1]]
+        hits, about = _about_first(asked, found if intent != "greeting" else _NOTHING)
+        plan = plan_for(intent, answerable=found.answerable, about=bool(about), trusted=self._voice.trusted)
         hits = hits if self._voice.trusted else hits[:_QUOTED_PASSAGES]
         messages, hits = self._prompt(text, user=user, history=history, hits=hits, plan=plan)
-        adapter = self._voice.adapters.live(user.id) if plan != "nothing" else None
-        run = _Run(messages, hits, adapter, clock.emit, cancel)
-        reply = self._reply(plan, expand(text, recent) if plan == "quote" else text, user=user, run=run)
+        adapter = self._voice.adapters.live(user.id) if plan in ("quote", "generate") else None
+        run = _Run(messages, hits, tuple(hit for hit in hits if hit in about), adapter, clock.emit, cancel)
+        reply = self._reply(plan, question, user=user, run=run)
         new = NewTurn(
             conversation_id=conversation_id,
             user_text=text,
@@ -156,25 +166,25 @@ class Assistant:
             phrase = say(language, "nothing_found")
             run.emit(phrase)
             return _Reply(phrase, "", (), None)
-        if plan == "quote":
-            return self._quoting_reply(text, user=user, run=run)
+        if plan in ("near", "quote"):
+            return self._quoting_reply(text, user=user, run=run, near=plan == "near")
         if self._voice.trusted:
             result = self._generate(run, on_text=run.emit)
             shown, citations = check_citations(result.text, [hit.chunk for hit in run.hits], language=language)
             return _Reply(shown, result.text, citations, result)
         return self._checked_reply(text, language=language, run=run)
 
-    def _quoting_reply(self, text: str, *, user: User, run: _Run) -> _Reply:
-        about = [hit for hit in run.hits if is_about(text, hit.chunk)]
-        chosen = self._chosen(text, about or run.hits[:1])
+    def _quoting_reply(self, text: str, *, user: User, run: _Run, near: bool) -> _Reply:
+        hits = run.hits[:1] if near else run.about
+        chosen = self._chosen(text, hits)
         if not chosen:
             return self._reply("nothing", text, user=user, run=run)
         language = user.profile.language
-        quoted = quote(chosen, about or run.hits, language=language)
-        if not about:
-            near = f"{say(language, 'nothing_found')} {say(language, 'nearest')}\n{quoted.text}"
-            run.emit(near)
-            return _Reply(near, "", quoted.citations, None)
+        quoted = quote(chosen, hits, language=language)
+        if near:
+            shown = f"{say(language, 'nothing_found')} {say(language, 'nearest')}\n{quoted.text}"
+            run.emit(shown)
+            return _Reply(shown, "", quoted.citations, None)
         run.emit(quoted.text)
         # Not the other passages: a date of one would be let through as the answer of another.
         wording, result = self._filtered(run, sources=[text], already=quoted.text, before="\n\n")
@@ -230,6 +240,7 @@ class Assistant:
         return Said((passage,), self._embedder.embed_passages([told]), self._embedder.key)
 
 
+_NOTHING = Found((), 0.0, answerable=False)
 _QUOTED_PASSAGES = 4
 """What a model that is not trusted is given: its sentences are taken from the best passages, and reading costs time."""
 
@@ -238,6 +249,8 @@ _QUOTED_PASSAGES = 4
 class _Run:
     messages: tuple[Message, ...]
     hits: tuple[Hit, ...]
+    about: tuple[Hit, ...]
+    """Those that name what is asked."""
     adapter: AdapterFiles | None
     emit: OnText
     cancel: threading.Event | None
@@ -268,6 +281,14 @@ class _Clock:
             prompt_tokens=result.prompt_tokens if result else 0,
             reply_tokens=result.reply_tokens if result else 0,
         )
+
+
+def _about_first(asked: Sequence[str], found: Found) -> tuple[tuple[Hit, ...], tuple[Hit, ...]]:
+    """The hits of an answerable search, those that name what one of the questions asks first; and those alone."""
+    if not found.answerable:
+        return (), ()
+    about = tuple(hit for hit in found.hits if any(is_about(question, hit.chunk) for question in asked))
+    return (*about, *(hit for hit in found.hits if hit not in about)), about
 
 
 def _recalled(hit: Hit) -> RecalledMemory:

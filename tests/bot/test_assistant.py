@@ -112,12 +112,21 @@ def test_weak_model_quotes_the_passage(room: Callable[..., Room]) -> None:
     assert len(stored.memories) == 2
 
 
-def test_near_miss_is_no_answer(room: Callable[..., Room]) -> None:
-    """A passage about something like it is shown as that, and the model is not asked."""
-    here = room(DOOR)
+@pytest.mark.parametrize("trusted", [False, True])
+def test_near_miss_is_no_answer(room: Callable[..., Room], trusted: bool) -> None:
+    """A passage about something like it is shown as that; even a capable model is not asked to answer from it."""
+    here = room(DOOR, trusted=trusted)
     reply, _ = here.say("What is the code of the garage?")
     assert reply == f"{say('en', 'nothing_found')} {say('en', 'nearest')}\nThe code of the front door is 4711. [1]"
     assert here.engine.requests == []
+
+
+def test_passages_that_name_what_is_asked_come_first(room: Callable[..., Room]) -> None:
+    """Whatever search ranks above them."""
+    found = Found((DOOR.hits[1], DOOR.hits[0]), 0.9, answerable=True)
+    here = room(found, trusted=True)
+    here.say("What is the code of the front door?")
+    assert "[1] House, Door (2026-01-02): The code" in here.engine.requests[0].messages[-1].content
 
 
 def test_trusted_model_answers_with_checked_citations(room: Callable[..., Room]) -> None:
@@ -145,9 +154,9 @@ def test_weak_model_invents_nothing_about_a_statement(room: Callable[..., Room])
 def test_follow_up_is_searched_with_the_last_messages(room: Callable[..., Room]) -> None:
     """Recall is told what was asked before, and the model sees the conversation."""
     here = room(DOOR, trusted=True)
-    here.say("Where is my passport?")
-    here.say("And when does it expire?")
-    assert here.recall.asked[-1] == ("And when does it expire?", ("Where is my passport?",))
+    here.say("What is the code of the front door?")
+    here.say("And when does it change?")
+    assert here.recall.asked[-1] == ("And when does it change?", ("What is the code of the front door?",))
     assert [message.role for message in here.engine.requests[-1].messages] == ["system", "user", "assistant", "user"]
 
 
@@ -176,8 +185,9 @@ def test_passages_with_only_headings_are_no_answer(room: Callable[..., Room]) ->
 
 
 def test_plan() -> None:
-    """Only an unanswerable question is refused; only a weak model quotes."""
-    assert plan_for("question", answerable=False, trusted=True) == "nothing"
-    assert plan_for("question", answerable=True, trusted=False) == "quote"
-    assert plan_for("question", answerable=True, trusted=True) == "generate"
-    assert plan_for("statement", answerable=False, trusted=False) == "generate"
+    """Only a question without evidence is refused, only a weak model quotes."""
+    assert plan_for("question", answerable=False, about=False, trusted=True) == "nothing"
+    assert plan_for("question", answerable=True, about=False, trusted=True) == "near"
+    assert plan_for("question", answerable=True, about=True, trusted=False) == "quote"
+    assert plan_for("question", answerable=True, about=True, trusted=True) == "generate"
+    assert plan_for("statement", answerable=False, about=False, trusted=False) == "generate"
