@@ -7,6 +7,7 @@ in one transaction, and only what the user told becomes memory.
 
 from __future__ import annotations
 
+import re
 import threading
 import time
 from collections.abc import Callable, Sequence
@@ -169,10 +170,27 @@ class Assistant:
         if plan in ("near", "quote"):
             return self._quoting_reply(text, user=user, run=run, near=plan == "near")
         if self._voice.trusted:
-            result = self._generate(run, on_text=run.emit)
-            shown, citations = check_citations(result.text, [hit.chunk for hit in run.hits], language=language)
-            return _Reply(shown, result.text, citations, result)
+            return self._trusted_reply(text, user=user, run=run)
         return self._checked_reply(text, language=language, run=run)
+
+    def _trusted_reply(self, text: str, *, user: User, run: _Run) -> _Reply:
+        held = [""]
+
+        def emit(piece: str) -> None:
+            # A reply may begin with a citation; one that is nothing else says nothing and is not shown.
+            if held and _ONLY_CITED.fullmatch(held[0] + piece):
+                held[0] += piece
+                return
+            run.emit((held.pop() if held else "") + piece)
+
+        result = self._generate(run, on_text=emit)
+        if held and held[0].strip() and run.about:
+            return self._quoting_reply(text, user=user, run=run, near=False)
+        if held:
+            run.emit(held[0])
+        chunks = [hit.chunk for hit in run.hits]
+        shown, citations = check_citations(result.text, chunks, language=user.profile.language)
+        return _Reply(shown, result.text, citations, result)
 
     def _quoting_reply(self, text: str, *, user: User, run: _Run, near: bool) -> _Reply:
         hits = run.hits[:1] if near else run.about
@@ -186,6 +204,8 @@ class Assistant:
             run.emit(shown)
             return _Reply(shown, "", quoted.citations, None)
         run.emit(quoted.text)
+        if self._voice.trusted:
+            return _Reply(quoted.text, "", quoted.citations, None)
         # Not the other passages: a date of one would be let through as the answer of another.
         wording, result = self._filtered(run, sources=[text], already=quoted.text, before="\n\n")
         shown = f"{quoted.text}\n\n{wording}" if wording else quoted.text
@@ -240,6 +260,7 @@ class Assistant:
         return Said((passage,), self._embedder.embed_passages([told]), self._embedder.key)
 
 
+_ONLY_CITED = re.compile(r"(?:\s*\[\d*\]?)*\s*")
 _NOTHING = Found((), 0.0, answerable=False)
 _QUOTED_PASSAGES = 4
 """What a model that is not trusted is given: its sentences are taken from the best passages, and reading costs time."""

@@ -137,6 +137,12 @@ def test_trusted_model_answers_with_checked_citations(room: Callable[..., Room])
     assert [item.n for item in turn_by_id(here.store, turn, user_id=here.user.id).citations] == [1]
 
 
+def test_a_reply_that_only_cites_becomes_a_quote(room: Callable[..., Room]) -> None:
+    """A capable model sometimes writes just the number of its source."""
+    here = room(DOOR, lambda _: "[1]", trusted=True)
+    assert here.say("What is the code of the front door?")[0] == "The code of the front door is 4711. [1]"
+
+
 def test_only_what_was_told_becomes_memory(room: Callable[..., Room]) -> None:
     """Questions, replies and retrieved text are not stored as if the user had said them."""
     here = room(DOOR, lambda _: "Noted: you moved.")
