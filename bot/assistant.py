@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from typing import Literal, Protocol
 
 from bot.answers import (
-    Candidate,
+    Quoted,
     WordingFilter,
     candidates,
     check_citations,
@@ -126,8 +126,9 @@ class Assistant:
         hits, about = _about_first(asked, found if intent != "greeting" else _NOTHING)
         plan = plan_for(intent, answerable=found.answerable, about=bool(about), trusted=self._voice.trusted)
         hits = hits if self._voice.trusted else hits[:_QUOTED_PASSAGES]
-        messages, hits = self._prompt(text, user=user, history=history, hits=hits, plan=plan)
-        adapter = self._voice.adapters.live(user.id) if plan in ("quote", "generate") else None
+        asks_model = plan in ("quote", "generate")
+        messages, hits = self._prompt(text, user=user, history=history, hits=hits) if asks_model else ((), hits[:1])
+        adapter = self._voice.adapters.live(user.id) if asks_model else None
         run = _Run(messages, hits, tuple(hit for hit in hits if hit in about), adapter, clock.emit, cancel)
         reply = self._reply(plan, question, user=user, run=run)
         new = NewTurn(
@@ -147,10 +148,8 @@ class Assistant:
         return add_turn(self._store, new, user_id=user.id, said=self._said(text, user=user, at=clock.asked_at))
 
     def _prompt(
-        self, text: str, *, user: User, history: Sequence[Turn], hits: Sequence[Hit], plan: Plan
+        self, text: str, *, user: User, history: Sequence[Turn], hits: Sequence[Hit]
     ) -> tuple[tuple[Message, ...], tuple[Hit, ...]]:
-        if plan == "nothing":
-            return (), ()
         messages, kept = build_prompt(
             text,
             system=system_prompt(self._chat.persona, user.profile),
@@ -164,16 +163,16 @@ class Assistant:
     def _reply(self, plan: Plan, text: str, *, user: User, run: _Run) -> _Reply:
         language = user.profile.language
         if plan == "nothing":
-            phrase = say(language, "nothing_found")
-            run.emit(phrase)
-            return _Reply(phrase, "", (), None)
-        if plan in ("near", "quote"):
-            return self._quoting_reply(text, user=user, run=run, near=plan == "near")
+            return _said_outright(say(language, "nothing_found"), (), run)
+        if plan == "near":
+            return self._near_reply(text, language=language, run=run)
+        if plan == "quote":
+            return self._quoting_reply(text, language=language, run=run)
         if self._voice.trusted:
-            return self._trusted_reply(text, user=user, run=run)
+            return self._trusted_reply(text, language=language, run=run)
         return self._checked_reply(text, language=language, run=run)
 
-    def _trusted_reply(self, text: str, *, user: User, run: _Run) -> _Reply:
+    def _trusted_reply(self, text: str, *, language: str, run: _Run) -> _Reply:
         held = [""]
 
         def emit(piece: str) -> None:
@@ -184,40 +183,42 @@ class Assistant:
             run.emit((held.pop() if held else "") + piece)
 
         result = self._generate(run, on_text=emit)
-        if held and held[0].strip() and run.about:
-            return self._quoting_reply(text, user=user, run=run, near=False)
+        quoted = self._quoted(text, run.about, language=language) if held and held[0].strip() else None
+        if quoted is not None:
+            run.emit(quoted.text)
+            return _Reply(quoted.text, result.text, quoted.citations, result)
         if held:
             run.emit(held[0])
         chunks = [hit.chunk for hit in run.hits]
-        shown, citations = check_citations(result.text, chunks, language=user.profile.language)
+        shown, citations = check_citations(result.text, chunks, language=language)
         return _Reply(shown, result.text, citations, result)
 
-    def _quoting_reply(self, text: str, *, user: User, run: _Run, near: bool) -> _Reply:
-        hits = run.hits[:1] if near else run.about
-        chosen = self._chosen(text, hits)
-        if not chosen:
-            return self._reply("nothing", text, user=user, run=run)
-        language = user.profile.language
-        quoted = quote(chosen, hits, language=language)
-        if near:
-            shown = f"{say(language, 'nothing_found')} {say(language, 'nearest')}\n{quoted.text}"
-            run.emit(shown)
-            return _Reply(shown, "", quoted.citations, None)
+    def _near_reply(self, text: str, *, language: str, run: _Run) -> _Reply:
+        nothing = say(language, "nothing_found")
+        quoted = self._quoted(text, run.hits, language=language)
+        if quoted is None:
+            return _said_outright(nothing, (), run)
+        return _said_outright(f"{nothing} {say(language, 'nearest')}\n{quoted.text}", quoted.citations, run)
+
+    def _quoting_reply(self, text: str, *, language: str, run: _Run) -> _Reply:
+        quoted = self._quoted(text, run.about, language=language)
+        if quoted is None:
+            return _said_outright(say(language, "nothing_found"), (), run)
         run.emit(quoted.text)
-        if self._voice.trusted:
-            return _Reply(quoted.text, "", quoted.citations, None)
         # Not the other passages: a date of one would be let through as the answer of another.
         wording, result = self._filtered(run, sources=[text], already=quoted.text, before="\n\n")
         shown = f"{quoted.text}\n\n{wording}" if wording else quoted.text
         return _Reply(shown, result.text, quoted.citations, result)
 
-    def _chosen(self, text: str, hits: Sequence[Hit]) -> list[Candidate]:
+    def _quoted(self, text: str, hits: Sequence[Hit], *, language: str) -> Quoted | None:
+        """The sentences of these passages that answer best, cited; None where they hold no sentence."""
         found = candidates(hits)
         if not found:
-            return []
+            return None
         vectors = self._embedder.embed_passages([item.text for item in found])
         near = [float(value) for value in vectors @ self._embedder.embed_query(text)]
-        return choose_sentences(text, found, near, most=self._chat.quoted_sentences)
+        chosen = choose_sentences(text, found, near, most=self._chat.quoted_sentences)
+        return quote(chosen, hits, language=language)
 
     def _checked_reply(self, text: str, *, language: str, run: _Run) -> _Reply:
         sources = [text, *(hit.chunk.text for hit in run.hits)]
@@ -302,6 +303,12 @@ class _Clock:
             prompt_tokens=result.prompt_tokens if result else 0,
             reply_tokens=result.reply_tokens if result else 0,
         )
+
+
+def _said_outright(text: str, citations: tuple[Citation, ...], run: _Run) -> _Reply:
+    """A reply for which the model is not asked."""
+    run.emit(text)
+    return _Reply(text, "", citations, None)
 
 
 def _about_first(asked: Sequence[str], found: Found) -> tuple[tuple[Hit, ...], tuple[Hit, ...]]:

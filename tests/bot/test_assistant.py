@@ -116,9 +116,11 @@ def test_weak_model_quotes_the_passage(room: Callable[..., Room]) -> None:
 def test_near_miss_is_no_answer(room: Callable[..., Room], trusted: bool) -> None:
     """A passage about something like it is shown as that; even a capable model is not asked to answer from it."""
     here = room(DOOR, trusted=trusted)
-    reply, _ = here.say("What is the code of the garage?")
+    reply, turn = here.say("What is the code of the garage?")
     assert reply == f"{say('en', 'nothing_found')} {say('en', 'nearest')}\nThe code of the front door is 4711. [1]"
     assert here.engine.requests == []
+    stored = turn_by_id(here.store, turn, user_id=here.user.id)
+    assert (stored.prompt, stored.generated, len(stored.memories)) == ((), "", 1)
 
 
 def test_passages_that_name_what_is_asked_come_first(room: Callable[..., Room]) -> None:
@@ -140,7 +142,10 @@ def test_trusted_model_answers_with_checked_citations(room: Callable[..., Room])
 def test_a_reply_that_only_cites_becomes_a_quote(room: Callable[..., Room]) -> None:
     """A capable model sometimes writes just the number of its source."""
     here = room(DOOR, lambda _: "[1]", trusted=True)
-    assert here.say("What is the code of the front door?")[0] == "The code of the front door is 4711. [1]"
+    reply, turn = here.say("What is the code of the front door?")
+    assert reply == "The code of the front door is 4711. [1]"
+    stored = turn_by_id(here.store, turn, user_id=here.user.id)
+    assert (stored.generated, stored.timings.reply_tokens) == ("[1]", 1)
 
 
 def test_only_what_was_told_becomes_memory(room: Callable[..., Room]) -> None:
