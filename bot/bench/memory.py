@@ -57,7 +57,7 @@ def bench_retrieval(embedder: Embedder, settings: Settings) -> tuple[BenchRow, .
             searcher = Searcher(store, indexes, embedder, settings.search)
             searcher.search("warm up", user_id=user.id, k=8)
             bare = _bare_parts(store, vectors, embedder)
-            whole, parts = _in_turn(lambda query: searcher.search(query, user_id=user.id, k=8), bare, queries)
+            whole, parts = in_turn(lambda query: searcher.search(query, user_id=user.id, k=8), bare, queries)
         finally:
             store.close()
     return (
@@ -82,7 +82,7 @@ def _bare_parts(store: Store, vectors: np.ndarray[Any, Any], embedder: Embedder)
     return search
 
 
-def _in_turn(
+def in_turn(
     first: Callable[[str], object], second: Callable[[str], object], queries: Sequence[str]
 ) -> tuple[float, float]:
     """Median seconds of both, called in turn so that a drift of the machine meets both."""

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,6 +11,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from bot.bench.memory import in_turn
 from memory.config import SearchConfig
 from memory.index import Indexes
 from memory.records import Found, Message, NewDocument, NewTurn, Passage, Timings
@@ -244,8 +244,7 @@ def test_cost_does_not_grow_with_a_loop_over_chunks(home: Home) -> None:
     home.note("talk", *lines, speakers=("Ann", "Ben"))
     questions = [" ".join(rng.choice(words, 5)) for _ in range(30)]
     home.find(questions[0])
-    whole = _seconds(lambda text: home.find(text, k=8), questions)
-    bare = _seconds(lambda text: _bare(home, text), questions)
+    whole, bare = in_turn(lambda text: home.find(text, k=8), lambda text: _bare(home, text), questions)
     assert whole < 1.5 * (bare + 0.012), f"{whole * 1000:.1f} ms against {bare * 1000:.1f} ms and 12 ms of embedding"
 
 
@@ -256,12 +255,3 @@ def _bare(home: Home, text: str) -> None:
     home.store.rows(
         "SELECT rowid, bm25(chunks_fts) FROM chunks_fts WHERE chunks_fts MATCH ? ORDER BY 2 LIMIT 200", (query,)
     )
-
-
-def _seconds(act: object, questions: Sequence[str]) -> float:
-    spent = []
-    for question in questions:
-        start = time.perf_counter()
-        act(question)  # type: ignore[operator]
-        spent.append(time.perf_counter() - start)
-    return float(np.median(spent))
