@@ -17,10 +17,9 @@ from bot.grounding import overlap, sentences, unsupported
 from bot.locales import LANGUAGES, say
 from bot.salience import unwrap
 from memory.records import Chunk, Citation, Hit
-from memory.words import content_words, split_words
+from memory.words import HAN, content_words, split_words
 
 _CITED = re.compile(r"\s*\[(\d{1,3})\]")
-_CJK = re.compile(r"[\u3400-\u9fff]")
 _METADATA = re.compile(r"^(?:title|tags?|date|created|updated|author|aliases|type|status|due)s?: ", re.IGNORECASE)
 _MARKUP = re.compile(r"^(?:#{1,6}\s+|[-*+]\s+|\d+[.)]\s+|>\s+)|\*\*|__|`")
 
@@ -92,7 +91,7 @@ def is_about(question: str, chunk: Chunk) -> bool:
     if chunk.speaker is not None:
         return True
     text = " ".join(part for part in (chunk.title, chunk.section, chunk.text) if part)
-    chinese = bool(_CJK.search(question))
+    chinese = bool(HAN.search(question))
     return _share_named(_CHINESE_ASKING.sub(" ", question) if chinese else question, text) >= (0.6 if chinese else 0.8)
 
 
@@ -210,7 +209,7 @@ class WordingFilter:
         repeated = repeated or bool(_runs(text) & self._instructions)
         if not text or repeated or (self._already and overlap(text, self._already) > 0.9):
             return
-        weak_chinese = bool(_CJK.search(text)) and max(overlap(text, source) for source in self._sources) < 0.8
+        weak_chinese = bool(HAN.search(text)) and max(overlap(text, source) for source in self._sources) < 0.8
         denies = bool(_NEGATION.search(text)) and not any(_NEGATION.search(source) for source in self._sources)
         if weak_chinese or denies or unsupported(text, self._sources):
             self.dropped += 1

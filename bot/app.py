@@ -79,17 +79,11 @@ class App:
     def embedder(self) -> Embedder:
         """The embedding model, fetched if it is not there."""
         from bot.models import ensure
-        from memory.embedding import SentenceEmbedder
+        from memory.embedding import open_embedder
 
         config = self.settings.embedder
         ready = ensure(config.name, folder=self.model_folder, offline=self.settings.model.offline)
-        return SentenceEmbedder(
-            ready.path,
-            key=ready.key,
-            query_prefix=ready.entry.query_prefix,
-            passage_prefix=ready.entry.passage_prefix,
-            batch_size=config.batch_size,
-        )
+        return open_embedder(ready.path, key=ready.key, batch_size=config.batch_size)
 
     @cached_property
     def indexes(self) -> Indexes:

@@ -20,7 +20,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from memory.errors import FamiliarError
+from memory.errors import FamiliarError, first_line
 
 Floats = NDArray[np.float32]
 
@@ -55,7 +55,7 @@ def convert_gguf(source: Path, target: Path) -> None:
                 local_files_only=True,
             )
     except (OSError, ValueError, LookupError, RuntimeError, struct.error) as exc:
-        raise FamiliarError(f"{source} can't be converted: {_first_line(exc)}") from exc
+        raise FamiliarError(f"{source} can't be converted: {first_line(exc)}") from exc
     if not tokenizer.chat_template:
         raise FamiliarError(f"{source} holds no chat template, so it is no instruct model; name one that is")
     with _bars_only_on_a_terminal():
@@ -68,10 +68,6 @@ def _bars_only_on_a_terminal() -> Iterator[None]:
     """transformers draws its own progress bars; in a log they would be hundreds of lines."""
     with contextlib.nullcontext() if sys.stderr.isatty() else contextlib.redirect_stderr(io.StringIO()):
         yield
-
-
-def _first_line(exc: BaseException) -> str:
-    return str(exc).strip().partition("\n")[0] or type(exc).__name__
 
 
 # ---- e5-small's packed file to a sentence-transformers folder --------------------------------------------------------

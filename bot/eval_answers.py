@@ -6,7 +6,6 @@ matter: the share of right answers, and the names and numbers in replies that st
 
 from __future__ import annotations
 
-import json
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -15,7 +14,7 @@ from pathlib import Path
 from bot.assistant import Assistant
 from bot.grounding import unsupported
 from bot.locales import LANGUAGES, say
-from memory.errors import FamiliarError
+from memory.evaluation import read_rows
 from memory.records import Turn, User
 from memory.store import Store
 from memory.turns import open_conversation
@@ -56,15 +55,9 @@ def read_questions(path: Path, *, limit: int | None = None, answerable: bool = T
     :raises FamiliarError: a line is no question
     """
     found = []
-    for number, line in enumerate(path.read_text(encoding="utf-8").splitlines(), 1):
-        if not line.strip():
-            continue
-        try:
-            row = json.loads(line)
-            answer = row.get("answer") if answerable else None
-            found.append(Question(str(row["id"]), row["text"], None if answer is None else str(answer)))
-        except (ValueError, KeyError, TypeError, AttributeError) as exc:
-            raise FamiliarError(f'{path}, line {number}: not a question like {{"id", "text", "answer"}}') from exc
+    for row in read_rows(path, ("id", "text")):
+        answer = row.get("answer") if answerable else None
+        found.append(Question(str(row["id"]), str(row["text"]), None if answer is None else str(answer)))
     return found[:limit]
 
 

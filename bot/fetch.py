@@ -19,7 +19,7 @@ import zipfile
 from pathlib import Path, PurePosixPath
 
 from bot.catalogue import HubSource, WheelSource
-from memory.errors import FamiliarError
+from memory.errors import FamiliarError, first_line
 
 HUB = "https://huggingface.co"
 _PROBE_SECONDS = 5.0
@@ -160,7 +160,7 @@ def fetch_hub(source: HubSource, folder: Path) -> Path:
             ignore_patterns=_OTHER_FORMATS,
         )
     except (HfHubHTTPError, LocalEntryNotFoundError, OfflineModeIsEnabled, OSError) as exc:
-        raise SourceError(f"{source}: {str(exc).strip().partition(chr(10))[0] or type(exc).__name__}") from exc
+        raise SourceError(f"{source}: {first_line(exc)}") from exc
     shutil.rmtree(target / ".cache", ignore_errors=True)
     if not any(target.glob("*.safetensors")):
         raise SourceError(f"{source}: the repository holds no safetensors weights")

@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from bot.grounding import claims, sentences
 from memory.intent import is_question
 from memory.records import Chunk, Length
-from memory.words import content_words, split_words
+from memory.words import HAN, content_words, split_words
 
 Floats = NDArray[np.float32]
 
@@ -33,7 +33,6 @@ _CALENDAR = frozenset(
 SAME_PAGE = 0.38
 """Least alignment of a page and its translation (e5-small): 20 translated pages had 0.39 or more, others up to 0.34."""
 
-_CJK = re.compile(r"[\u3400-\u9fff]")
 _KANA_HANGUL = re.compile(r"[\u3040-\u30ff\uac00-\ud7af]")
 _LATIN = re.compile(r"[A-Za-zÀ-ɏ]")
 _OTHER_SCRIPT = re.compile(r"[\u0370-\u1fff]")
@@ -80,7 +79,7 @@ def language_of_text(text: str) -> str:
     """ "zh", "en" or "other", by script and, in Latin script, by the commonest words."""
     if _KANA_HANGUL.search(text):
         return "other"
-    chinese, latin = len(_CJK.findall(text)), len(_LATIN.findall(text))
+    chinese, latin = len(HAN.findall(text)), len(_LATIN.findall(text))
     if len(_OTHER_SCRIPT.findall(text)) > chinese + latin:
         return "other"
     if chinese * 3 > latin:
@@ -111,7 +110,7 @@ def unwrap(text: str) -> str:
     for line in text.split("\n"):
         before = lines[-1] if lines else ""
         if _goes_on(before, line.strip()):
-            gap = "" if _CJK.match(line.strip()) and not before.rstrip()[-1:].isascii() else " "
+            gap = "" if HAN.match(line.strip()) and not before.rstrip()[-1:].isascii() else " "
             lines[-1] = f"{before.rstrip()}{gap}{line.strip()}"
         else:
             lines.append(line)
@@ -128,7 +127,7 @@ def _goes_on(before: str, line: str) -> bool:
 def _worth_quoting(text: str) -> bool:
     if _BOILERPLATE.search(text) or is_question(text) or text.endswith((":", "：")):
         return False
-    size = len(_CJK.findall(text)) + 2 * len(re.findall(r"[^\W\d_]+", _CJK.sub(" ", text)))
+    size = len(HAN.findall(text)) + 2 * len(re.findall(r"[^\W\d_]+", HAN.sub(" ", text)))
     return size >= 8 or (size >= 4 and bool(claims(text)))
 
 
@@ -239,7 +238,7 @@ def _alignment(cosines: Floats) -> float:
 
 def _size(text: str) -> float:
     """Length in characters, a Chinese one counting for two and a half."""
-    return len(text) + 1.5 * len(_CJK.findall(text))
+    return len(text) + 1.5 * len(HAN.findall(text))
 
 
 def _unit(vector: Floats) -> Floats:

@@ -15,7 +15,7 @@ from typing import Any, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from memory.errors import FamiliarError
+from memory.errors import FamiliarError, first_line
 
 
 class Embedder(Protocol):
@@ -138,7 +138,7 @@ def _load(folder: Path) -> Any:
     try:
         return SentenceTransformer(str(folder), local_files_only=True)
     except (OSError, ValueError, KeyError, RuntimeError, ImportError, SafetensorError) as exc:
-        reason = str(exc).strip().partition("\n")[0] or type(exc).__name__
+        reason = first_line(exc)
         raise FamiliarError(f"the embedder in {folder} can't be loaded: {reason}. Delete it to fetch it again") from exc
 
 

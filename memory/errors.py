@@ -10,3 +10,8 @@ class FamiliarError(Exception):
 
 class UsageError(FamiliarError):
     """Wrong usage or configuration: the command line ends with status 2 instead of 1."""
+
+
+def first_line(exc: BaseException) -> str:
+    """A library's reason in one line: the first of its text, else the name of its type."""
+    return str(exc).strip().partition("\n")[0] or type(exc).__name__

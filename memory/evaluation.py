@@ -100,7 +100,7 @@ def read_lines(path: Path) -> list[Line]:
             at=row.get("at"),
             user=str(row.get("user") or NOBODY),
         )
-        for row in _rows(path, ("id", "text"))
+        for row in read_rows(path, ("id", "text"))
     ]
 
 
@@ -116,11 +116,15 @@ def read_questions(path: Path) -> list[Question]:
             user=str(row.get("user") or NOBODY),
             evidence=tuple(str(id_) for id_ in row.get("evidence") or ()),
         )
-        for row in _rows(path, ("id", "text"))
+        for row in read_rows(path, ("id", "text"))
     ]
 
 
-def _rows(path: Path, needed: Sequence[str]) -> Iterator[dict[str, Any]]:
+def read_rows(path: Path, needed: Sequence[str]) -> Iterator[dict[str, Any]]:
+    """The objects of a JSON-lines file, each of which has the ``needed`` keys; empty lines are passed over.
+
+    :raises FamiliarError: the file can't be read, or names the line that is wrong
+    """
     try:
         text = path.read_text(encoding="utf-8")
     except (OSError, UnicodeDecodeError) as exc:

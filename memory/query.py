@@ -10,7 +10,7 @@ import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
-from memory.words import STOP_WORDS, content_words, raw_words
+from memory.words import HAN, STOP_WORDS, content_words, raw_words
 
 MAX_WORDS = 64
 """Words of a question that are looked up; of a longer one those with digits, then the longest."""
@@ -24,7 +24,6 @@ _OPENERS = re.compile(
     r"^\s*(?:and|also|what about|how about|then|so|but)\b|^\s*(?:那|还有|然后|那么|另外呢)", re.IGNORECASE
 )
 _CHINESE_PRONOUN = re.compile(r"它|他|她|那个|这个|那里|这里|其中|那时|上面|前者|后者")
-_CHINESE = re.compile(r"[\u3400-\u9fff]")
 _CHINESE_EMPTY = re.compile(r"[的了是我你他她它们吗呢吧啊什么哪个里怎样多少几那这时候谁为有还到在和会要]")
 _FIRST_PERSON = re.compile(r"\b(?:i|my|me|mine|i'm|i've)\b|我", re.IGNORECASE)
 _MONTHS = ("jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", "nov", "dec")
@@ -99,8 +98,8 @@ def expand(query: str, recent: Sequence[str]) -> str:
 
 def is_follow_up(text: str) -> bool:
     """Whether a question leans on what was said before: it opens like one, or points at something it doesn't name."""
-    if _CHINESE.search(text):
-        subject = len(_CHINESE.findall(_CHINESE_EMPTY.sub("", text)))
+    if HAN.search(text):
+        subject = len(HAN.findall(_CHINESE_EMPTY.sub("", text)))
         points = bool(_CHINESE_PRONOUN.search(text) or _OPENERS.search(text))
         return subject <= 2 or (points and subject <= 5)
     words = raw_words(text)

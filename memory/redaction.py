@@ -11,7 +11,7 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from memory.words import STOP_WORDS, content_words, stem
+from memory.words import HAN, STOP_WORDS, content_words, stem
 
 ERASED = "[erased]"
 """Stands where a text was taken out; a prompt or reply that holds it is no training example."""
@@ -20,7 +20,6 @@ _STRETCH_CJK = 6
 """Shortest run of characters that counts as a quote, in an alphabet and in Chinese."""
 _OVERLAP = 0.5
 """Share of a sentence's words that stand in the erased text, from which on the sentence is taken out too."""
-_CJK = re.compile(r"[\u3400-\u9fff]")
 _SENTENCES = re.compile(r"[^.!?。！？\n]*(?:[.!?](?=\S)[^.!?。！？\n]*)*[.!?。！？\n]*")
 _STEMMED_STOPS = frozenset(stem(word) for word in STOP_WORDS)
 
@@ -77,4 +76,4 @@ def without_sentences(text: str, erasure: Erasure) -> tuple[str, list[str]]:
 
 
 def _length(text: str) -> int:
-    return min(len(text), _STRETCH_CJK if _CJK.search(text) else _STRETCH)
+    return min(len(text), _STRETCH_CJK if HAN.search(text) else _STRETCH)

@@ -15,6 +15,8 @@ _CJK_CLASS = r"\u3040-\u30ff\u3400-\u9fff\uf900-\ufaff\uac00-\ud7af"
 _RUN = re.compile(rf"[{_CJK_CLASS}]+|[^\W_{_CJK_CLASS}]+(?:[-./_:@'’][^\W_{_CJK_CLASS}]+)*")
 _PART = re.compile(r"[-./_:@'’]")
 _CJK = re.compile(rf"[{_CJK_CLASS}]")
+HAN = re.compile(r"[\u3400-\u9fff]")
+"""A Chinese character."""
 _VOWEL = re.compile(r"[aeiouy]")
 
 STOP_WORDS = frozenset(

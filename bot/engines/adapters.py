@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from bot.engines.base import AdapterFiles
-from memory.errors import FamiliarError
+from memory.errors import FamiliarError, first_line
 
 _HELD = 3
 
@@ -83,8 +83,7 @@ class Adapters:
             raise
         except Exception as exc:
             self._unload()
-            reason = str(exc).strip().splitlines()[0] if str(exc).strip() else type(exc).__name__
-            raise FamiliarError(f"{folder} does not hold an adapter of this model: {reason}") from exc
+            raise FamiliarError(f"{folder} does not hold an adapter of this model: {first_line(exc)}") from exc
 
     def _insert(self, folder: Path, name: str) -> None:
         from peft import PeftConfig, get_peft_model

@@ -8,7 +8,7 @@ from typing import Any, Literal
 
 from bot.engines.adapters import Adapters
 from bot.engines.prefix import PrefixCache
-from memory.errors import FamiliarError
+from memory.errors import FamiliarError, first_line
 from tuning.chat_format import stop_ids
 
 DType = Literal["auto", "float32", "bfloat16", "float16"]
@@ -39,7 +39,7 @@ def load_tokenizer(folder: Path) -> Any:
     try:
         return AutoTokenizer.from_pretrained(str(folder), local_files_only=True)
     except (OSError, ValueError) as exc:
-        raise FamiliarError(f"{folder} holds no usable tokenizer: {_first_line(exc)}") from exc
+        raise FamiliarError(f"{folder} holds no usable tokenizer: {first_line(exc)}") from exc
 
 
 def context_length(folder: Path) -> int:
@@ -52,7 +52,7 @@ def context_length(folder: Path) -> int:
     try:
         config = AutoConfig.from_pretrained(str(folder), local_files_only=True)
     except (OSError, ValueError) as exc:
-        raise FamiliarError(f"{folder} holds no usable model: {_first_line(exc)}") from exc
+        raise FamiliarError(f"{folder} holds no usable model: {first_line(exc)}") from exc
     return int(config.get_text_config().max_position_embeddings)
 
 
@@ -76,7 +76,7 @@ def load_weights(folder: Path, tokenizer: Any, *, dtype: DType, threads: int) ->
             str(folder), dtype=getattr(torch, chosen), local_files_only=True, use_safetensors=True
         ).to(device)
     except (OSError, ValueError, RuntimeError, SafetensorError) as exc:
-        raise FamiliarError(f"{folder}: the model can't be loaded: {_first_line(exc)}") from exc
+        raise FamiliarError(f"{folder}: the model can't be loaded: {first_line(exc)}") from exc
     model.eval()
     step = _CPU_STEP if device == "cpu" else _ACCELERATOR_STEP
     return Weights(model, Adapters(model), PrefixCache(step), stop_ids(tokenizer, model.generation_config))
@@ -89,7 +89,3 @@ def best_dtype(device: str) -> DType:
     if device == "cuda":
         return "bfloat16" if torch.cuda.is_bf16_supported(including_emulation=False) else "float16"
     return "bfloat16" if torch.cpu.get_capabilities().get("amx_bf16") else "float32"
-
-
-def _first_line(exc: BaseException) -> str:
-    return str(exc).strip().partition("\n")[0] or type(exc).__name__

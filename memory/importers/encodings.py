@@ -11,6 +11,8 @@ from __future__ import annotations
 import codecs
 import re
 
+from memory.words import HAN
+
 _MARKS = (
     (codecs.BOM_UTF32_LE, "utf-32-le"),
     (codecs.BOM_UTF32_BE, "utf-32-be"),
@@ -19,7 +21,6 @@ _MARKS = (
     (codecs.BOM_UTF16_BE, "utf-16-be"),
 )
 _DECLARED = re.compile(rb"""<meta[^>]{0,200}?charset\s*=\s*["']?\s*([A-Za-z0-9_.:-]+)""", re.IGNORECASE)
-_HAN = re.compile(r"[\u3400-\u9fff]")
 _KANA = re.compile(r"[\u3040-\u30ff]")
 _ASCII = re.compile(r"[\x20-\x7e\n]")
 _WIDE = re.compile(r"[^\x00-\x7f]")
@@ -99,7 +100,7 @@ def _chinese(data: bytes) -> str | None:
     if text is None:
         return None
     wide = "".join(_WIDE.findall(text))[:_SAMPLE]
-    if not _HAN.search(wide) or len(_KANA.findall(wide)) > len(wide) / 10 or _everyday(wide) < 0.8 * len(wide):
+    if not HAN.search(wide) or len(_KANA.findall(wide)) > len(wide) / 10 or _everyday(wide) < 0.8 * len(wide):
         return None
     return text if len(wide) < 24 or len(_COMMON.findall(wide)) >= 0.12 * len(wide) else None
 
