@@ -113,6 +113,12 @@ def _memory(add: Callable[[str, str, str], argparse.ArgumentParser]) -> None:
     importing.add_argument("--shared", metavar="KB", help="into a knowledge base that all users may read")
     importing.add_argument("--me", metavar="NAME", help="which speaker of a dialogue you are")
     importing.add_argument("--learn-from", metavar="NAME", help="whose replies become training examples")
+    importing.add_argument("--encoding", metavar="NAME", help="how text files are encoded, where it is guessed wrong")
+    importing.add_argument(
+        "--columns",
+        metavar="FIELD=COLUMN,...",
+        help="which columns of a table hold a dialogue's speaker, text, at and id: speaker=From,text=Body,at=Date",
+    )
     search = add("search", "library:search", "find passages in memory")
     search.add_argument("text", metavar="TEXT")
     search.add_argument("-k", type=int, default=None, metavar="N", help="how many")

@@ -6,8 +6,8 @@ What a file says about owners is not believed: rows of a dialogue go to the impo
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Iterable
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass, field, replace
 from pathlib import PurePath
 
 from memory.chunking import chunk_document, full_text
@@ -15,7 +15,7 @@ from memory.config import ImportConfig
 from memory.embedding import Embedder
 from memory.importers.cleaning import clean
 from memory.importers.converter import Converter
-from memory.importers.records import ConversionError, ExtractedDocument, UnsupportedFormat, Utterance
+from memory.importers.records import Conversion, ConversionError, ExtractedDocument, Hints, UnsupportedFormat, Utterance
 from memory.importers.walk import FoundFile, check_size, read_file
 from memory.records import Document, NewDocument, Passage, Receipt
 from memory.store import Store
@@ -31,6 +31,7 @@ class ImportOptions:
     """The speaker whose replies become training examples."""
     user_of: Callable[[str], int] | None = None
     """Id of the owner of a dialogue row by its "user"; without it all rows are the importing user's."""
+    hints: Hints = field(default_factory=Hints)
 
 
 @dataclass(frozen=True)
@@ -122,23 +123,33 @@ class Preparer:
         known = self._store.document_by(user_id=request.user_id, sha256=sha256)
         if known is not None and request.options.user_of is None:
             return Known(original.path, original.source, known)
-        extracted = self._converter.convert(original.data, original.name)
-        parts = by_owner(extracted, request)
-        me, learn_from, unknown = speakers_named(request.options, extracted.utterances)
+        converted = self._converter.convert(original.data, original.name, request.options.hints)
+        parts = [
+            part for extracted in converted.documents for part in self._parts(extracted, original, sha256, request)
+        ]
+        unknown = unknown_speakers(request.options, converted.documents)
+        inner = [
+            f"{item.part}: {text}" if item.part else text for item in converted.documents for text in item.warnings
+        ]
+        return Ready(original.path, tuple(parts), (*converted.warnings, *inner, *unknown))
+
+    def _parts(
+        self, extracted: ExtractedDocument, original: _Original, sha256: str, request: Request
+    ) -> Iterator[Part]:
+        names = speakers_of(extracted)
+        part = extracted.part
         new = NewDocument(
-            source=original.source,
+            source=f"{original.source}!/{part}" if part else original.source,
             title=extracted.title,
             format=extracted.format,
-            sha256=sha256,
+            sha256=extracted.sha256 or (hashlib.sha256(f"{sha256}/{part}".encode()).hexdigest() if part else sha256),
             text="",
             at=extracted.at,
-            me=me,
-            learn_from=learn_from,
+            me=match_speaker(request.options.me, names),
+            learn_from=match_speaker(request.options.learn_from, names),
         )
-        ready = tuple(
-            Part(user_id, replace(new, text=full_text(part)), tuple(self._chunked(part))) for user_id, part in parts
-        )
-        return Ready(original.path, ready, (*extracted.warnings, *unknown))
+        for user_id, owned in by_owner(extracted, request):
+            yield Part(user_id, replace(new, text=full_text(owned)), tuple(self._chunked(owned)))
 
     def _chunked(self, document: ExtractedDocument) -> list[Passage]:
         return chunk_document(
@@ -147,6 +158,12 @@ class Preparer:
             max_tokens=self._embedder.max_tokens,
             count_tokens=self._embedder.count_tokens,
         )
+
+
+def all_warnings(converted: Conversion) -> list[str]:
+    """What a file and its parts lack, each part named."""
+    inner = [(item.part, text) for item in converted.documents for text in item.warnings]
+    return [*converted.warnings, *(f"{part}: {text}" if part else text for part, text in inner)]
 
 
 def display_name(name: str) -> str:
@@ -166,17 +183,16 @@ def by_owner(document: ExtractedDocument, request: Request) -> list[tuple[int, E
     return [(owner, replace(document, utterances=tuple(rows))) for owner, rows in owners.items()]
 
 
-def speakers_named(
-    options: ImportOptions, utterances: Iterable[Utterance]
-) -> tuple[str | None, str | None, tuple[str, ...]]:
-    """``me`` and ``learn_from`` as the dialogue spells them, and a warning for each that it does not have."""
-    names = list(dict.fromkeys(row.speaker for row in utterances))
-    if not names:
-        return None, None, ()
-    me, learn_from = match_speaker(options.me, names), match_speaker(options.learn_from, names)
-    asked = ((options.me, me), (options.learn_from, learn_from))
-    missing = dict.fromkeys(name for name, found in asked if name is not None and found is None)
-    return me, learn_from, tuple(no_speaker(name, names) for name in missing)
+def speakers_of(document: ExtractedDocument) -> list[str]:
+    """Who speaks in a dialogue, each once."""
+    return list(dict.fromkeys(row.speaker for row in document.utterances))
+
+
+def unknown_speakers(options: ImportOptions, documents: Iterable[ExtractedDocument]) -> tuple[str, ...]:
+    """A warning for each speaker whom the user names and no dialogue of the file has."""
+    names = list(dict.fromkeys(name for document in documents for name in speakers_of(document)))
+    asked = dict.fromkeys(name for name in (options.me, options.learn_from) if name is not None)
+    return tuple(no_speaker(name, names) for name in asked if names and match_speaker(name, names) is None)
 
 
 def match_speaker(name: str | None, names: Iterable[str]) -> str | None:

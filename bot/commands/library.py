@@ -9,6 +9,7 @@ from pathlib import Path
 
 from bot.app import App
 from bot.commands.output import Output, plain
+from memory.importers.records import hints_from
 from memory.ingest import ImportOptions
 from memory.records import Receipt, User
 
@@ -18,7 +19,7 @@ def import_(app: App, args: argparse.Namespace, out: Output) -> int:
     user = app.user(args.user)
     if args.shared:
         user = app.store.user(args.shared) or app.store.add_user(args.shared, role="shared")
-    options = ImportOptions(me=args.me, learn_from=args.learn_from)
+    options = ImportOptions(me=args.me, learn_from=args.learn_from, hints=hints_from(args.encoding, args.columns))
     receipts = import_folder(
         app, args.paths, user=user, options=options, on_receipt=lambda item: out.result(plain(item), receipt_line(item))
     )

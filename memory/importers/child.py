@@ -44,19 +44,21 @@ def main(arguments: list[str]) -> int:
     while (frame := read_frame(sys.stdin.buffer)) is not None:
         header, data = frame
         _limit_cpu(seconds)
-        reply, payload = _answer(data, header["name"], memory_mb)
+        reply, payload = _answer(data, header, memory_mb)
         write_frame(replies, reply, payload)
         if reply["status"] == "memory":
             return 1  # what is left of the heap is not to be trusted; the parent starts a fresh child
     return 0
 
 
-def _answer(data: bytes, name: str, memory_mb: int) -> tuple[dict[str, Any], bytes]:
+def _answer(data: bytes, request: dict[str, Any], memory_mb: int) -> tuple[dict[str, Any], bytes]:
     from memory.importers.convert import convert
-    from memory.importers.records import ConversionError, UnsupportedFormat
+    from memory.importers.records import ConversionError, Hints, UnsupportedFormat
 
+    name = request["name"]
+    hints = Hints(request["encoding"], tuple((field, column) for field, column in request["columns"]))
     try:
-        payload = json.dumps(convert(data, name).as_json(), ensure_ascii=False).encode("utf-8", "replace")
+        payload = json.dumps(convert(data, name, hints).as_json(), ensure_ascii=False).encode("utf-8", "replace")
         if len(payload) > MAX_REPLY:
             return _failed(f"{name} holds {len(payload) / 1e6:.0f} MB of text; at most {MAX_REPLY / 1e6:.0f} are read")
     except UnsupportedFormat as exc:

@@ -1,8 +1,13 @@
-"""Bytes and a name become a document: the one place that knows all formats. Runs in the child process only."""
+"""Bytes and a name become documents: the one place that knows all formats. Runs in the child process only.
+
+A format is one line in a table here and one in `sniff`, which tells it by its content; readers import their libraries
+when they are called, as a child starts for the first file of every import.
+"""
 
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 from dataclasses import replace
 from datetime import date
 from pathlib import PurePath
@@ -15,42 +20,52 @@ from memory.importers.html import read_html
 from memory.importers.markdown import read_markdown
 from memory.importers.pdf import read_pdf
 from memory.importers.plain import read_plain
-from memory.importers.records import ConversionError, ExtractedDocument
+from memory.importers.records import Conversion, ConversionError, ExtractedDocument, Hints, SourceFile
 from memory.importers.sniff import sniff_binary, sniff_text, unsupported
+
+Extracted = ExtractedDocument | Conversion
 
 _DAY = re.compile(r"(?<!\d)(\d{4})[-_.](\d{2})[-_.](\d{2})(?!\d)")
 
+_BINARY: dict[str, Callable[[bytes, SourceFile], Extracted]] = {
+    "pdf": lambda data, file: read_pdf(data, name=file.name, title=file.title),
+    "docx": lambda data, file: read_docx(data, name=file.name, title=file.title),
+}
+_TEXT: dict[str, Callable[[str, SourceFile], Extracted]] = {
+    "html": lambda text, file: read_html(text, name=file.name, title=file.title),
+    "dialogue": lambda text, file: read_dialogue(text, name=file.name, title=file.title),
+    "markdown": lambda text, file: read_markdown(clean(text), title=file.title),
+    "text": lambda text, file: read_plain(clean(text), title=file.title),
+}
 
-def convert(data: bytes, name: str) -> ExtractedDocument:
+
+def convert(data: bytes, name: str, hints: Hints | None = None) -> Conversion:
     """What the bytes hold; ``name`` gives a title and decides between kinds of text.
 
     :raises UnsupportedFormat: it is of a kind that is not imported
     :raises ConversionError: it is damaged, locked or without text
     """
-    title = PurePath(name).stem.strip() or name
+    file = SourceFile(name, PurePath(name).stem.strip() or name, hints or Hints())
     kind = sniff_binary(data, name)
-    if kind == "pdf":
-        document = read_pdf(data, name=name, title=title)
-    elif kind == "docx":
-        document = read_docx(data, name=name, title=title)
-    else:
-        document = _convert_text(data, name, title)
-    if not document.utterances and not any(block.text.strip() for block in document.blocks):
-        raise ConversionError(f"{name} holds no text")
-    return replace(document, at=document.at or _day_in(name))
+    extracted = _BINARY[kind](data, file) if kind else _convert_text(data, file)
+    if isinstance(extracted, ExtractedDocument):
+        extracted = Conversion((extracted,))
+    documents = tuple(replace(item, at=item.at or _day_in(item.part or name)) for item in extracted.documents)
+    documents = tuple(item for item in documents if _has_text(item))
+    if not documents:
+        raise ConversionError("; ".join((f"{name} holds no text", *extracted.warnings)))
+    return replace(extracted, documents=documents)
 
 
-def _convert_text(data: bytes, name: str, title: str) -> ExtractedDocument:
-    text = decode(data)
+def _convert_text(data: bytes, file: SourceFile) -> Extracted:
+    text = decode(data, encoding=file.hints.encoding)
     if text is None:
-        raise unsupported(name, "a binary file")
-    kind = sniff_text(text, name)
-    if kind == "html":
-        return read_html(text, name=name, title=title)
-    if kind == "dialogue":
-        return read_dialogue(text, name=name, title=title)
-    text = clean(text)
-    return read_markdown(text, title=title) if kind == "markdown" else read_plain(text, title=title)
+        raise unsupported(file.name, "a binary file")
+    return _TEXT[sniff_text(text, file.name)](text, file)
+
+
+def _has_text(document: ExtractedDocument) -> bool:
+    return bool(document.utterances) or any(block.text.strip() for block in document.blocks)
 
 
 def _day_in(name: str) -> str | None:

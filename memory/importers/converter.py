@@ -11,12 +11,13 @@ import os
 import subprocess
 import sys
 import threading
+from dataclasses import asdict
 from pathlib import Path
 from types import TracebackType
 
 from memory.config import ImportConfig
 from memory.importers.child import read_frame, write_frame
-from memory.importers.records import ConversionError, ExtractedDocument, UnsupportedFormat
+from memory.importers.records import Conversion, ConversionError, Hints, UnsupportedFormat
 
 _ROOT = Path(__file__).resolve().parents[2]
 _KEPT_ENVIRONMENT = ("PATH", "SYSTEMROOT", "TEMP", "TMP", "LANG", "LC_ALL", "LD_LIBRARY_PATH", "VIRTUAL_ENV")
@@ -40,7 +41,7 @@ class Converter:
     ) -> None:
         self.close()
 
-    def convert(self, data: bytes, name: str) -> ExtractedDocument:
+    def convert(self, data: bytes, name: str, hints: Hints | None = None) -> Conversion:
         """What the bytes hold; ``name`` gives a title and decides between kinds of text.
 
         :raises UnsupportedFormat: it is of a kind that is not imported
@@ -51,14 +52,14 @@ class Converter:
         timer = threading.Timer(self._config.convert_seconds, _expire, (child, expired))
         timer.start()
         try:
-            frame = _exchange(child, data, name)
+            frame = _exchange(child, data, asdict(hints or Hints()) | {"name": name})
         finally:
             timer.cancel()
         if frame is None:
             raise ConversionError(self._reason_of_death(name, expired.is_set()))
         header, payload = frame
         if header["status"] == "converted":
-            return ExtractedDocument.from_json(json.loads(payload))
+            return Conversion.from_json(json.loads(payload))
         if header["status"] == "memory":
             self.close()
         raise (UnsupportedFormat if header["status"] == "unsupported" else ConversionError)(header["reason"])
@@ -114,12 +115,14 @@ def _expire(child: subprocess.Popen[bytes], expired: threading.Event) -> None:
     child.kill()
 
 
-def _exchange(child: subprocess.Popen[bytes], data: bytes, name: str) -> tuple[dict[str, object], bytes] | None:
+def _exchange(
+    child: subprocess.Popen[bytes], data: bytes, request: dict[str, object]
+) -> tuple[dict[str, object], bytes] | None:
     """The reply to a request; None where the child died over it."""
     assert child.stdin is not None
     assert child.stdout is not None
     try:
-        write_frame(child.stdin, {"name": name}, data)
+        write_frame(child.stdin, request, data)
         return read_frame(child.stdout)
     except (OSError, ValueError):  # a broken pipe, or half a header
         return None

@@ -33,8 +33,13 @@ _SAMPLE = 20_000
 """Characters outside ASCII that are looked at to tell which language they are."""
 
 
-def decode(data: bytes) -> str | None:
-    """The text, without its byte order mark; None where the bytes are no text in any encoding."""
+def decode(data: bytes, *, encoding: str | None = None) -> str | None:
+    """The text, without its byte order mark; None where the bytes are no text in any encoding.
+
+    :param encoding: what the user says it is; a byte that is wrong in it becomes U+FFFD
+    """
+    if encoding is not None:
+        return data.decode(encoding, errors="replace").removeprefix("\ufeff")
     for mark, encoding in _MARKS:
         if data.startswith(mark):
             return data[len(mark) :].decode(encoding, errors="replace")

@@ -5,11 +5,14 @@ These records cross a pipe as JSON, so they hold nothing but text, numbers and N
 
 from __future__ import annotations
 
+import codecs
 import dataclasses
 from dataclasses import dataclass
 from typing import Any
 
-from memory.errors import FamiliarError
+from memory.errors import FamiliarError, UsageError
+
+_FIELDS = ("speaker", "text", "at", "id")
 
 
 class UnsupportedFormat(FamiliarError):
@@ -57,6 +60,10 @@ class ExtractedDocument:
     """What of the file is missing here, in words for the user."""
     at: str | None = None
     """When it was written, where the file says so (ISO 8601)."""
+    part: str = ""
+    """Its name within a file that holds several (a zip's member, a chat of an account); unique there, else empty."""
+    sha256: str | None = None
+    """Of its own bytes, where a file holds it as a file: the same member of two archives is one document."""
 
     def as_json(self) -> dict[str, Any]:
         """Plain values for the pipe; `from_json` undoes it."""
@@ -72,4 +79,63 @@ class ExtractedDocument:
             utterances=tuple(Utterance(**item) for item in values["utterances"]),
             warnings=tuple(values["warnings"]),
             at=values["at"],
+            part=values["part"],
+            sha256=values["sha256"],
         )
+
+
+@dataclass(frozen=True)
+class Conversion:
+    """What one file holds: one document, or several where it is an archive, a mailbox or an account of chats."""
+
+    documents: tuple[ExtractedDocument, ...]
+    warnings: tuple[str, ...] = ()
+    """What is missing of the file as a whole, such as a part that can't be read, in words for the user."""
+
+    def as_json(self) -> dict[str, Any]:
+        """Plain values for the pipe; `from_json` undoes it."""
+        return {"documents": [item.as_json() for item in self.documents], "warnings": list(self.warnings)}
+
+    @classmethod
+    def from_json(cls, values: dict[str, Any]) -> Conversion:
+        """The record that `as_json` was called on."""
+        documents = tuple(ExtractedDocument.from_json(item) for item in values["documents"])
+        return cls(documents, tuple(values["warnings"]))
+
+
+@dataclass(frozen=True)
+class Hints:
+    """What the user says of files that can't be told from their content."""
+
+    encoding: str | None = None
+    """A codec's name; without it the encoding is told from the bytes."""
+    columns: tuple[tuple[str, str], ...] = ()
+    """For tables that hold a dialogue: a field of `Utterance` (speaker, text, at, id) and the column that holds it."""
+
+
+def hints_from(encoding: str | None, columns: str | None) -> Hints:
+    """Hints as a person writes them: a codec's name, and ``speaker=From,text=Body``.
+
+    :raises UsageError: Python has no such codec, or a column is given for no field of a dialogue
+    """
+    try:
+        encoding = encoding and codecs.lookup(encoding).name
+    except LookupError as exc:
+        raise UsageError(f"--encoding is {encoding!r}, which is unknown; utf-8, gb18030 or cp1252 are known") from exc
+    pairs = [part.partition("=") for part in (columns or "").split(",") if part.strip()]
+    for field, _, column in pairs:
+        if field.strip() not in _FIELDS or not column.strip():
+            given = f"{field}={column}"
+            raise UsageError(f"--columns has {given!r}; each part is one of {', '.join(_FIELDS)}, then = and a column")
+    return Hints(encoding, tuple((field.strip(), column.strip()) for field, _, column in pairs))
+
+
+@dataclass(frozen=True)
+class SourceFile:
+    """A file that is being converted, besides its content."""
+
+    name: str
+    """Its name, for messages."""
+    title: str
+    """Its name without the ending: the title of what has none."""
+    hints: Hints = Hints()

@@ -6,13 +6,10 @@ import io
 import json
 import re
 import zipfile
+from collections.abc import Callable
 from pathlib import PurePath
-from typing import Literal
 
 from memory.importers.records import ConversionError, UnsupportedFormat
-
-BinaryFormat = Literal["pdf", "docx"]
-TextFormat = Literal["markdown", "text", "html", "dialogue"]
 
 SUPPORTED = "Markdown, plain text, PDF, DOCX, HTML and dialogue JSONL can be imported"
 _MAGIC: tuple[tuple[bytes, str], ...] = (
@@ -33,18 +30,20 @@ _MAGIC: tuple[tuple[bytes, str], ...] = (
     (b"MZ\x90\x00", "a program"),
     (b"%!PS", "a PostScript document (save it as .pdf)"),
 )
-_TEXT_ENDINGS: dict[str, TextFormat] = {
+_TEXT_ENDINGS: dict[str, str] = {
     **dict.fromkeys((".md", ".markdown", ".mdown", ".mkd"), "markdown"),
     **dict.fromkeys((".txt", ".text", ".log", ".rst", ".adoc", ".org", ".tex"), "text"),
     **dict.fromkeys((".html", ".htm", ".xhtml"), "html"),
 }
+_ZIP_KINDS: tuple[tuple[str, str], ...] = (("word/", "docx"),)
+"""What the name of one of its members makes of a ZIP archive; the first that fits."""
 _HTML = re.compile(
     r"\s*(<\?xml[^>]*>\s*)?(<!--.*?-->\s*)*<(!doctype\s+html|html|head|body)\b", re.IGNORECASE | re.DOTALL
 )
 _MARKDOWN = re.compile(r"\A---\n|^#{1,6} \S|\[\[[^\]\n]+\]\]", re.MULTILINE)
 
 
-def sniff_binary(data: bytes, name: str) -> BinaryFormat | None:
+def sniff_binary(data: bytes, name: str) -> str | None:
     """The binary format of the bytes; None where they may be text.
 
     :raises UnsupportedFormat: it is of a known kind that is not imported
@@ -83,14 +82,15 @@ def unsupported(name: str, description: str) -> UnsupportedFormat:
     return UnsupportedFormat(f"{name} is {description}; {SUPPORTED}")
 
 
-def _zip_format(data: bytes, name: str) -> BinaryFormat:
+def _zip_format(data: bytes, name: str) -> str:
     try:
         with zipfile.ZipFile(io.BytesIO(data)) as archive:
             members = set(archive.namelist())
     except (zipfile.BadZipFile, ValueError, NotImplementedError, OSError) as exc:
         raise ConversionError(f"{name} is a damaged ZIP archive or Office document ({exc})") from exc
-    if any(member.startswith("word/") for member in members):
-        return "docx"
+    for prefix, kind in _ZIP_KINDS:
+        if any(member.startswith(prefix) for member in members):
+            return kind
     for prefix, description in (
         ("xl/", "an Excel workbook"),
         ("ppt/", "a PowerPoint presentation"),
@@ -102,18 +102,15 @@ def _zip_format(data: bytes, name: str) -> BinaryFormat:
     raise unsupported(name, "a ZIP archive (unpack it and import the folder)")
 
 
-def sniff_text(text: str, name: str) -> TextFormat:
+def sniff_text(text: str, name: str) -> str:
     """The format of a text.
 
-    :raises UnsupportedFormat: it is JSON, a table, source code or the like
+    :raises UnsupportedFormat: it is source code or the like
     """
     ending = PurePath(name).suffix.lower()
-    if _HTML.match(text):
-        return "html"
-    if _is_dialogue(text):
-        return "dialogue"
-    if ending == ".jsonl":
-        return "dialogue"
+    for kind, fits in _TEXT_KINDS:
+        if fits(text, ending):
+            return kind
     if ending in _TEXT_ENDINGS:
         return _TEXT_ENDINGS[ending]
     if not ending or " " in ending or ending[1:].isdigit():
@@ -133,3 +130,10 @@ def _is_row(line: str) -> bool:
     except (ValueError, RecursionError):
         return False
     return isinstance(row, dict) and "speaker" in row and "text" in row
+
+
+_TEXT_KINDS: tuple[tuple[str, Callable[[str, str], bool]], ...] = (
+    ("html", lambda text, _: bool(_HTML.match(text))),
+    ("dialogue", lambda text, ending: _is_dialogue(text) or ending == ".jsonl"),
+)
+"""Formats that a text's content tells whatever its ending; the first that fits. Each is given text and ending."""

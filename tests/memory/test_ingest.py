@@ -17,9 +17,9 @@ from numpy.typing import NDArray
 
 from memory.config import ImportConfig
 from memory.errors import FamiliarError
-from memory.importers.records import Utterance
+from memory.importers.records import ExtractedDocument, Utterance
 from memory.ingest import ImportOptions, Ingestor
-from memory.preparing import display_name, match_speaker, speakers_named
+from memory.preparing import display_name, match_speaker, unknown_speakers
 from memory.records import Receipt
 from memory.store import Store
 from tests.embedder import WordEmbedder
@@ -284,8 +284,10 @@ def test_match_speaker(name: str | None, found: str | None) -> None:
 
 def test_many_speakers_are_not_all_listed() -> None:
     """A warning stays a line."""
-    rows = [Utterance(str(i), f"S{i}", "x") for i in range(20)]
-    _, _, (warning,) = speakers_named(ImportOptions(me="Z", learn_from="Z"), rows)
+    rows = tuple(Utterance(str(i), f"S{i}", "x") for i in range(20))
+    (warning,) = unknown_speakers(
+        ImportOptions(me="Z", learn_from="Z"), [ExtractedDocument("T", "dialogue", utterances=rows)]
+    )
     assert warning.endswith("S7 and others")
 
 

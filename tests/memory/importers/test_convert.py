@@ -7,8 +7,9 @@ import zipfile
 
 import pytest
 
+from memory.errors import UsageError
 from memory.importers.convert import convert
-from memory.importers.records import ConversionError, UnsupportedFormat
+from memory.importers.records import ConversionError, Hints, UnsupportedFormat, hints_from
 from tests.memory.importers.files import docx, paragraph, pdf
 
 _ROW = b'{"speaker": "Ada", "text": "Hi"}\n'
@@ -38,7 +39,7 @@ def _zip(*names: str) -> bytes:
 )
 def test_content_decides(data: bytes, name: str, kind: str) -> None:
     """A PDF called .txt is a PDF; the ending only tells kinds of text apart."""
-    assert convert(data, name).format == kind
+    assert convert(data, name).documents[0].format == kind
 
 
 @pytest.mark.parametrize(
@@ -69,10 +70,31 @@ def test_blank_files_fail(data: bytes) -> None:
 
 def test_a_day_in_the_name_dates_the_note() -> None:
     """Daily notes carry their date in their name; a number that is no date is none."""
-    assert convert(b"x", "2024_05_01.md").at == "2024-05-01"
-    assert convert(b"x", "2024-13-45.md").at is None
+    assert convert(b"x", "2024_05_01.md").documents[0].at == "2024-05-01"
+    assert convert(b"x", "2024-13-45.md").documents[0].at is None
 
 
 def test_text_is_composed_and_free_of_control_characters() -> None:
     """What is stored can be searched and displayed."""
-    assert convert("cafe\u0301\r\nbar\x0c\x07".encode(), "a.txt").blocks[0].text == "café\nbar"
+    assert convert("cafe\u0301\r\nbar\x0c\x07".encode(), "a.txt").documents[0].blocks[0].text == "café\nbar"
+
+
+def test_hints_from_what_a_person_types() -> None:
+    """Codec names are normalised; columns are pairs."""
+    assert hints_from("GBK", "speaker=From, text=Body") == Hints("gbk", (("speaker", "From"), ("text", "Body")))
+    assert hints_from(None, None) == Hints()
+
+
+@pytest.mark.parametrize(
+    ("encoding", "columns", "named"), [("klingon", None, "klingon"), (None, "who=From", "who=From")]
+)
+def test_wrong_hints_are_named(encoding: str | None, columns: str | None, named: str) -> None:
+    """The message holds what was given and what would be right."""
+    with pytest.raises(UsageError, match=named):
+        hints_from(encoding, columns)
+
+
+def test_a_given_encoding_is_used() -> None:
+    """What the user says of the encoding holds against every guess."""
+    data = "Ärger".encode("cp437")
+    assert convert(data, "a.txt", Hints("cp437")).documents[0].blocks[0].text == "Ärger"

@@ -16,7 +16,7 @@ import pytest
 from memory.config import ImportConfig
 from memory.importers.convert import convert
 from memory.importers.converter import Converter
-from memory.importers.records import ConversionError, ExtractedDocument, UnsupportedFormat
+from memory.importers.records import ConversionError, UnsupportedFormat
 from tests.memory.importers.files import docx, paragraph, pdf, zip_bomb_docx
 
 
@@ -74,7 +74,7 @@ def test_a_file_that_takes_too_long_is_given_up() -> None:
     with Converter(ImportConfig(convert_seconds=1)) as converter:
         with pytest.raises(ConversionError, match=r"slow\.pdf took longer than 1 s .* \[import\] convert_seconds"):
             converter.convert(_slow_pdf(), "slow.pdf")
-        assert converter.convert(b"x", "a.md") == ExtractedDocument("a", "markdown", convert(b"x", "a.md").blocks)
+        assert converter.convert(b"x", "a.md") == convert(b"x", "a.md")
 
 
 def test_a_file_that_takes_too_much_memory_is_given_up() -> None:
@@ -83,7 +83,7 @@ def test_a_file_that_takes_too_much_memory_is_given_up() -> None:
     with Converter(ImportConfig(convert_memory_mb=400, convert_seconds=60)) as converter:
         with limited if sys.platform == "linux" else contextlib.suppress(ConversionError):
             converter.convert(zip_bomb_docx(250), "bomb.docx")
-        assert converter.convert(b"x", "a.md").title == "a"
+        assert converter.convert(b"x", "a.md").documents[0].title == "a"
 
 
 def test_a_zip_bomb_ends_in_a_clear_failure(converter: Converter) -> None:
@@ -101,7 +101,7 @@ def test_a_child_that_dies_is_replaced(converter: Converter) -> None:
     (child,) = _children()
     child.kill()
     child.wait()
-    assert converter.convert(b"y", "b.md").blocks[0].text == "y"
+    assert converter.convert(b"y", "b.md").documents[0].blocks[0].text == "y"
     assert _children() != [child]
 
 
@@ -133,6 +133,6 @@ def test_a_folder_called_memory_is_not_run(tmp_path: Path) -> None:
     os.chdir(tmp_path)
     try:
         with Converter(ImportConfig()) as converter:
-            assert converter.convert(b"x", "a.md").title == "a"
+            assert converter.convert(b"x", "a.md").documents[0].title == "a"
     finally:
         os.chdir(before)
