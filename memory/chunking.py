@@ -12,6 +12,7 @@ from dataclasses import replace
 from typing import Any
 
 from memory.importers.records import Block, ExtractedDocument, Utterance
+from memory.normal import searchable
 from memory.records import Passage
 
 CountTokens = Callable[[str], int]
@@ -30,11 +31,12 @@ def full_text(document: ExtractedDocument) -> str:
 
 def embedded_text(passage: Passage, *, title: str) -> str:
     """What the embedder is given for a passage: who speaks, or which document and section the words are from."""
+    text = searchable(passage.text)
     if passage.speaker is not None:
-        return f"{passage.speaker}: {passage.text}"
+        return f"{passage.speaker}: {text}"
     section = (passage.section or "")[-_CONTEXT_CHARACTERS:]
     context = title[:_CONTEXT_CHARACTERS] if not section.startswith(title) else ""
-    return "\n".join(part for part in (context, section, passage.text) if part)
+    return "\n".join(part for part in (context, section, text) if part)
 
 
 def chunk_document(

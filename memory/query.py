@@ -10,6 +10,7 @@ import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
+from memory.normal import searchable
 from memory.words import HAN, STOP_WORDS, content_words, raw_words
 
 MAX_WORDS = 64
@@ -77,7 +78,7 @@ def understand(text: str, *, recent: Sequence[str] = ()) -> Query:
     >>> understand("When does POL-358 expire?").words
     ('pol', '358', 'pol358', 'expir')
     """
-    text = expand(text, recent)
+    text = expand(searchable(text), [searchable(said) for said in recent])
     return Query(
         text=text[:MAX_CHARACTERS],
         words=_most_telling(content_words(text)),

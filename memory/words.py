@@ -11,6 +11,8 @@ from __future__ import annotations
 import re
 import unicodedata
 
+from memory.normal import broken_words, searchable
+
 _CJK_CLASS = r"\u3040-\u30ff\u3400-\u9fff\uf900-\ufaff\uac00-\ud7af"
 _RUN = re.compile(rf"[{_CJK_CLASS}]+|[^\W_{_CJK_CLASS}]+(?:[-./_:@'’][^\W_{_CJK_CLASS}]+)*")
 _PART = re.compile(r"[-./_:@'’]")
@@ -57,7 +59,7 @@ def content_words(text: str) -> list[str]:
 def raw_words(text: str) -> list[str]:
     """Folded words, codes and character pairs, not stemmed."""
     words: list[str] = []
-    for run in _RUN.findall(fold(text)):
+    for run in _RUN.findall(fold(searchable(text))):
         if _CJK.match(run):
             words += _pairs(run)
             continue
@@ -103,4 +105,5 @@ def _undoubled(root: str) -> str:
 
 def index_words(text: str, *, speaker: str | None = None, section: str | None = None) -> str:
     """What goes into the full-text index for a passage: its words and those of its speaker and section."""
-    return " ".join(split_words(" ".join(part for part in (speaker, section, text) if part)))
+    whole = " ".join(part for part in (speaker, section, text) if part)
+    return " ".join([*split_words(whole), *split_words(" ".join(broken_words(text)))])
