@@ -1,28 +1,22 @@
 """DOCX as its author sees it with all changes accepted: insertions in, deletions out, text boxes and notes included.
 
 The XML is read directly: python-docx leaves inserted runs and text boxes out of a paragraph's text. Elements are
-matched by local name, so that strict and transitional OOXML read alike. Sizes are checked before anything is unpacked.
+matched by local name, so that strict and transitional OOXML read alike.
 """
 
 from __future__ import annotations
 
-import io
 import re
-import zipfile
-import zlib
 from collections.abc import Iterator
 from typing import Any
 
 from memory.importers.cleaning import clean
+from memory.importers.package import attribute, children, local, open_package, property_of
 from memory.importers.records import Block, ConversionError, ExtractedDocument
 from memory.importers.sections import Outline
 
-MAX_UNPACKED = 300_000_000
-"""Bytes of XML; a book of a thousand pages has about ten million."""
 _DELETED = {"del", "moveFrom", "Fallback", "rPrChange", "pPrChange", "sectPrChange", "tblPrChange"}
 _CONTAINERS = {"sdt", "sdtContent", "ins", "moveTo", "customXml", "smartTag"}
-_DAMAGE = (zipfile.BadZipFile, zlib.error, EOFError, ValueError, OSError, RuntimeError)
-"""What zipfile raises for an archive that is not what it says."""
 _HEADING_NAME = re.compile(r"(?:heading|überschrift|标题|titre|título)\s*(\d)", re.IGNORECASE)
 _NOTES = (("word/footnotes.xml", "Footnotes"), ("word/endnotes.xml", "Endnotes"), ("word/comments.xml", "Comments"))
 
@@ -32,68 +26,32 @@ def read_docx(data: bytes, *, name: str, title: str) -> ExtractedDocument:
 
     :raises ConversionError: it is damaged, unpacks to too much or holds no text
     """
-    from lxml import etree
-
-    try:
-        with zipfile.ZipFile(io.BytesIO(data)) as archive:
-            _check_size(archive, name)
-            body = _parse(archive, "word/document.xml")
-            levels = _heading_levels(_parse(archive, "word/styles.xml"))
-            notes = [(label, _parse(archive, part)) for part, label in _NOTES]
-            core = _parse(archive, "docProps/core.xml")
-    except (*_DAMAGE, etree.XMLSyntaxError) as exc:
-        raise ConversionError(f"{name} is a damaged Word document ({exc})") from exc
+    with open_package(data, name=name, what="Word document") as package:
+        body = package.parse("word/document.xml")
+        levels = _heading_levels(package.parse("word/styles.xml"))
+        notes = [(label, package.parse(part)) for part, label in _NOTES]
+        core = package.parse("docProps/core.xml")
     if body is None:
         raise ConversionError(f"{name} is a damaged Word document (it has no word/document.xml)")
     blocks = [*_blocks(body, levels), *(block for label, root in notes for block in _notes(root, label))]
     if not blocks:
         raise ConversionError(f"{name} holds no text")
     return ExtractedDocument(
-        title=_property(core, "title") or title,
+        title=property_of(core, "title") or title,
         format="docx",
         blocks=tuple(blocks),
         warnings=_pictures(body),
-        at=_property(core, "modified") or _property(core, "created"),
+        at=property_of(core, "modified", "created"),
     )
-
-
-def _check_size(archive: zipfile.ZipFile, name: str) -> None:
-    # zipfile stops reading a member at the size that its entry declares, so the declared sizes can be relied on
-    unpacked = sum(item.file_size for item in archive.infolist() if item.filename.endswith((".xml", ".rels")))
-    if unpacked > MAX_UNPACKED:
-        raise ConversionError(
-            f"{name} unpacks to {unpacked // 1_000_000} MB of XML; at most {MAX_UNPACKED // 1_000_000} MB are read"
-        )
-
-
-def _parse(archive: zipfile.ZipFile, part: str) -> Any | None:
-    from lxml import etree
-
-    if part not in archive.namelist():
-        return None
-    parser = etree.XMLParser(resolve_entities=False, no_network=True, remove_comments=True, remove_pis=True)
-    return etree.fromstring(archive.read(part), parser)
-
-
-def _local(element: Any) -> str:
-    return str(element.tag).rpartition("}")[2]
-
-
-def _children(element: Any, *names: str) -> Iterator[Any]:
-    return (child for child in element if _local(child) in names)
-
-
-def _attribute(element: Any, name: str) -> str | None:
-    return next((value for key, value in element.attrib.items() if key.rpartition("}")[2] == name), None)
 
 
 def _setting(element: Any, *path: str) -> str | None:
     """The ``val`` of a nested property element."""
     for name in path:
-        element = next(_children(element, name), None)
+        element = next(children(element, name), None)
         if element is None:
             return None
-    return _attribute(element, "val")
+    return attribute(element, "val")
 
 
 def _heading_levels(styles: Any | None) -> dict[str, int]:
@@ -102,8 +60,8 @@ def _heading_levels(styles: Any | None) -> dict[str, int]:
         return {}
     own: dict[str, int] = {}
     based_on: dict[str, str] = {}
-    for style in _children(styles, "style"):
-        id_ = _attribute(style, "styleId") or ""
+    for style in children(styles, "style"):
+        id_ = attribute(style, "styleId") or ""
         named = _HEADING_NAME.fullmatch(_setting(style, "name") or "")
         outline = _setting(style, "pPr", "outlineLvl")
         if named:
@@ -131,7 +89,7 @@ def _blocks(root: Any, levels: dict[str, int]) -> list[Block]:
     blocks: list[Block] = []
     lines: list[str] = []
     headings = 0  # how many of the lines so far are headings that have no text of their own yet
-    for body in _children(root, "body"):
+    for body in children(root, "body"):
         for level, text in _paragraphs(body, levels):
             if level and len(lines) > headings:
                 blocks.append(Block("\n".join(lines), section=outline.path))
@@ -148,7 +106,7 @@ def _blocks(root: Any, levels: dict[str, int]) -> list[Block]:
 def _paragraphs(container: Any, levels: dict[str, int]) -> Iterator[tuple[int | None, str]]:
     """Heading level (None for text) and words of each paragraph and table row, in reading order."""
     for child in container:
-        name = _local(child)
+        name = local(child)
         if name == "p":
             level = _level(child, levels)
             texts = _paragraph_texts(child)
@@ -172,7 +130,7 @@ def _paragraph_texts(paragraph: Any) -> list[str]:
     words: list[str] = []
     boxes: list[str] = []
     _collect(paragraph, words, boxes)
-    listed = any(True for properties in _children(paragraph, "pPr") for _ in _children(properties, "numPr"))
+    listed = any(True for properties in children(paragraph, "pPr") for _ in children(properties, "numPr"))
     bullet = "- " if listed else ""
     own = clean("".join(words)).strip()
     return [text for text in (bullet + own if own else "", *boxes) if text]
@@ -180,12 +138,12 @@ def _paragraph_texts(paragraph: Any) -> list[str]:
 
 def _collect(element: Any, words: list[str], boxes: list[str]) -> None:
     for child in element:
-        name = _local(child)
+        name = local(child)
         if name in _DELETED:
             continue
         if name == "t":
             words.append(child.text or "")
-        elif name in ("tab", "ptab") and _local(element) == "r":
+        elif name in ("tab", "ptab") and local(element) == "r":
             words.append("\t")
         elif name in ("br", "cr"):
             words.append("\n")
@@ -199,7 +157,7 @@ def _collect(element: Any, words: list[str], boxes: list[str]) -> None:
 
 def _rows(table: Any) -> Iterator[str]:
     for row in _members(table, "tr"):
-        if any(_local(mark) == "del" for props in _children(row, "trPr") for mark in props):
+        if any(local(mark) == "del" for props in children(row, "trPr") for mark in props):
             continue
         cells = [" ".join(text.replace("\n", " ") for _, text in _paragraphs(cell, {})) for cell in _members(row, "tc")]
         if any(cells):
@@ -209,9 +167,9 @@ def _rows(table: Any) -> Iterator[str]:
 def _members(element: Any, name: str) -> Iterator[Any]:
     """Rows of a table or cells of a row, also those wrapped in content controls or insertions."""
     for child in element:
-        if _local(child) == name:
+        if local(child) == name:
             yield child
-        elif _local(child) in _CONTAINERS:
+        elif local(child) in _CONTAINERS:
             yield from _members(child, name)
 
 
@@ -219,22 +177,17 @@ def _notes(root: Any | None, label: str) -> Iterator[Block]:
     if root is None:
         return
     lines = []
-    for note in _children(root, "footnote", "endnote", "comment"):
-        if _attribute(note, "type") in ("separator", "continuationSeparator", "continuationNotice"):
+    for note in children(root, "footnote", "endnote", "comment"):
+        if attribute(note, "type") in ("separator", "continuationSeparator", "continuationNotice"):
             continue
         text = "\n".join(text for _, text in _paragraphs(note, {}))
-        author = _attribute(note, "author")
+        author = attribute(note, "author")
         if text:
-            lines.append(f"Comment by {author or 'unknown'}: {text}" if _local(note) == "comment" else text)
+            lines.append(f"Comment by {author or 'unknown'}: {text}" if local(note) == "comment" else text)
     if lines:
         yield Block("\n".join(lines), section=label)
 
 
-def _property(core: Any | None, name: str) -> str | None:
-    found = next(_children(core, name), None) if core is not None else None
-    return (clean(found.text or "").strip() or None) if found is not None else None
-
-
 def _pictures(body: Any) -> tuple[str, ...]:
-    count = sum(1 for element in body.iter() if _local(element) == "blip")
+    count = sum(1 for element in body.iter() if local(element) == "blip")
     return (f"{count} picture{'s' if count > 1 else ''} in it not read",) if count else ()
