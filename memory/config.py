@@ -42,3 +42,7 @@ class ImportConfig:
     """Longest time that the conversion of one file may take."""
     convert_memory_mb: int = 2048
     """Most memory that the conversion of one file may use (on systems that can limit it)."""
+    ocr_pages: int = 100
+    """Most pages or pictures of one file whose text is recognised; 0: none."""
+    ocr_seconds: int = 600
+    """Longest time for all of them; each may take ``convert_seconds``."""

@@ -1,8 +1,9 @@
 """The converting process: reads hostile files so that the rest of the program needn't, under limits it sets itself.
 
 It converts one file after another, as starting Python for each costs more than most conversions. Requests and
-replies are frames on standard input and output: a header line of JSON, then as many bytes as it says. Run as
-``python -m memory.importers.child MEMORY_MB SECONDS``.
+replies are frames on standard input and output: a header line of JSON, then as many bytes as it says. Before each page
+whose text is recognised it says so, and gets as long for it as for a file. Run as
+``python -m memory.importers.child MEMORY_MB SECONDS OCR_PAGES OCR_SECONDS``.
 """
 
 from __future__ import annotations
@@ -10,7 +11,10 @@ from __future__ import annotations
 import json
 import os
 import sys
+from collections.abc import Callable
 from typing import IO, Any
+
+from memory.importers.ocr import Recogniser
 
 MAX_REPLY = 100_000_000
 """Bytes of one extracted document; more text than that is no document."""
@@ -37,28 +41,42 @@ def write_frame(stream: IO[bytes], header: dict[str, Any], payload: bytes) -> No
 
 def main(arguments: list[str]) -> int:
     """Convert until standard input ends."""
-    memory_mb, seconds = (int(argument) for argument in arguments)
+    memory_mb, seconds, ocr_pages, ocr_seconds = (int(argument) for argument in arguments)
     replies = os.fdopen(os.dup(1), "wb")
     os.dup2(2, 1)  # what a library prints must not get between the frames
     _limit_process(memory_mb)
+
+    def page_begins() -> None:
+        write_frame(replies, {"status": "recognising"}, b"")
+        _limit_cpu(seconds)
+
     while (frame := read_frame(sys.stdin.buffer)) is not None:
         header, data = frame
         _limit_cpu(seconds)
-        reply, payload = _answer(data, header, memory_mb)
+        recogniser = _recogniser(ocr_pages, ocr_seconds, seconds, page_begins)
+        reply, payload = _answer(data, header, memory_mb, recogniser)
         write_frame(replies, reply, payload)
         if reply["status"] == "memory":
             return 1  # what is left of the heap is not to be trusted; the parent starts a fresh child
     return 0
 
 
-def _answer(data: bytes, request: dict[str, Any], memory_mb: int) -> tuple[dict[str, Any], bytes]:
+def _recogniser(pages: int, seconds: int, page_seconds: int, page_begins: Callable[[], None]) -> Recogniser:
+    """With a part of each page's time left for drawing it and for writing down what was read."""
+    return Recogniser(pages=pages, seconds=seconds, page_seconds=0.6 * page_seconds, page_begins=page_begins)
+
+
+def _answer(
+    data: bytes, request: dict[str, Any], memory_mb: int, recogniser: Recogniser
+) -> tuple[dict[str, Any], bytes]:
     from memory.importers.convert import convert
     from memory.importers.records import ConversionError, Hints, UnsupportedFormat
 
     name = request["name"]
     hints = Hints(request["encoding"], tuple((field, column) for field, column in request["columns"]))
     try:
-        payload = json.dumps(convert(data, name, hints).as_json(), ensure_ascii=False).encode("utf-8", "replace")
+        converted = convert(data, name, hints, recogniser=recogniser)
+        payload = json.dumps(converted.as_json(), ensure_ascii=False).encode("utf-8", "replace")
         if len(payload) > MAX_REPLY:
             return _failed(f"{name} holds {len(payload) / 1e6:.0f} MB of text; at most {MAX_REPLY / 1e6:.0f} are read")
     except UnsupportedFormat as exc:

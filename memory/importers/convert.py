@@ -13,39 +13,59 @@ from datetime import date
 from pathlib import PurePath
 
 from memory.importers.cleaning import clean
+from memory.importers.delimited import read_csv
 from memory.importers.dialogue import read_dialogue
 from memory.importers.docx import read_docx
 from memory.importers.encodings import decode
+from memory.importers.epub import read_epub
 from memory.importers.html import read_html
+from memory.importers.image import read_image
+from memory.importers.json_values import read_json, read_json_lines
 from memory.importers.markdown import read_markdown
+from memory.importers.ocr import Recogniser
+from memory.importers.odf import read_odf
 from memory.importers.pdf import read_pdf
 from memory.importers.plain import read_plain
+from memory.importers.pptx import read_pptx
 from memory.importers.records import Conversion, ConversionError, ExtractedDocument, Hints, SourceFile
+from memory.importers.rtf import read_rtf
 from memory.importers.sniff import sniff_binary, sniff_text, unsupported
+from memory.importers.spreadsheet import read_spreadsheet
 
 Extracted = ExtractedDocument | Conversion
 
 _DAY = re.compile(r"(?<!\d)(\d{4})[-_.](\d{2})[-_.](\d{2})(?!\d)")
 
 _BINARY: dict[str, Callable[[bytes, SourceFile], Extracted]] = {
-    "pdf": lambda data, file: read_pdf(data, name=file.name, title=file.title),
+    "pdf": lambda data, file: read_pdf(data, name=file.name, title=file.title, recogniser=file.recogniser),
     "docx": lambda data, file: read_docx(data, name=file.name, title=file.title),
+    "spreadsheet": lambda data, file: read_spreadsheet(data, name=file.name, title=file.title),
+    "pptx": lambda data, file: read_pptx(data, name=file.name, title=file.title),
+    "odf": lambda data, file: _read_open_document(data, file),
+    "epub": lambda data, file: read_epub(data, name=file.name, title=file.title),
+    "rtf": lambda data, file: read_rtf(data, name=file.name, title=file.title),
+    "image": lambda data, file: read_image(data, name=file.name, title=file.title, recogniser=file.recogniser),
 }
 _TEXT: dict[str, Callable[[str, SourceFile], Extracted]] = {
     "html": lambda text, file: read_html(text, name=file.name, title=file.title),
     "dialogue": lambda text, file: read_dialogue(text, name=file.name, title=file.title),
+    "csv": lambda text, file: read_csv(text, name=file.name, title=file.title),
+    "json": lambda text, file: read_json(text, name=file.name, title=file.title),
+    "json lines": lambda text, file: read_json_lines(text, name=file.name, title=file.title),
     "markdown": lambda text, file: read_markdown(clean(text), title=file.title),
     "text": lambda text, file: read_plain(clean(text), title=file.title),
 }
 
 
-def convert(data: bytes, name: str, hints: Hints | None = None) -> Conversion:
+def convert(data: bytes, name: str, hints: Hints | None = None, *, recogniser: Recogniser | None = None) -> Conversion:
     """What the bytes hold; ``name`` gives a title and decides between kinds of text.
+
+    :param recogniser: what reads pictures, with the budget of the whole file
 
     :raises UnsupportedFormat: it is of a kind that is not imported
     :raises ConversionError: it is damaged, locked or without text
     """
-    file = SourceFile(name, PurePath(name).stem.strip() or name, hints or Hints())
+    file = SourceFile(name, PurePath(name).stem.strip() or name, hints or Hints(), recogniser or Recogniser())
     kind = sniff_binary(data, name)
     extracted = _BINARY[kind](data, file) if kind else _convert_text(data, file)
     if isinstance(extracted, ExtractedDocument):
@@ -62,6 +82,12 @@ def _convert_text(data: bytes, file: SourceFile) -> Extracted:
     if text is None:
         raise unsupported(file.name, "a binary file")
     return _TEXT[sniff_text(text, file.name)](text, file)
+
+
+def _read_open_document(data: bytes, file: SourceFile) -> ExtractedDocument:
+    """By the type that such a file begins with: its members are called the same whatever it is."""
+    reader = read_spreadsheet if b"opendocument.spreadsheet" in data[:200] else read_odf
+    return reader(data, name=file.name, title=file.title)
 
 
 def _has_text(document: ExtractedDocument) -> bool:

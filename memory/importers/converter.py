@@ -49,12 +49,7 @@ class Converter:
         """
         child = self._running()
         expired = threading.Event()
-        timer = threading.Timer(self._config.convert_seconds, _expire, (child, expired))
-        timer.start()
-        try:
-            frame = _exchange(child, data, asdict(hints or Hints()) | {"name": name})
-        finally:
-            timer.cancel()
+        frame = self._exchange(child, expired, data, asdict(hints or Hints()) | {"name": name})
         if frame is None:
             raise ConversionError(self._reason_of_death(name, expired.is_set()))
         header, payload = frame
@@ -63,6 +58,21 @@ class Converter:
         if header["status"] == "memory":
             self.close()
         raise (UnsupportedFormat if header["status"] == "unsupported" else ConversionError)(header["reason"])
+
+    def _exchange(
+        self, child: subprocess.Popen[bytes], expired: threading.Event, data: bytes, request: dict[str, object]
+    ) -> tuple[dict[str, object], bytes] | None:
+        """The reply; each page whose text is recognised gets its own time, as far as the child is allowed pages."""
+        for step in range(self._config.ocr_pages + 1):
+            timer = threading.Timer(self._config.convert_seconds, _expire, (child, expired))
+            timer.start()
+            try:
+                reply = _receive(child) if step else _ask(child, data, request)
+            finally:
+                timer.cancel()
+            if reply is None or reply[0]["status"] != "recognising":
+                return reply
+        return None
 
     def close(self) -> None:
         """End the child, whatever it is doing."""
@@ -97,10 +107,10 @@ def _start(config: ImportConfig) -> subprocess.Popen[bytes]:
     environment = {key: os.environ[key] for key in _KEPT_ENVIRONMENT if key in os.environ}
     paths = (str(_ROOT), os.environ.get("PYTHONPATH", ""))
     environment |= {"PYTHONPATH": os.pathsep.join(path for path in paths if path), "PYTHONUTF8": "1"}
-    limits = (str(config.convert_memory_mb), str(config.convert_seconds))
+    limits = (config.convert_memory_mb, config.convert_seconds, config.ocr_pages, config.ocr_seconds)
     # -P: without it a folder called memory where the user happens to stand would be run instead of this package
     return subprocess.Popen(
-        [sys.executable, "-P", "-m", "memory.importers.child", *limits],
+        [sys.executable, "-P", "-m", "memory.importers.child", *map(str, limits)],
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         stderr=subprocess.DEVNULL,
@@ -115,14 +125,21 @@ def _expire(child: subprocess.Popen[bytes], expired: threading.Event) -> None:
     child.kill()
 
 
-def _exchange(
+def _ask(
     child: subprocess.Popen[bytes], data: bytes, request: dict[str, object]
 ) -> tuple[dict[str, object], bytes] | None:
-    """The reply to a request; None where the child died over it."""
+    """The first reply to a request; None where the child died over it."""
     assert child.stdin is not None
-    assert child.stdout is not None
     try:
         write_frame(child.stdin, request, data)
+    except OSError:  # a broken pipe
+        return None
+    return _receive(child)
+
+
+def _receive(child: subprocess.Popen[bytes]) -> tuple[dict[str, object], bytes] | None:
+    assert child.stdout is not None
+    try:
         return read_frame(child.stdout)
-    except (OSError, ValueError):  # a broken pipe, or half a header
+    except (OSError, ValueError):  # half a header
         return None

@@ -1,19 +1,35 @@
-"""PDF text by page. A page without text is named, never passed over: a scan that seems imported is worse than none."""
+"""PDF text by page. A page without text is named, never passed over: a scan that seems imported is worse than none.
+
+A page that is a picture, or whose font has no map to letters, is drawn and read as a picture where that is installed;
+pages with text are taken as they are.
+"""
 
 from __future__ import annotations
 
 import io
 import logging
+from dataclasses import dataclass, field
 from typing import Any
 
 from memory.importers.cleaning import clean, spell_out_ligatures, unreadable_share
+from memory.importers.ocr import MISSING, OcrMissing, Recogniser
+from memory.importers.page_list import page_list
 from memory.importers.records import Block, ConversionError, ExtractedDocument
 
 _GARBLED = 0.05
 """Share of meaningless characters from which a page's font is taken to lack a map to Unicode."""
 
 
-def read_pdf(data: bytes, *, name: str, title: str) -> ExtractedDocument:
+_STAMP = 60
+"""Characters that a page may have besides the picture that fills it: a number, or what a scanner prints on it."""
+_FILLED = 0.5
+"""Share of a page's area that its picture must fill to be a scan."""
+_DOTS_PER_INCH = 200
+_MOST_DOTS = 3000
+"""On a page's longer side; pages of posters would not fit into memory."""
+
+
+def read_pdf(data: bytes, *, name: str, title: str, recogniser: Recogniser | None = None) -> ExtractedDocument:
     """One block a page.
 
     :raises ConversionError: it is damaged, needs a password or holds no text
@@ -27,13 +43,95 @@ def read_pdf(data: bytes, *, name: str, title: str) -> ExtractedDocument:
     except (PyPdfError, *_DAMAGE) as exc:
         raise ConversionError(f"{name} is a damaged PDF ({exc})") from exc
     texts = [_page_text(page) for page in pages]
+    scans = _recognise(data, texts, recogniser or Recogniser())
+    texts = [scans.texts.get(number, text) for number, text in enumerate(texts, start=1)]
     blocks = tuple(Block(text, page=number) for number, text in enumerate(texts, start=1) if text)
     if not blocks:
-        raise ConversionError(
-            f"{name} holds no text: its {len(pages)} pages are pictures or empty. Run it through text recognition first"
-        )
+        reason = f"its {len(pages)} pages are pictures or empty"
+        raise ConversionError("; ".join((f"{name} holds no text: {reason}", *scans.problems)))
     heading, at = _information(reader)
-    return ExtractedDocument(title=heading or title, format="pdf", blocks=blocks, warnings=_warnings(texts), at=at)
+    warnings = (*_warnings(texts), *scans.warnings())
+    return ExtractedDocument(title=heading or title, format="pdf", blocks=blocks, warnings=warnings, at=at)
+
+
+@dataclass
+class _Scans:
+    """Pages that were read as pictures."""
+
+    texts: dict[int, str] = field(default_factory=dict)
+    cut: list[int] = field(default_factory=list)
+    problems: list[str] = field(default_factory=list)
+
+    def warnings(self) -> tuple[str, ...]:
+        found = [f"text on {page_list(sorted(self.texts))} was recognised from pictures"] if self.texts else []
+        found += [f"{page_list(self.cut)} recognised in part (too much text for the time)"] if self.cut else []
+        return (*found, *self.problems)
+
+
+def _recognise(data: bytes, texts: list[str], recogniser: Recogniser) -> _Scans:
+    """The texts of pages that hold no words of their own, or hardly any beside a picture."""
+    scans = _Scans()
+    wanted = [number for number, text in enumerate(texts, 1) if len(text) < _STAMP or _is_garbled(text)]
+    if not wanted:
+        return scans
+    try:
+        import pypdfium2
+    except ImportError:
+        scans.problems = [MISSING] if not all(texts) else []
+        return scans
+    try:
+        with pypdfium2.PdfDocument(data) as document:
+            _read_pages(document, wanted, texts, recogniser, scans)
+    except OcrMissing as exc:
+        scans.problems.append(str(exc))
+    except (pypdfium2.PdfiumError, OSError, ValueError) as exc:
+        scans.problems.append(f"pages could not be drawn to be recognised ({exc})")
+    return scans
+
+
+def _read_pages(document: Any, wanted: list[int], texts: list[str], recogniser: Recogniser, scans: _Scans) -> None:
+    unread = []
+    for number in wanted:
+        own = texts[number - 1]
+        picture = None if number > len(document) else _drawn(document[number - 1], always=_is_garbled(own))
+        if picture is None:
+            continue
+        found = recogniser.read(picture)
+        if found is None:
+            unread.append(number)
+            continue
+        text = clean(found.text).strip()
+        if len(text) > len(own) or (text and _is_garbled(own)):
+            scans.texts[number] = text
+            scans.cut += [] if found.complete else [number]
+    if unread:
+        scans.problems.append(
+            f"{page_list(unread)} not recognised: [import] ocr_pages and ocr_seconds allow no more in one file"
+        )
+
+
+def _drawn(page: Any, *, always: bool) -> Any | None:
+    """A PIL image of the page; None where nothing on it could hold words that its text lacks."""
+    width, height = page.get_size()
+    if not always and not _is_picture(page, width * height):
+        return None
+    scale = min(_DOTS_PER_INCH / 72, _MOST_DOTS / max(width, height, 1))
+    picture = page.render(scale=scale).to_pil().convert("L")
+    darkest, lightest = picture.getextrema()
+    return picture if lightest - darkest > 16 else None
+
+
+def _is_picture(page: Any, area: float) -> bool:
+    import pypdfium2.raw as pdfium
+
+    kinds = (pdfium.FPDF_PAGEOBJ_IMAGE, pdfium.FPDF_PAGEOBJ_SHADING)
+    bounds = [item.get_bounds() for item in page.get_objects(filter=kinds)]
+    filled = sum(max(0.0, right - left) * max(0.0, top - bottom) for left, bottom, right, top in bounds)
+    return bool(filled > _FILLED * area)
+
+
+def _is_garbled(text: str) -> bool:
+    return unreadable_share(text) > _GARBLED
 
 
 _DAMAGE = (ValueError, LookupError, TypeError, AttributeError, ArithmeticError, OSError, AssertionError, RuntimeError)
@@ -75,21 +173,9 @@ def _information(reader: Any) -> tuple[str | None, str | None]:
 def _warnings(texts: list[str]) -> tuple[str, ...]:
     found = []
     empty = [number for number, text in enumerate(texts, start=1) if not text]
-    garbled = [number for number, text in enumerate(texts, start=1) if unreadable_share(text) > _GARBLED]
+    garbled = [number for number, text in enumerate(texts, start=1) if _is_garbled(text)]
     if empty:
         found.append(f"no text on {page_list(empty)} of {len(texts)} (scanned or empty)")
     if garbled:
         found.append(f"text on {page_list(garbled)} is partly unreadable (its font lacks a map to letters)")
     return tuple(found)
-
-
-def page_list(numbers: list[int]) -> str:
-    """``page 3`` or ``pages 1-4, 9``."""
-    runs: list[list[int]] = []
-    for number in numbers:
-        if runs and runs[-1][-1] == number - 1:
-            runs[-1][1:] = [number]
-        else:
-            runs.append([number])
-    written = ", ".join("-".join(str(end) for end in run) for run in runs)
-    return f"page{'s' if len(numbers) > 1 else ''} {written}"

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from memory.errors import FamiliarError, UsageError
+from memory.importers.ocr import Recogniser
 
 _FIELDS = ("speaker", "text", "at", "id")
 
@@ -139,3 +140,5 @@ class SourceFile:
     title: str
     """Its name without the ending: the title of what has none."""
     hints: Hints = Hints()
+    recogniser: Recogniser = dataclasses.field(default_factory=Recogniser)
+    """Reads text in pictures; its budget is that of the file that the user named, whatever that holds."""

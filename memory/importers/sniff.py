@@ -11,17 +11,12 @@ from pathlib import PurePath
 
 from memory.importers.records import ConversionError, UnsupportedFormat
 
-SUPPORTED = "Markdown, plain text, PDF, DOCX, HTML and dialogue JSONL can be imported"
+SUPPORTED = "documents, tables, pictures with text and dialogues can be imported (docs/formats.md)"
 _MAGIC: tuple[tuple[bytes, str], ...] = (
-    (b"\x89PNG\r\n", "a PNG image"),
-    (b"\xff\xd8\xff", "a JPEG image"),
-    (b"GIF8", "a GIF image"),
     (b"\x00\x00\x01\x00", "an icon"),
     (b"ID3", "an MP3 recording"),
     (b"OggS", "an Ogg recording"),
     (b"fLaC", "a FLAC recording"),
-    (b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1", "an old or locked Office file (save it as .docx without a password)"),
-    (b"{\\rtf", "an RTF document (save it as .docx)"),
     (b"\x1f\x8b", "a gzip archive"),
     (b"7z\xbc\xaf\x27\x1c", "a 7z archive"),
     (b"Rar!", "a RAR archive"),
@@ -30,12 +25,40 @@ _MAGIC: tuple[tuple[bytes, str], ...] = (
     (b"MZ\x90\x00", "a program"),
     (b"%!PS", "a PostScript document (save it as .pdf)"),
 )
+_BINARY_MAGIC: tuple[tuple[bytes, str], ...] = (
+    (b"{\\rtf", "rtf"),
+    (b"\x89PNG\r\n", "image"),
+    (b"\xff\xd8\xff", "image"),
+    (b"GIF8", "image"),
+    (b"II*\x00", "image"),
+    (b"MM\x00*", "image"),
+)
+"""Formats whose content begins with these bytes."""
+_OLE = b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1"
+_OLE_STREAMS: tuple[tuple[str, str, str], ...] = (
+    ("EncryptedPackage", "", "an Office file under a password (save a copy without one)"),
+    ("Workbook", "spreadsheet", ""),
+    ("Book", "spreadsheet", ""),
+    ("WordDocument", "", "an old Word document (save it as .docx)"),
+    ("PowerPoint Document", "", "an old PowerPoint presentation (save it as .pptx)"),
+)
+"""Of Microsoft's container: a stream's name, the format that it tells, or why it is not imported."""
+_BMP_HEADERS = (12, 40, 52, 56, 64, 108, 124)
 _TEXT_ENDINGS: dict[str, str] = {
     **dict.fromkeys((".md", ".markdown", ".mdown", ".mkd"), "markdown"),
     **dict.fromkeys((".txt", ".text", ".log", ".rst", ".adoc", ".org", ".tex"), "text"),
     **dict.fromkeys((".html", ".htm", ".xhtml"), "html"),
+    **dict.fromkeys((".csv", ".tsv", ".tab"), "csv"),
+    **dict.fromkeys((".json", ".geojson"), "json"),
+    **dict.fromkeys((".jsonl", ".ndjson"), "json lines"),
 }
-_ZIP_KINDS: tuple[tuple[str, str], ...] = (("word/", "docx"),)
+_ZIP_KINDS: tuple[tuple[str, str], ...] = (
+    ("word/document", "docx"),
+    ("xl/workbook", "spreadsheet"),
+    ("ppt/presentation", "pptx"),
+    ("META-INF/container.xml", "epub"),
+    ("content.xml", "odf"),
+)
 """What the name of one of its members makes of a ZIP archive; the first that fits."""
 _HTML = re.compile(
     r"\s*(<\?xml[^>]*>\s*)?(<!--.*?-->\s*)*<(!doctype\s+html|html|head|body)\b", re.IGNORECASE | re.DOTALL
@@ -54,7 +77,11 @@ def sniff_binary(data: bytes, name: str) -> str | None:
         return "pdf"
     if data.startswith((b"PK\x03\x04", b"PK\x05\x06")):
         return _zip_format(data, name)
-    return None
+    if data.startswith(_OLE):
+        return _ole_format(data, name)
+    if _is_webp(data) or _is_bmp(data):
+        return "image"
+    return next((kind for magic, kind in _BINARY_MAGIC if data.startswith(magic)), None)
 
 
 def refuse_unsupported(head: bytes, name: str) -> None:
@@ -68,13 +95,36 @@ def refuse_unsupported(head: bytes, name: str) -> None:
         if head.startswith(magic):
             raise unsupported(name, description)
     if head[4:8] == b"ftyp":
-        raise unsupported(name, "a video or sound recording")
-    if head.startswith(b"RIFF") and head[8:12] in (b"WEBP", b"WAVE", b"AVI "):
-        raise unsupported(name, "a picture or recording")
+        photo = head[8:12] in (b"heic", b"heix", b"hevc", b"mif1", b"msf1", b"avif")
+        raise unsupported(name, "a HEIC photo (save it as JPEG)" if photo else "a video or sound recording")
+    if head.startswith(b"RIFF") and head[8:12] in (b"WAVE", b"AVI "):
+        raise unsupported(name, "a recording")
 
 
 def _is_pdf(data: bytes) -> bool:
     return b"%PDF-" in data[:1024]  # viewers open files with a mail header before it
+
+
+def _is_webp(data: bytes) -> bool:
+    return data.startswith(b"RIFF") and data[8:12] == b"WEBP"
+
+
+def _is_bmp(data: bytes) -> bool:
+    """A text may begin with BM as well; no text goes on with NULs and the size of a header."""
+    return data.startswith(b"BM") and data[6:10] == bytes(4) and int.from_bytes(data[14:18], "little") in _BMP_HEADERS
+
+
+def _ole_format(data: bytes, name: str) -> str:
+    for stream, kind, reason in _OLE_STREAMS:
+        entry = (stream + "\0").encode("utf-16-le")
+        at = data.find(entry)
+        while at >= 0 and at % 128:  # entries of the directory have 128 bytes, the name first
+            at = data.find(entry, at + 1)
+        if at >= 0 and kind:
+            return kind
+        if at >= 0:
+            raise unsupported(name, reason)
+    raise unsupported(name, "an old Office or Outlook file (save it in a newer format)")
 
 
 def unsupported(name: str, description: str) -> UnsupportedFormat:
@@ -91,14 +141,6 @@ def _zip_format(data: bytes, name: str) -> str:
     for prefix, kind in _ZIP_KINDS:
         if any(member.startswith(prefix) for member in members):
             return kind
-    for prefix, description in (
-        ("xl/", "an Excel workbook"),
-        ("ppt/", "a PowerPoint presentation"),
-        ("META-INF/container.xml", "an EPUB book"),
-        ("content.xml", "an OpenDocument file (save it as .docx)"),
-    ):
-        if any(member.startswith(prefix) for member in members):
-            raise unsupported(name, description)
     raise unsupported(name, "a ZIP archive (unpack it and import the folder)")
 
 
@@ -134,6 +176,6 @@ def _is_row(line: str) -> bool:
 
 _TEXT_KINDS: tuple[tuple[str, Callable[[str, str], bool]], ...] = (
     ("html", lambda text, _: bool(_HTML.match(text))),
-    ("dialogue", lambda text, ending: _is_dialogue(text) or ending == ".jsonl"),
+    ("dialogue", lambda text, _: _is_dialogue(text)),
 )
 """Formats that a text's content tells whatever its ending; the first that fits. Each is given text and ending."""

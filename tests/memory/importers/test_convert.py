@@ -23,6 +23,14 @@ def _zip(*names: str) -> bytes:
     return out.getvalue()
 
 
+_OLE = b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1"
+
+
+def _stream(name: str) -> bytes:
+    """An entry of the directory of Microsoft's container."""
+    return (name + "\0").encode("utf-16-le").ljust(128, b"\0")
+
+
 @pytest.mark.parametrize(
     ("data", "name", "kind"),
     [
@@ -33,6 +41,10 @@ def _zip(*names: str) -> bytes:
         (b"{broken\n" + _ROW, "chat.md", "dialogue"),
         (b"# Heading\n", "note.md", "markdown"),
         (b"\xef\xbb\xbf# Heading\n\ntext", "README", "markdown"),
+        (b"a,b\n1,2\n", "table.csv", "csv"),
+        (b'{"a": 1}', "data.json", "json"),
+        (b'{"a": 1}\n{"a": 2}', "data.jsonl", "json"),
+        (b"{\\rtf1 hi}", "letter.doc", "rtf"),
         (b"just words", "README", "text"),
         (b"just words", "list.TXT", "text"),
     ],
@@ -45,13 +57,13 @@ def test_content_decides(data: bytes, name: str, kind: str) -> None:
 @pytest.mark.parametrize(
     ("data", "name", "what"),
     [
-        (b"\x89PNG\r\n\x1a\n0000", "photo.txt", "a PNG image"),
-        (b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1" + bytes(500), "table.csv", "an old or locked Office file"),
-        (_zip("xl/workbook.xml"), "table.csv", "an Excel workbook"),
-        (_zip("mimetype", "META-INF/container.xml"), "book.docx", "an EPUB book"),
+        (b"ID3\x03", "song.txt", "an MP3 recording"),
+        (_OLE + bytes(500), "table.csv", "an old Office or Outlook file"),
+        (_OLE + bytes(504) + _stream("EncryptedPackage"), "table.xlsx", "an Office file under a password"),
+        (_OLE + bytes(504) + _stream("WordDocument"), "a.docx", "an old Word document"),
+        (b"\x00\x00\x00\x18ftypheic" + bytes(50), "photo.jpg", "a HEIC photo"),
         (_zip("a.md"), "notes.zip", "a ZIP archive"),
         (bytes(range(256)) * 9, "data.txt", "a binary file"),
-        (b"a,b\n1,2\n", "table.csv", "a .csv text file"),
         (b"print(1)", "tool.py", "a .py text file"),
     ],
 )
