@@ -2,7 +2,8 @@
 
 Text travels: a later turn's prompt quoted it, a reply retold it, an adapter was trained on it. So besides the rows
 themselves, whatever recalled them is redacted, and every other place that learned from them registers as an Eraser,
-which is called in the same transaction: either all of it is forgotten or nothing.
+which is called in the same transaction: either all of it is forgotten or nothing. Every erasure is noted without its
+text, so that copies made before it forget it too (memory.ledger, memory.backup).
 """
 
 from __future__ import annotations
@@ -15,6 +16,7 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
+from memory import ledger, places
 from memory.errors import FamiliarError
 from memory.index import Indexes
 from memory.records import Citation, Message, RecalledMemory, Turn
@@ -44,6 +46,8 @@ class Forgotten:
     """Other turns out of which quotes were taken."""
     passages: int = 0
     """Passages of documents that stay, which held the text."""
+    unreached: tuple[str, ...] = ()
+    """Backups that still hold it, because they are not where they were made or can't be written."""
 
 
 @dataclass(frozen=True)
@@ -54,25 +58,27 @@ class _Chunk:
 
 
 def forget_document(
-    store: Store, indexes: Indexes, *, user_id: int, document_id: int, erasers: Sequence[Eraser] = ()
+    store: Store, indexes: Indexes | None, *, user_id: int, document_id: int, erasers: Sequence[Eraser] = ()
 ) -> Forgotten:
     """Erase a document and what later turns quoted from it.
 
+    :param indexes: None where a copy is made to forget, which has no indexes and is scrubbed by the caller
     :raises FamiliarError: the user has no such document, or the database can't be written
     """
-    store.document(document_id, user_id=user_id)
+    document = store.document(document_id, user_id=user_id)
     with store.transaction() as db:
         chunks = _chunks(db, user_id, "document_id", document_id)
         texts = [store.document_text(document_id, user_id=user_id), *(chunk.text for chunk in chunks)]
         redacted = _redact(store, db, [chunk.id for chunk in chunks], erasure_of(texts), leave=())
         store.delete_document(document_id, user_id=user_id)
+        ledger.record_document(db, document)
         _finish(db, erasers, user_id=user_id, turn_ids=redacted, document_ids=[document_id])
     _scrub(store, indexes, user_id)
     return Forgotten(documents=(document_id,), redacted=tuple(redacted))
 
 
 def forget_turn(
-    store: Store, indexes: Indexes, *, user_id: int, turn_id: int, erasers: Sequence[Eraser] = ()
+    store: Store, indexes: Indexes | None, *, user_id: int, turn_id: int, erasers: Sequence[Eraser] = ()
 ) -> Forgotten:
     """Erase a turn, what the user said in it, and what later turns quoted from it.
 
@@ -81,13 +87,14 @@ def forget_turn(
     turn = turn_by_id(store, turn_id, user_id=user_id)
     with store.transaction() as db:
         redacted = _erase_turn(store, db, turn)
+        ledger.record(db, "turn", [turn.id, turn.asked_at], user_id=user_id)
         _finish(db, erasers, user_id=user_id, turn_ids=[turn_id, *redacted], document_ids=[])
     _scrub(store, indexes, user_id)
     return Forgotten(turns=(turn_id,), redacted=tuple(redacted))
 
 
 def forget_text(
-    store: Store, indexes: Indexes, *, user_id: int, text: str, erasers: Sequence[Eraser] = ()
+    store: Store, indexes: Indexes | None, *, user_id: int, text: str, erasers: Sequence[Eraser] = ()
 ) -> Forgotten:
     """Erase every passage and every message of the user that holds a text, whatever its case and spacing.
 
@@ -99,6 +106,7 @@ def forget_text(
         raise FamiliarError("the text to forget is empty; give the words that should be forgotten")
     pattern = re.compile(r"\s+".join(re.escape(word) for word in text.split()), re.IGNORECASE)
     with store.transaction() as db:
+        stood = ledger.places_of(store, pattern, user_id=user_id)
         documents, redacted = _erase_passages(store, db, pattern, user_id)
         said = [turn for turn in turns_of(store, user_id=user_id) if pattern.search(turn.user_text)]
         for turn in said:
@@ -106,15 +114,19 @@ def forget_text(
         redacted += _blank_matches(store, db, pattern, user_id)
         turns = tuple(turn.id for turn in said)
         redacted = sorted(set(redacted) - set(turns))
-        if not (documents.gone or documents.kept or turns or redacted):
+        elsewhere = places.erase_text(db, pattern, user_id=user_id, instead=ERASED)
+        if not (documents.gone or documents.kept or turns or redacted or elsewhere):
             raise FamiliarError(f"nothing of yours holds {text!r}; `familiar search` shows what is there")
+        ledger.record_text(db, text, stood, user_id=user_id)
         touched = [*turns, *redacted]
         _finish(db, erasers, user_id=user_id, turn_ids=touched, document_ids=[*documents.gone, *documents.kept])
     _scrub(store, indexes, user_id)
     return Forgotten(tuple(documents.gone), turns, tuple(redacted), documents.passages)
 
 
-def forget_everything(store: Store, indexes: Indexes, *, user_id: int, erasers: Sequence[Eraser] = ()) -> Forgotten:
+def forget_everything(
+    store: Store, indexes: Indexes | None, *, user_id: int, erasers: Sequence[Eraser] = ()
+) -> Forgotten:
     """Erase all documents and conversations of a user; the user and their profile stay.
 
     :raises FamiliarError: the database can't be written
@@ -125,13 +137,12 @@ def forget_everything(store: Store, indexes: Indexes, *, user_id: int, erasers: 
         chunks = [row for name in ("document_id", "turn_id") for row in _chunks(db, user_id, name)]
         erasure = erasure_of([chunk.text for chunk in chunks])
         redacted = _redact(store, db, [chunk.id for chunk in chunks], erasure, leave=turns)
-        for document_id in documents:
-            store.delete_document(document_id, user_id=user_id)
-        for turn_id in turns:
-            store.delete_turn(turn_id, user_id=user_id)
-        db.execute("DELETE FROM conversations WHERE user_id = ?", (user_id,))
+        places.erase_everything(db, user_id=user_id)
+        db.execute("UPDATE users SET generation = generation + 1 WHERE id = ?", (user_id,))
+        ledger.record(db, "everything", None, user_id=user_id)
         _finish(db, erasers, user_id=user_id, turn_ids=turns, document_ids=documents)
-    indexes.drop(user_id)
+    if indexes is not None:
+        indexes.drop(user_id)
     _scrub(store, indexes, user_id)
     return Forgotten(tuple(documents), tuple(turns), tuple(redacted))
 
@@ -255,9 +266,13 @@ def _erase_passages(
     for document in store.documents(user_id=user_id):
         text = store.document_text(document.id, user_id=user_id)
         spans = [match.span() for match in pattern.finditer(text)]
-        rows = db.execute('SELECT id, text, section, start, "end" FROM chunks WHERE document_id = ?', (document.id,))
+        rows = db.execute(
+            'SELECT id, text, section, speaker, external_ids, start, "end" FROM chunks WHERE document_id = ?',
+            (document.id,),
+        )
         hit = [row for row in rows.fetchall() if _holds(row, pattern, spans)]
-        if not (hit or spans or pattern.search(document.title) or pattern.search(document.source)):
+        names = (document.title, document.source, document.me or "", document.learn_from or "")
+        if not (hit or spans or any(map(pattern.search, names))):
             continue
         redacted += _redact(store, db, [row["id"] for row in hit], erasure_of([row["text"] for row in hit]), leave=())
         if len(hit) == document.chunks:
@@ -270,14 +285,22 @@ def _erase_passages(
         for start, end in [*spans, *((row["start"], row["end"]) for row in hit)]:
             text = text[:start] + _BLANK * (end - start) + text[end:]
         db.execute(
-            "UPDATE documents SET text = ?, title = ?, source = ? WHERE id = ?",
-            (text, pattern.sub(ERASED, document.title), pattern.sub(ERASED, document.source), document.id),
+            "UPDATE documents SET text = ?, title = ?, source = ?, me = ?, learn_from = ? WHERE id = ?",
+            (
+                text,
+                pattern.sub(ERASED, document.title),
+                pattern.sub(ERASED, document.source),
+                document.me and pattern.sub(ERASED, document.me),
+                document.learn_from and pattern.sub(ERASED, document.learn_from),
+                document.id,
+            ),
         )
     return done, redacted
 
 
 def _holds(row: sqlite3.Row, pattern: re.Pattern[str], spans: Sequence[tuple[int, int]]) -> bool:
-    if pattern.search(row["text"]) or pattern.search(row["section"] or ""):
+    ids = " ".join(json.loads(row["external_ids"]))
+    if any(pattern.search(text or "") for text in (row["text"], row["section"], row["speaker"], ids)):
         return True
     return any(start < row["end"] and row["start"] < end for start, end in spans)
 
@@ -323,6 +346,7 @@ def _finish(
     db.execute("INSERT INTO chunks_fts (chunks_fts) VALUES ('optimize')")
 
 
-def _scrub(store: Store, indexes: Indexes, user_id: int) -> None:
-    indexes.sync(user_id)
-    store.scrub()
+def _scrub(store: Store, indexes: Indexes | None, user_id: int) -> None:
+    if indexes is not None:
+        indexes.sync(user_id)
+        store.scrub()

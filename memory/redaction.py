@@ -8,7 +8,7 @@ of the erased text. Where in doubt more is taken out: what was to be forgotten m
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from memory.words import HAN, STOP_WORDS, content_words, stem
@@ -36,20 +36,20 @@ class Erasure:
 def erasure_of(texts: Sequence[str]) -> Erasure:
     """Prepare texts for being taken out of others."""
     kept = tuple(text.strip() for text in texts if text.strip())
-    stretches = frozenset(
-        text[start : start + _length(text)] for text in kept for start in range(max(1, len(text) - _length(text) + 1))
-    )
+    stretches = frozenset(stretch for text in kept for stretch in _stretches(_flat(text)[0]))
     words = frozenset(word for text in kept for word in content_words(text))
     return Erasure(kept, stretches, words)
 
 
 def quotes(text: str, erasure: Erasure) -> list[tuple[int, int]]:
-    """Spans of a text that are quoted from the erased ones, in order."""
+    """Spans of a text that are quoted from the erased ones, in order; spacing makes no difference."""
+    flat, offsets = _flat(text)
     covered = bytearray(len(text))
     for length in {len(stretch) for stretch in erasure.stretches}:
-        for start in range(len(text) - length + 1):
-            if text[start : start + length] in erasure.stretches:
-                covered[start : start + length] = b"\x01" * length
+        for start in range(len(flat) - length + 1):
+            if flat[start : start + length] in erasure.stretches:
+                first, end = offsets[start], offsets[start + length - 1] + 1
+                covered[first:end] = b"\x01" * (end - first)
     return [match.span() for match in re.finditer(rb"\x01+", bytes(covered))]
 
 
@@ -75,5 +75,12 @@ def without_sentences(text: str, erasure: Erasure) -> tuple[str, list[str]]:
     return "".join(kept), taken
 
 
-def _length(text: str) -> int:
-    return min(len(text), _STRETCH_CJK if HAN.search(text) else _STRETCH)
+def _stretches(flat: str) -> Iterator[str]:
+    length = min(len(flat), _STRETCH_CJK if HAN.search(flat) else _STRETCH)
+    return (flat[start : start + length] for start in range(len(flat) - length + 1))
+
+
+def _flat(text: str) -> tuple[str, list[int]]:
+    """The text with each run of white space as one space, and where each of its characters stands in the original."""
+    offsets = [at for at, sign in enumerate(text) if not (sign.isspace() and at and text[at - 1].isspace())]
+    return "".join(" " if text[at].isspace() else text[at] for at in offsets), offsets

@@ -139,6 +139,25 @@ CREATE TABLE state (
 """
 
 
+_KEEPING = (
+    """CREATE TABLE backups (
+    id TEXT PRIMARY KEY,
+    path TEXT NOT NULL,
+    sha256 TEXT NOT NULL,
+    made_at TEXT NOT NULL,
+    erased_to INTEGER NOT NULL
+)""",
+    """CREATE TABLE erasures (
+    id INTEGER PRIMARY KEY AUTOINCREMENT,
+    user_id INTEGER NOT NULL REFERENCES users(id) ON DELETE CASCADE,
+    kind TEXT NOT NULL CHECK (kind IN ('document', 'turn', 'text', 'everything')),
+    salt TEXT NOT NULL,
+    target TEXT NOT NULL,
+    at TEXT NOT NULL
+)""",
+)
+
+
 def migrations() -> Migrations:
     """All schema changes in the order in which they are applied."""
     steps = Migrations("familiar")
@@ -148,5 +167,10 @@ def migrations() -> Migrations:
         for statement in _INITIAL.split(";\n"):
             if statement.strip():
                 db.execute(statement)
+
+    @steps()
+    def m0005_keeping(db: Database) -> None:
+        for statement in _KEEPING:
+            db.execute(statement)
 
     return steps

@@ -1,0 +1,126 @@
+"""What was forgotten, so that an older copy of memory can be made to forget it too; it holds no text.
+
+A document is named by a salted hash of its content's sha256, a turn by its number and time. A text is named by where
+it stood (document or turn, and character offsets), from which an older copy itself gives the text again, and by a
+salted scrypt hash that says whether it is the one. Such a hash hides a sentence, not a number of four digits from
+someone who tries all of them.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import re
+import secrets
+import sqlite3
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from typing import Any, Literal
+
+from memory.records import Document, Turn
+from memory.store import Store, utc_now
+from memory.turns import turns_of
+
+Kind = Literal["document", "turn", "text", "everything"]
+_PLACES = 50
+"""Places kept of a text: an older copy that has none of them is unlikely to have another."""
+
+
+@dataclass(frozen=True)
+class Entry:
+    """One erasure."""
+
+    id: int
+    user_id: int
+    user_since: str
+    """When the user was made, by which the same user is known in another copy."""
+    kind: Kind
+    salt: str
+    target: Any
+    """document: a hash; turn: [id, asked_at]; text: {"hash", "places"}; everything: None."""
+    at: str
+
+
+def record(db: sqlite3.Connection, kind: Kind, target: Any, *, user_id: int, salt: str = "") -> None:
+    """Note an erasure within its transaction."""
+    db.execute(
+        "INSERT INTO erasures (user_id, kind, salt, target, at) VALUES (?, ?, ?, ?, ?)",
+        (user_id, kind, salt, json.dumps(target), utc_now()),
+    )
+
+
+def record_document(db: sqlite3.Connection, document: Document) -> None:
+    """Note that a document was erased."""
+    salt = secrets.token_hex(16)
+    record(db, "document", sealed(document.sha256, salt), user_id=document.user_id, salt=salt)
+
+
+def record_text(db: sqlite3.Connection, text: str, places: list[list[Any]], *, user_id: int) -> None:
+    """Note that a text was erased, which stood at ``places`` (see `places_of`)."""
+    salt = secrets.token_hex(16)
+    target = {"hash": _text_hash(text, salt), "places": places}
+    record(db, "text", target, user_id=user_id, salt=salt)
+
+
+def entries(store: Store, *, after: int = 0) -> list[Entry]:
+    """Erasures with a number above ``after``, oldest first."""
+    rows = store.rows(
+        "SELECT e.id, e.user_id, u.created_at AS user_since, e.kind, e.salt, e.target, e.at FROM erasures e"
+        " JOIN users u ON u.id = e.user_id WHERE e.id > ? ORDER BY e.id",
+        (after,),
+    )
+    return [Entry(**dict(row) | {"target": json.loads(row["target"])}) for row in rows]
+
+
+def last_entry(store: Store) -> int:
+    """Number of the newest erasure; 0 where nothing was forgotten yet."""
+    return int(store.rows("SELECT coalesce(max(id), 0) FROM erasures")[0][0])
+
+
+def sealed(value: str, salt: str) -> str:
+    """A salted hash of something that can't be guessed."""
+    return hashlib.sha256(f"{salt}{value}".encode()).hexdigest()
+
+
+def places_of(store: Store, pattern: re.Pattern[str], *, user_id: int) -> list[list[Any]]:
+    """Where a text stands first in each document and turn: [kind, name, field, start, end]."""
+    found: list[list[Any]] = []
+    for kind, name, field, text in _texts(store, user_id):
+        match = pattern.search(text)
+        if match is not None:
+            found.append([kind, name, field, *match.span()])
+        if len(found) == _PLACES:
+            break
+    return found
+
+
+def text_of(entry: Entry, store: Store, *, user_id: int) -> str | None:
+    """The text of an erasure, read from where it stood in a copy that still has it; None where it has not."""
+    wanted = {(kind, name, field): (start, end) for kind, name, field, start, end in entry.target["places"]}
+    for kind, name, field, text in _texts(store, user_id):
+        start, end = wanted.get((kind, name, field), (0, 0))
+        if end and _text_hash(text[start:end], entry.salt) == entry.target["hash"]:
+            return text[start:end]
+    return None
+
+
+def _texts(store: Store, user_id: int) -> Iterator[tuple[str, str, str, str]]:
+    for item in store.documents(user_id=user_id):
+        name = hashlib.sha256(f"{item.imported_at}{item.sha256}".encode()).hexdigest()
+        yield "document", name, "text", store.document_text(item.id, user_id=user_id)
+        yield "document", name, "title", item.title
+        yield "document", name, "source", item.source
+    yield from _said(turns_of(store, user_id=user_id))
+
+
+def _said(turns: Iterable[Turn]) -> Iterator[tuple[str, str, str, str]]:
+    for turn in turns:
+        name = f"{turn.id} {turn.asked_at}"
+        yield "turn", name, "user_text", turn.user_text
+        yield "turn", name, "reply", turn.reply
+        yield "turn", name, "generated", turn.generated
+
+
+def _text_hash(text: str, salt: str) -> str:
+    plain = " ".join(text.split()).casefold()
+    return hashlib.scrypt(plain.encode(), salt=bytes.fromhex(salt), n=2**14, r=8, p=1, dklen=32).hex()

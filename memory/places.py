@@ -1,0 +1,128 @@
+"""Nothing by heart: every place of a home that can hold what somebody wrote is listed here, with how it is erased.
+
+Erasure reads this list, so a new table is erased by adding its line. A test lives a whole life in a home and fails
+where it finds a table, a text column or a file that has no line here.
+"""
+
+from __future__ import annotations
+
+import fnmatch
+import re
+import sqlite3
+from dataclasses import dataclass
+from typing import Literal
+
+OnText = Literal["erasure", "row", "blank", "derived"]
+
+
+@dataclass(frozen=True)
+class Table:
+    """A table: rows of a forgotten document, turn or chunk go by foreign keys; a forgotten text by ``on_text``."""
+
+    name: str
+    texts: tuple[str, ...] = ()
+    """Columns that can hold what somebody wrote."""
+    plain: tuple[str, ...] = ()
+    """Other columns of text or bytes: dates, codes, hashes, settings, names of models."""
+    on_text: OnText = "row"
+    """erasure: `memory.erasure` has its own code for it; row: the row that holds the text goes; blank: the text is
+    taken out of the row; derived: made from another table, whose rows take theirs along."""
+    owner: str = "user_id = ?"
+    """The condition by which a row is a user's."""
+    everything: bool = True
+    """All rows of the user go when everything is forgotten."""
+
+
+@dataclass(frozen=True)
+class Files:
+    """Files below the home, by a pattern in which * also matches folders."""
+
+    pattern: str
+    how: str
+    """How what was forgotten leaves them."""
+
+
+TABLES = (
+    Table("users", (), ("name", "role", "language", "form", "length", "created_at"), everything=False),
+    Table(
+        "documents",
+        ("source", "title", "text", "me", "learn_from"),
+        ("format", "sha256", "at", "imported_at"),
+        on_text="erasure",
+    ),
+    Table("conversations", (), ("channel", "started_at")),
+    Table(
+        "turns",
+        ("user_text", "reply", "generated", "prompt", "citations", "memories"),
+        ("engine", "model", "adapter", "timings", "asked_at"),
+        on_text="erasure",
+    ),
+    Table("feedback", ("correction",), ("vote", "at"), on_text="erasure"),
+    Table("chunks", ("text", "section", "speaker", "external_ids"), ("at",), on_text="erasure"),
+    Table("vectors", ("vector",), ("embedder",), on_text="derived"),
+    Table("chunks_fts", ("words",), (), on_text="derived"),
+    Table(
+        "adapters",
+        ("manifest", "gate", "reason"),
+        (
+            "id",
+            "status",
+            "base_model",
+            "base_sha256",
+            "template_sha256",
+            "started_by",
+            *("started_at", "finished_at", "live_at"),
+        ),
+        on_text="blank",
+        everything=False,
+    ),
+    Table("adapter_sources", (), ("adapter_id",), everything=False),
+    Table("telegram_updates", (), ("received_at",), everything=False),
+    Table("telegram_messages"),
+    Table("state", (), ("key", "value"), everything=False),
+    Table("backups", (), ("id", "path", "sha256", "made_at"), everything=False),
+    Table("erasures", (), ("kind", "salt", "target", "at"), everything=False),
+)
+"""Every table but SQLite's own and those that FTS5 keeps beside ``chunks_fts``."""
+
+FILES = (
+    Files("familiar.db", "rewritten by Store.scrub"),
+    Files("familiar.db-wal", "emptied by Store.scrub"),
+    Files("familiar.db-shm", "holds page numbers only"),
+    Files("index/*", "derived: made again from the vectors that are left"),
+    Files("adapters/.lock", "empty"),
+    Files("adapters/*", "the adapter is withdrawn and its folder deleted by Registry.sweep"),
+    Files("backups/*.familiar", "erased in place by memory.backup.erase_in_backups"),
+    Files("backups/damaged-*.db", "named to the user as out of reach: it could not be read when it was put aside"),
+    Files("home.lock", "empty"),
+    Files("config.toml", "the user's own settings"),
+    Files("models/*", "weights as published"),
+)
+
+
+def files_of(path: str) -> Files | None:
+    """The line that a file's path, relative to the home and with slashes, falls under."""
+    return next((line for line in FILES if fnmatch.fnmatchcase(path, line.pattern)), None)
+
+
+def erase_text(db: sqlite3.Connection, pattern: re.Pattern[str], *, user_id: int, instead: str) -> int:
+    """Take a text out of the user's rows of all tables that `memory.erasure` has no own code for; returns how many."""
+    db.create_function("holds", 1, lambda text: isinstance(text, str) and pattern.search(text) is not None)
+    db.create_function("without", 1, lambda text: pattern.sub(instead, text) if isinstance(text, str) else text)
+    changed = 0
+    for table in TABLES:
+        if table.on_text not in ("row", "blank") or not table.texts:
+            continue
+        held = " OR ".join(f'holds("{column}")' for column in table.texts)
+        values = ", ".join(f'"{column}" = without("{column}")' for column in table.texts)
+        verb = f"DELETE FROM {table.name}" if table.on_text == "row" else f"UPDATE {table.name} SET {values}"
+        changed += db.execute(f"{verb} WHERE {table.owner} AND ({held})", (user_id,)).rowcount
+    return changed
+
+
+def erase_everything(db: sqlite3.Connection, *, user_id: int) -> None:
+    """Delete the user's rows of every table that says so, FTS words first: they are found through the chunks."""
+    db.execute("DELETE FROM chunks_fts WHERE rowid IN (SELECT id FROM chunks WHERE user_id = ?)", (user_id,))
+    for table in reversed(TABLES):
+        if table.everything and table.on_text != "derived":
+            db.execute(f"DELETE FROM {table.name} WHERE {table.owner}", (user_id,))
