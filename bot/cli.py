@@ -168,14 +168,15 @@ def _measuring(add: Callable[[str, str, str], argparse.ArgumentParser]) -> None:
     kinds.add_parser("summaries", parents=[_common()], help="two profiles, the same pages in English and Chinese")
     bench = add("bench", "measuring:bench", "speed as ratios to the bare libraries within one run")
     bench.add_argument(
-        "what", nargs="*", choices=["help", "reply", "prefix", "retrieval", "import", []], metavar="WHAT"
+        "what", nargs="*", choices=["help", "reply", "prefix", "retrieval", "import", "formats", []], metavar="WHAT"
     )
     doctor = add("doctor", "care:doctor", "is everything in order, and what to do if not")
     doctor.add_argument("--reindex", action="store_true", help="embed again what another embedder has embedded")
     add("models", "care:list_models", "the models that can be used, with size and licence")
-    add("export", "care:export", "everything about a user as readable files").add_argument("folder", type=Path)
-    add("backup", "care:backup", "a consistent copy of the database").add_argument("file", type=Path)
-    add("restore", "care:restore", "put a backup in the place of the database").add_argument("file", type=Path)
+    add("export", "keeping:export", "everything about a user as readable files").add_argument("folder", type=Path)
+    backup = add("backup", "keeping:backup", "a consistent copy of the memory and its adapters, in one file")
+    backup.add_argument("file", type=Path, nargs="?", help="a new file (default: in the home's folder backups)")
+    add("restore", "keeping:restore", "put a backup in the place of the memory").add_argument("file", type=Path)
 
 
 if __name__ == "__main__":

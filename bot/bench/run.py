@@ -10,7 +10,7 @@ from bot.bench.rows import BenchRow
 if TYPE_CHECKING:
     from bot.app import App
 
-BENCHES = ("help", "reply", "prefix", "retrieval", "import")
+BENCHES = ("help", "reply", "prefix", "retrieval", "import", "formats")
 
 
 def run_bench(app: App, names: Sequence[str]) -> Iterator[BenchRow]:
@@ -28,6 +28,10 @@ def _one(app: App, name: str) -> Sequence[BenchRow]:
         from bot.bench.start import bench_help
 
         return bench_help()
+    if name == "formats":
+        from bot.bench.formats import bench_formats
+
+        return list(bench_formats())
     from bot.bench.memory import bench_import, bench_retrieval
 
     return (bench_retrieval if name == "retrieval" else bench_import)(app.embedder, app.settings)
