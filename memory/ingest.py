@@ -120,7 +120,9 @@ class Ingestor:
             if older is not None:
                 notes["it replaces the version imported before"] = None
         if not new:
-            return self._recognised(Known(item.path, item.parts[0].document.source, known[0]), request)
+            first = Known(item.path, item.parts[0].document.source, known[0])
+            return self._recognised(first, request, others=known[1:])
+        notes |= dict.fromkeys(self._renamed(known, request.options))
         return Receipt(item.path, "indexed", new[0].id, sum(each.chunks for each in new), "; ".join(notes) or None)
 
     def _add(self, part: Part, vectors: NDArray[np.float32], older: Document | None) -> Document:
@@ -132,7 +134,7 @@ class Ingestor:
             document, part.passages, vectors, user_id=part.user_id, embedder=self._embedder.key
         )
 
-    def _recognised(self, item: Known, request: Request) -> Receipt:
+    def _recognised(self, item: Known, request: Request, *, others: Sequence[Document] = ()) -> Receipt:
         """A duplicate: what the user says of its speakers is taken over; an outdated version of the file goes."""
         known = item.document
         notes = ["imported before, unchanged" if known.source == item.source else f"same content as {known.source}"]
@@ -140,24 +142,32 @@ class Ingestor:
         if older is not None and older.id != known.id:
             self._store.delete_document(older.id, user_id=known.user_id)
             notes.append("the version of this file imported before is gone")
-        notes += self._renamed(known, request.options)
+        notes += self._renamed([known, *others], request.options)
         return Receipt(item.path, "duplicate", known.id, known.chunks, "; ".join(notes))
 
-    def _renamed(self, known: Document, options: ImportOptions) -> list[str]:
-        if known.format != "dialogue":
-            return []
-        rows = self._store.rows(
-            "SELECT DISTINCT speaker FROM chunks WHERE document_id = ? AND user_id = ?", (known.id, known.user_id)
-        )
-        names = [row["speaker"] for row in rows]
+    def _renamed(self, known: Sequence[Document], options: ImportOptions) -> list[str]:
+        """Notes on what the user says of the speakers of stored dialogues, once it is taken over."""
         asked = [name for name in dict.fromkeys((options.me, options.learn_from)) if name is not None]
-        me = match_speaker(options.me, names) or known.me
-        learn_from = match_speaker(options.learn_from, names) or known.learn_from
-        notes = [no_speaker(name, names) for name in asked if match_speaker(name, names) is None]
-        if (me, learn_from) != (known.me, known.learn_from):
-            self._store.set_speakers(known.id, user_id=known.user_id, me=me, learn_from=learn_from)
-            notes.append(f"now yours: {me or 'nobody'}, learned from: {learn_from or 'nobody'}")
-        return notes
+        changes: dict[str, None] = {}
+        everybody: dict[str, None] = {}
+        for document in known if asked else ():
+            names = self._speakers(document)
+            everybody |= dict.fromkeys(names)
+            me = match_speaker(options.me, names) or document.me
+            learn_from = match_speaker(options.learn_from, names) or document.learn_from
+            if (me, learn_from) != (document.me, document.learn_from):
+                self._store.set_speakers(document.id, user_id=document.user_id, me=me, learn_from=learn_from)
+                changes[f"now yours: {me or 'nobody'}, learned from: {learn_from or 'nobody'}"] = None
+        names = list(everybody)
+        return [*(no_speaker(name, names) for name in asked if names and not match_speaker(name, names)), *changes]
+
+    def _speakers(self, document: Document) -> list[str]:
+        rows = self._store.rows(
+            "SELECT speaker FROM chunks WHERE document_id = ? AND user_id = ? AND speaker IS NOT NULL"
+            " GROUP BY speaker ORDER BY min(position)",
+            (document.id, document.user_id),
+        )
+        return [row["speaker"] for row in rows]
 
 
 def _ignore(done: float, total: int) -> None:

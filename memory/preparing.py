@@ -8,6 +8,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field, replace
+from itertools import pairwise
 from pathlib import PurePath
 
 from memory.chunking import chunk_document, full_text
@@ -70,6 +71,7 @@ class Known:
 
 
 Prepared = Receipt | Known | Ready
+_NAMED_WARNINGS = 12
 
 
 @dataclass(frozen=True)
@@ -127,11 +129,8 @@ class Preparer:
         parts = [
             part for extracted in converted.documents for part in self._parts(extracted, original, sha256, request)
         ]
-        unknown = unknown_speakers(request.options, converted.documents)
-        inner = [
-            f"{item.part}: {text}" if item.part else text for item in converted.documents for text in item.warnings
-        ]
-        return Ready(original.path, tuple(parts), (*converted.warnings, *inner, *unknown))
+        notes = (*all_warnings(converted), *notes_on_speakers(request.options, converted.documents))
+        return Ready(original.path, tuple(parts), notes)
 
     def _parts(
         self, extracted: ExtractedDocument, original: _Original, sha256: str, request: Request
@@ -145,7 +144,7 @@ class Preparer:
             sha256=extracted.sha256 or (hashlib.sha256(f"{sha256}/{part}".encode()).hexdigest() if part else sha256),
             text="",
             at=extracted.at,
-            me=match_speaker(request.options.me, names),
+            me=match_speaker(request.options.me, names) or extracted.me,
             learn_from=match_speaker(request.options.learn_from, names),
         )
         for user_id, owned in by_owner(extracted, request):
@@ -161,9 +160,11 @@ class Preparer:
 
 
 def all_warnings(converted: Conversion) -> list[str]:
-    """What a file and its parts lack, each part named."""
+    """What a file and its parts lack, each part named: the first few, and the number of the others."""
     inner = [(item.part, text) for item in converted.documents for text in item.warnings]
-    return [*converted.warnings, *(f"{part}: {text}" if part else text for part, text in inner)]
+    shown = [f"{part}: {text}" if part else text for part, text in inner[:_NAMED_WARNINGS]]
+    more = len(inner) - len(shown)
+    return [*converted.warnings, *shown, *([f"and {more} more warnings like these"] if more else [])]
 
 
 def display_name(name: str) -> str:
@@ -188,6 +189,32 @@ def speakers_of(document: ExtractedDocument) -> list[str]:
     return list(dict.fromkeys(row.speaker for row in document.utterances))
 
 
+def notes_on_speakers(options: ImportOptions, documents: tuple[ExtractedDocument, ...]) -> tuple[str, ...]:
+    """Who is not there, whether it is known who the user is, and how much there is to learn from whom."""
+    dialogues = [document for document in documents if document.utterances]
+    notes = unknown_speakers(options, dialogues)
+    open_ = [document for document in dialogues if len(speakers_of(document)) > 1 and document.me is None]
+    names = list(dict.fromkeys(name for document in open_ for name in speakers_of(document)))
+    if names and options.me is None and options.user_of is None:
+        notes = (*notes, f"its speakers are {listed(names)}; say which one you are with --me NAME")
+    replies = 0
+    for document in dialogues if options.learn_from else ():
+        speaker = match_speaker(options.learn_from, speakers_of(document))
+        replies += count_replies((row.speaker for row in document.utterances), speaker)
+    return (*notes, learnable(replies, options.learn_from)) if options.learn_from and dialogues else notes
+
+
+def count_replies(speakers: Iterable[str], speaker: str | None) -> int:
+    """Times that the speaker takes a turn after somebody else: what there is to learn from, as a tune counts it."""
+    order = [name == speaker for name in speakers]
+    return sum(own and not before for before, own in pairwise(order))
+
+
+def learnable(replies: int, name: str) -> str:
+    """The note on how much a dialogue has to learn from."""
+    return f"{replies} {'reply' if replies == 1 else 'replies'} of {name!r} to learn from"
+
+
 def unknown_speakers(options: ImportOptions, documents: Iterable[ExtractedDocument]) -> tuple[str, ...]:
     """A warning for each speaker whom the user names and no dialogue of the file has."""
     names = list(dict.fromkeys(name for document in documents for name in speakers_of(document)))
@@ -205,5 +232,9 @@ def match_speaker(name: str | None, names: Iterable[str]) -> str | None:
 
 def no_speaker(name: str, names: list[str]) -> str:
     """The warning that a dialogue lacks a speaker who was named."""
-    shown = ", ".join(names[:8]) + (" and others" if len(names) > 8 else "")
-    return f"nobody in it is called {name!r}; its speakers are {shown}"
+    return f"nobody in it is called {name!r}; its speakers are {listed(names)}"
+
+
+def listed(names: list[str]) -> str:
+    """The first names."""
+    return ", ".join(names[:8]) + (" and others" if len(names) > 8 else "")

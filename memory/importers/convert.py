@@ -12,6 +12,7 @@ from dataclasses import replace
 from datetime import date
 from pathlib import PurePath
 
+from memory.importers.chats import formats as chats
 from memory.importers.cleaning import clean
 from memory.importers.delimited import read_csv
 from memory.importers.dialogue import read_dialogue
@@ -44,9 +45,12 @@ _BINARY: dict[str, Callable[[bytes, SourceFile], Extracted]] = {
     "odf": lambda data, file: _read_open_document(data, file),
     "epub": lambda data, file: read_epub(data, name=file.name, title=file.title),
     "rtf": lambda data, file: read_rtf(data, name=file.name, title=file.title),
+    **chats.JSON,
+    **chats.ZIP,
     "image": lambda data, file: read_image(data, name=file.name, title=file.title, recogniser=file.recogniser),
 }
 _TEXT: dict[str, Callable[[str, SourceFile], Extracted]] = {
+    **chats.TEXT,
     "html": lambda text, file: read_html(text, name=file.name, title=file.title),
     "dialogue": lambda text, file: read_dialogue(text, name=file.name, title=file.title),
     "csv": lambda text, file: read_csv(text, name=file.name, title=file.title),
@@ -81,7 +85,8 @@ def _convert_text(data: bytes, file: SourceFile) -> Extracted:
     text = decode(data, encoding=file.hints.encoding)
     if text is None:
         raise unsupported(file.name, "a binary file")
-    return _TEXT[sniff_text(text, file.name)](text, file)
+    kind = chats.TABLE if chats.is_table(file) else sniff_text(text, file.name)
+    return _TEXT[kind](text, file)
 
 
 def _read_open_document(data: bytes, file: SourceFile) -> ExtractedDocument:

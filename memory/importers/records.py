@@ -65,6 +65,8 @@ class ExtractedDocument:
     """Its name within a file that holds several (a zip's member, a chat of an account); unique there, else empty."""
     sha256: str | None = None
     """Of its own bytes, where a file holds it as a file: the same member of two archives is one document."""
+    me: str | None = None
+    """Of a conversation: the speaker who is the user, where the export says whose account it is."""
 
     def as_json(self) -> dict[str, Any]:
         """Plain values for the pipe; `from_json` undoes it."""
@@ -82,6 +84,7 @@ class ExtractedDocument:
             at=values["at"],
             part=values["part"],
             sha256=values["sha256"],
+            me=values["me"],
         )
 
 

@@ -9,6 +9,7 @@ import zipfile
 from collections.abc import Callable
 from pathlib import PurePath
 
+from memory.importers.chats import formats as chats
 from memory.importers.records import ConversionError, UnsupportedFormat
 
 SUPPORTED = "documents, tables, pictures with text and dialogues can be imported (docs/formats.md)"
@@ -81,7 +82,7 @@ def sniff_binary(data: bytes, name: str) -> str | None:
         return _ole_format(data, name)
     if _is_webp(data) or _is_bmp(data):
         return "image"
-    return next((kind for magic, kind in _BINARY_MAGIC if data.startswith(magic)), None)
+    return next((kind for magic, kind in _BINARY_MAGIC if data.startswith(magic)), None) or chats.json_kind(data)
 
 
 def refuse_unsupported(head: bytes, name: str) -> None:
@@ -141,6 +142,8 @@ def _zip_format(data: bytes, name: str) -> str:
     for prefix, kind in _ZIP_KINDS:
         if any(member.startswith(prefix) for member in members):
             return kind
+    if export := chats.zip_kind(members):
+        return export
     raise unsupported(name, "a ZIP archive (unpack it and import the folder)")
 
 
@@ -150,9 +153,11 @@ def sniff_text(text: str, name: str) -> str:
     :raises UnsupportedFormat: it is source code or the like
     """
     ending = PurePath(name).suffix.lower()
-    for kind, fits in _TEXT_KINDS:
+    if kind := chats.text_kind(text, ending):
+        return kind
+    for known, fits in _TEXT_KINDS:
         if fits(text, ending):
-            return kind
+            return known
     if ending in _TEXT_ENDINGS:
         return _TEXT_ENDINGS[ending]
     if not ending or " " in ending or ending[1:].isdigit():

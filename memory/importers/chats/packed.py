@@ -1,0 +1,62 @@
+"""An export in a ZIP archive: only the members that hold conversations are unpacked, one at a time, under limits.
+
+Photos and recordings beside them cost nothing, however large. zipfile stops at the size that an entry declares, so
+the limits are checked on what the archive says before anything is read.
+"""
+
+from __future__ import annotations
+
+import io
+import zipfile
+import zlib
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+
+from memory.importers.package import MAX_MEMBERS, MAX_RATIO, MAX_UNPACKED
+from memory.importers.records import ConversionError
+
+_FREE = 20_000_000
+"""Unpacked bytes to which the limit on the ratio doesn't apply."""
+_DAMAGE = (zipfile.BadZipFile, zlib.error, EOFError, OSError, RuntimeError, NotImplementedError)
+"""What zipfile raises for an archive that is not what it says."""
+
+
+class Packed:
+    """An open export."""
+
+    def __init__(self, archive: zipfile.ZipFile, members: list[zipfile.ZipInfo]) -> None:
+        self._archive = archive
+        self._members = {member.filename: member for member in members}
+        self.names = tuple(sorted(self._members))
+        """Of the members that may be read, in order."""
+
+    def read(self, member: str) -> bytes:
+        """The bytes of a member; empty where there is none of that name."""
+        return self._archive.read(self._members[member]) if member in self._members else b""
+
+
+@contextmanager
+def open_export(data: bytes, wanted: Callable[[str], bool], *, name: str) -> Iterator[Packed]:
+    """The members whose names are wanted; damage found while it is open is told as the file's.
+
+    :raises ConversionError: it is damaged, locked, or unpacks to too much
+    """
+    try:
+        with zipfile.ZipFile(io.BytesIO(data)) as archive:
+            members = [item for item in archive.infolist() if wanted(item.filename) and not item.is_dir()]
+            _check(members, name)
+            yield Packed(archive, members)
+    except _DAMAGE as exc:
+        raise ConversionError(f"{name} is a damaged or locked archive ({exc})") from exc
+
+
+def _check(members: list[zipfile.ZipInfo], name: str) -> None:
+    unpacked = sum(item.file_size for item in members)
+    packed = sum(item.compress_size for item in members)
+    if len(members) > MAX_MEMBERS:
+        raise ConversionError(f"{name} holds {len(members)} files of messages; at most {MAX_MEMBERS} are read")
+    if unpacked > MAX_UNPACKED:
+        limit = MAX_UNPACKED // 1_000_000
+        raise ConversionError(f"{name} unpacks to {unpacked // 1_000_000} MB of messages; at most {limit} MB are read")
+    if unpacked > _FREE and unpacked > MAX_RATIO * packed:
+        raise ConversionError(f"{name} unpacks to {unpacked // max(1, packed)} times its size; it is made to do harm")
