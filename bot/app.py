@@ -10,7 +10,8 @@ import getpass
 import os
 import sys
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from dataclasses import replace
 from datetime import UTC, datetime
 from functools import cached_property
 from pathlib import Path
@@ -21,6 +22,7 @@ import platformdirs
 from bot.config import Settings
 from bot.locales import language_of
 from memory.errors import FamiliarError, UsageError
+from memory.home_lock import HomeLock
 from memory.records import Profile, User
 from memory.store import Store
 
@@ -30,9 +32,10 @@ if TYPE_CHECKING:
     from bot.models import ReadyModel
     from bot.summaries import Summarizer
     from memory.embedding import Embedder
-    from memory.erasure import Forgotten
+    from memory.erasure import Eraser, Forgotten
     from memory.index import Indexes
     from memory.ingest import Ingestor
+    from memory.reapply import CaughtUp
     from memory.search import Searcher
     from tuning.adapters import Registry
     from tuning.job import BaseModel
@@ -67,6 +70,7 @@ class App:
             self.home.mkdir(parents=True, exist_ok=True, mode=0o700)
         except OSError as exc:
             raise UsageError(f"--home {self.home} can't be made: {exc.strerror}; name a folder you own") from exc
+        self.lock = HomeLock(self.home)
         return Store(self.home / "familiar.db")
 
     @property
@@ -176,22 +180,35 @@ class App:
         :raises FamiliarError: the user has nothing of the kind
         """
         from memory import erasure
-        from tuning.adapters import AdapterEraser
 
-        erasers = [AdapterEraser(self.registry)]
+        erasers = self.erasers_of(self.store)
         store, indexes = self.store, self.indexes
         try:
             if document is not None:
-                return erasure.forget_document(store, indexes, user_id=user_id, document_id=document, erasers=erasers)
-            if turn is not None:
-                return erasure.forget_turn(store, indexes, user_id=user_id, turn_id=turn, erasers=erasers)
-            if text is not None:
-                return erasure.forget_text(store, indexes, user_id=user_id, text=text, erasers=erasers)
-            if everything:
-                return erasure.forget_everything(store, indexes, user_id=user_id, erasers=erasers)
+                done = erasure.forget_document(store, indexes, user_id=user_id, document_id=document, erasers=erasers)
+            elif turn is not None:
+                done = erasure.forget_turn(store, indexes, user_id=user_id, turn_id=turn, erasers=erasers)
+            elif text is not None:
+                done = erasure.forget_text(store, indexes, user_id=user_id, text=text, erasers=erasers)
+            elif everything:
+                done = erasure.forget_everything(store, indexes, user_id=user_id, erasers=erasers)
+            else:
+                raise UsageError("nothing was named that should be forgotten")
         finally:
             self.registry.sweep()
-        raise UsageError("nothing was named that should be forgotten")
+        return replace(done, unreached=self.catch_up().unreached)
+
+    def catch_up(self) -> CaughtUp:
+        """Make the backups that can be reached forget what was forgotten since they were made."""
+        from memory.reapply import erase_in_backups
+
+        return erase_in_backups(self.store, self.home, erasers_of=self.erasers_of)
+
+    def erasers_of(self, store: Store) -> Sequence[Eraser]:
+        """Those who learned from what this home's database, or a copy of it, holds."""
+        from tuning.adapters import AdapterEraser, Registry
+
+        return [AdapterEraser(Registry(store, self.home / "adapters"))]
 
     def tune(
         self,
@@ -251,6 +268,8 @@ class App:
                 print(f"familiar: {exc}", file=sys.stderr)
         if "store" in made:
             self.store.close()
+        if "lock" in made:
+            self.lock.release()
 
 
 class _Live:

@@ -49,6 +49,14 @@ def record(db: sqlite3.Connection, kind: Kind, target: Any, *, user_id: int, sal
     )
 
 
+def keep(db: sqlite3.Connection, entry: Entry) -> None:
+    """Note in another copy an erasure that was noted in this one."""
+    db.execute(
+        "INSERT INTO erasures (user_id, kind, salt, target, at) VALUES (?, ?, ?, ?, ?)",
+        (entry.user_id, entry.kind, entry.salt, json.dumps(entry.target), entry.at),
+    )
+
+
 def record_document(db: sqlite3.Connection, document: Document) -> None:
     """Note that a document was erased."""
     salt = secrets.token_hex(16)

@@ -87,6 +87,16 @@ class Store:
             finally:
                 self._depth -= 1
 
+    @contextmanager
+    def snapshot(self) -> Iterator[None]:
+        """Reads inside see one state, while other processes write on; nothing may be written inside."""
+        with self._lock:
+            self._db.conn.execute("BEGIN")
+            try:
+                yield
+            finally:
+                self._db.conn.execute("COMMIT")
+
     def rows(self, sql: str, values: Sequence[Any] = ()) -> list[sqlite3.Row]:
         """Rows of a query, read at once.
 

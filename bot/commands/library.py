@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import argparse
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
 from bot.app import App
 from bot.commands.output import Output, plain
 from memory.importers.records import hints_from
+from memory.importing_export import ExportReader, is_export
 from memory.ingest import ImportOptions
 from memory.records import Receipt, User
 
@@ -20,9 +21,15 @@ def import_(app: App, args: argparse.Namespace, out: Output) -> int:
     if args.shared:
         user = app.store.user(args.shared) or app.store.add_user(args.shared, role="shared")
     options = ImportOptions(me=args.me, learn_from=args.learn_from, hints=hints_from(args.encoding, args.columns))
-    receipts = import_folder(
-        app, args.paths, user=user, options=options, on_receipt=lambda item: out.result(plain(item), receipt_line(item))
-    )
+
+    def show(item: Receipt) -> None:
+        out.result(plain(item), receipt_line(item))
+
+    exports = [path for path in args.paths if is_export(path)]
+    others = [path for path in args.paths if path not in exports]
+    receipts = [item for path in exports for item in import_export(app, path, user=user, on_receipt=show)]
+    if others:
+        receipts += import_folder(app, others, user=user, options=options, on_receipt=show)
     counts = {status: sum(item.status == status for item in receipts) for status in _STATUSES}
     out.note(", ".join(f"{n} {status}" for status, n in counts.items() if n) or "no file found")
     return 1 if counts["failed"] or not receipts else 0
@@ -56,6 +63,13 @@ def import_folder(
             receipts.append(receipt)
             on_receipt(receipt)
     return receipts
+
+
+def import_export(app: App, folder: Path, *, user: User, on_receipt: Callable[[Receipt], None]) -> Iterator[Receipt]:
+    """Take in what `familiar export` wrote, as it was."""
+    for receipt in ExportReader(app.store, app.embedder, folder, user_id=user.id).read():
+        on_receipt(receipt)
+        yield receipt
 
 
 def receipt_line(receipt: Receipt) -> str:

@@ -15,7 +15,9 @@ from typing import Any
 import numpy as np
 import pytest
 
+from bot.app import App
 from bot.cli import main
+from bot.config import Settings
 from bot.locales import say
 from memory.errors import FamiliarError
 from memory.records import NewDocument, Passage
@@ -186,20 +188,35 @@ def test_backup_restore_and_export(tmp_path: Path, capsys: pytest.CaptureFixture
     note = NewDocument("/n.md", "n", "markdown", "n", "The code is 12.")
     store.add_document(note, [Passage("The code is 12.")], np.ones((1, 4), np.float32), user_id=owner.id, embedder="e")
     store.close()
-    saved = tmp_path / "saved.db"
-    familiar(capsys, home, "backup", str(saved))
+    saved = tmp_path / "saved.familiar"
+    (made,), _ = familiar(capsys, home, "backup", str(saved))
+    assert (made["file"], made["documents"]) == (str(saved), 1)
     assert "exists already" in familiar(capsys, home, "backup", str(saved), status=1)[1]
-    broken = tmp_path / "broken.db"
+    (inside,), _ = familiar(capsys, home, "backup")
+    assert Path(inside["file"]).parent == home / "backups"
+    broken = tmp_path / "broken"
     broken.write_bytes(saved.read_bytes()[:3000])
-    familiar(capsys, home, "restore", str(broken), status=1)
+    assert "nothing was changed" in familiar(capsys, home, "restore", str(broken), status=1)[1]
     assert len(familiar(capsys, home, "documents")[0]) == 1
     other = tmp_path / "other"
     (restored,), _ = familiar(capsys, other, "restore", str(saved))
-    assert restored == {"users": 1, "replaced": None}
+    assert restored == {"users": 1, "documents": 1, "turns": 0, "replaced": None}
     assert familiar(capsys, other, "documents")[0] == familiar(capsys, home, "documents")[0]
     familiar(capsys, home, "export", str(tmp_path / "out"))
     assert "The code is 12." in next((tmp_path / "out" / "documents").iterdir()).read_text(encoding="utf-8")
     assert "not empty" in familiar(capsys, home, "export", str(tmp_path / "out"), status=1)[1]
+
+
+def test_restore_waits_for_nobody(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """A home that another Familiar has open is not replaced under it; the one that runs goes on."""
+    home = _home_with_owner(tmp_path / "home")
+    familiar(capsys, home, "backup", str(tmp_path / "saved"))
+    running = App(home, Settings())
+    assert running.store.owner() is not None
+    assert "open in another Familiar" in familiar(capsys, home, "restore", str(tmp_path / "saved"), status=1)[1]
+    running.close()
+    (restored,), _ = familiar(capsys, home, "restore", str(tmp_path / "saved"))
+    assert Path(restored["replaced"]).parent == home / "backups"
 
 
 def test_home_is_private(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
