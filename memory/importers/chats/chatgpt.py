@@ -32,21 +32,22 @@ def read_chatgpt(contents: Iterable[Content], *, name: str) -> Conversion:
     """
     found: list[tuple[float, Chat]] = []
     problems: list[str] = []
-    total = empty = 0
+    total = empty = other = 0
     for content in contents:
         try:
             for conversation in _conversations(content):
                 total += 1
                 try:
-                    chat = _chat(conversation)
+                    chat, left_out = _chat(conversation)
                 except (KeyError, TypeError, ValueError, AttributeError) as exc:
                     problems.append(f"{_named(conversation, total)} can't be read ({exc})")
                     continue
-                empty += not chat.lines
+                empty, other = empty + (not chat.lines), other + left_out
                 found.append((_number(conversation.get("create_time")), chat))
         except DamagedJson as exc:
             problems.append(f"{exc}; what follows is missing")
     problems = _counted(problems, total=total, read=len(found), empty=empty)
+    problems += [f"{other} messages of other branches are left out"] if other else []
     return account((chat for _, chat in sorted(found, key=itemgetter(0))), name=name, problems=problems)
 
 
@@ -74,8 +75,11 @@ def _number(value: object) -> float:
     return float(value) if isinstance(value, int | float) else 0.0
 
 
-def _chat(conversation: Mapping[str, Any]) -> Chat:
-    """:raises ValueError: it has no tree of messages"""
+def _chat(conversation: Mapping[str, Any]) -> tuple[Chat, int]:
+    """The chat, and how many messages of other branches are not in it.
+
+    :raises ValueError: it has no tree of messages
+    """
     mapping = conversation.get("mapping")
     if not isinstance(mapping, dict):
         raise ValueError("it has no messages")
@@ -87,9 +91,7 @@ def _chat(conversation: Mapping[str, Any]) -> Chat:
             role = message["author"]["role"]
             speaker = ME if role == "user" else _ASSISTANT
             chat.add(message.get("id") or node, speaker, _text(message), at=_at(message, conversation), role=role)
-    if other := len(_said(mapping, set(mapping) - set(branch))):
-        chat.problems.append(f"{other} messages of other branches are left out")
-    return chat
+    return chat, len(_said(mapping, set(mapping) - set(branch)))
 
 
 def _said(mapping: Mapping[str, Any], nodes: Iterable[str]) -> list[str]:

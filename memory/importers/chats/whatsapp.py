@@ -21,6 +21,7 @@ _WHEN = rf"{DATE}[,\s]*(?:(?:à|às|um|at|alle|a las|de|kl\.?)\s)?{TIME}(?:\s?(?
 _HEADERS = (re.compile(rf"\[{_WHEN}\]\s?"), re.compile(rf"{_WHEN}\s[-–—]\s"))
 """The forms of iOS and of Android."""
 _SENDER = re.compile(r"([^\n]{1,120}?):(?:\s|$)")
+_LOG_LEVEL = re.compile(r"\W*(?:TRACE|DEBUG|INFO|NOTICE|WARN(?:ING)?|ERROR|CRITICAL|FATAL)\W*")
 _SNIFFED_LINES = 40
 
 
@@ -40,7 +41,8 @@ def is_whatsapp(text: str) -> bool:
     form = _form(lines)
     headed = [line for line in lines if form.match(line)]
     first = bool(lines) and form.match(lines[0]) is not None
-    spoken = sum(bool(_SENDER.match(line, _end(form, line))) for line in headed)
+    senders = [found.group(1) for line in headed if (found := _SENDER.match(line, _end(form, line)))]
+    spoken = sum(not _LOG_LEVEL.fullmatch(sender) for sender in senders)
     return first and (spoken >= 2 or (spoken == 1 and len(headed) * 2 >= len(lines)) or _has_notice(headed, form))
 
 
