@@ -14,7 +14,7 @@ import re
 import sys
 import tempfile
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -25,13 +25,13 @@ from memory.config import SearchConfig
 from memory.embedding import Embedder, SentenceEmbedder
 from memory.evaluation import Line, Question, read_lines, read_questions, remember
 from memory.index import Indexes
-from memory.query import understand
+from memory.query import sub_questions, understand
 from memory.ranking import Weights
 from memory.regression import Doubles, RankedList, fit_listwise, fit_logistic
-from memory.search import Candidates, Limits, Searcher, evidence
+from memory.search import Candidates, Limits, Searcher, evidence, interleave
 from memory.store import Store
 
-_RIDGE = 0.01
+_RIDGE = 0.005
 """Weight of the squared norm, which keeps weights of rare signals small."""
 _TRUE_FINDS = 0.95
 """Share of the answerable questions that the threshold lets through."""
@@ -49,6 +49,8 @@ class Asked:
     """(m,) which candidates are evidence."""
     turns: int
     """Evidence in all, whether or not among the candidates."""
+    parts: tuple[Asked, ...] = ()
+    """The questions in it, each searched alone; empty where it is one."""
 
 
 @dataclass(frozen=True)
@@ -80,7 +82,14 @@ class Memory:
         }
 
     def ask(self, text: str, *, user: str, evidence_ids: Sequence[str] = ()) -> Asked:
-        """The candidates for a question, marked by its evidence."""
+        """The candidates for a question and for each question in it, marked by the evidence of the whole."""
+        whole = self._ask(text, user=user, evidence_ids=evidence_ids)
+        parts = sub_questions(text)
+        if parts == (text,):
+            return whole
+        return replace(whole, parts=tuple(self._ask(part, user=user, evidence_ids=evidence_ids) for part in parts))
+
+    def _ask(self, text: str, *, user: str, evidence_ids: Sequence[str]) -> Asked:
         found = self._searcher.candidates(understand(text), user_id=self.users[user], limits=Limits())
         wanted = set(evidence_ids)
         ids = [int(id_) for id_ in found.corpus.ids[found.rows]]
@@ -154,8 +163,13 @@ def recall(conversation: Conversation, weights: Doubles, *, k: int) -> float:
     """Mean share of the evidence among the first k candidates."""
     shares = []
     for item in conversation.own:
-        order = np.argsort(-(item.scaled @ weights), kind="stable")[:k]
-        shares.append(min(1.0, item.gold[order].sum() / item.turns))  # a long turn may be two passages
+        ranked = []
+        for part in item.parts or (item,):
+            order = np.argsort(-(part.scaled @ weights), kind="stable")
+            ranked.append(part.found.rows[order].tolist())
+        gold = set(np.concatenate([part.found.rows[part.gold] for part in item.parts or (item,)]).tolist())
+        right = sum(row in gold for row, _ in interleave(ranked)[:k])
+        shares.append(min(1.0, right / item.turns))  # a long turn may be two passages
     return float(np.mean(shares))
 
 
@@ -164,16 +178,19 @@ def fit_confidence(conversations: Sequence[Conversation], weights: Doubles) -> D
     rows, labels, shares = [], [], []
     for conversation in conversations:
         for label, asked in ((1.0, conversation.own), (0.0, conversation.foreign)):
-            rows += [_evidence(item, weights) for item in asked]
-            labels += [label] * len(asked)
-            shares += [0.5 / len(asked) / len(conversations)] * len(asked)
+            single = [part for item in asked for part in item.parts or (item,)]
+            rows += [_evidence(item, weights) for item in single]
+            labels += [label] * len(single)
+            shares += [0.5 / len(single) / len(conversations)] * len(single)
     return fit_logistic(np.array(rows), np.array(labels), np.array(shares))
 
 
 def confidences(asked: Sequence[Asked], weights: Doubles, logistic: Doubles) -> Doubles:
     """Confidence (n,) of each question."""
-    rows = np.array([_evidence(item, weights) for item in asked])
-    return np.asarray(1.0 / (1.0 + np.exp(-(rows @ logistic[:-1] + logistic[-1]))))
+    best = [
+        max(float(np.dot(_evidence(part, weights), logistic[:-1])) for part in item.parts or (item,)) for item in asked
+    ]
+    return np.asarray(1.0 / (1.0 + np.exp(-(np.array(best) + logistic[-1]))))
 
 
 def _evidence(item: Asked, weights: Doubles) -> tuple[float, ...]:

@@ -61,6 +61,17 @@ def occurrences(store: Store, words: Sequence[str], corpus: Corpus) -> Occurrenc
     return Occurrences(word, rows, counts, idf)
 
 
+def rare_words(store: Store, words: Sequence[str], *, most: int) -> list[str]:
+    """Those of the words that at least two and at most ``most`` passages of the home hold, without reading which."""
+    store.rows("CREATE VIRTUAL TABLE IF NOT EXISTS temp.word_counts USING fts5vocab('main', 'chunks_fts', 'row')")
+    found = store.rows(
+        "SELECT j.value AS word FROM json_each(?) j CROSS JOIN temp.word_counts v ON v.term = j.value"
+        " WHERE v.doc BETWEEN 2 AND ?",
+        (json.dumps(list(words), ensure_ascii=False), most),
+    )
+    return [row["word"] for row in found]
+
+
 def _counted(
     word: NDArray[np.int64], ids: NDArray[np.int64]
 ) -> tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.float32]]:

@@ -10,6 +10,7 @@ import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
+from memory.intent import is_question
 from memory.normal import searchable
 from memory.words import HAN, STOP_WORDS, content_words, raw_words
 
@@ -17,6 +18,17 @@ MAX_WORDS = 64
 """Words of a question that are looked up; of a longer one those with digits, then the longest."""
 MAX_CHARACTERS = 2000
 """Of a longer question only the beginning is embedded: an embedder reads no more than 512 tokens anyway."""
+
+MAX_PARTS = 4
+"""Questions in one message that are searched one by one."""
+_CAPITALISED = re.compile(r"\b[A-Z][a-z]+\b")
+_SENTENCE_END = re.compile(r"(?<=[?？。！!])\s*|(?<=[.])\s+")
+_ALSO = re.compile(r"[。？?！!]\s*(?:另外|还有|此外|also|besides)[，,：:\s]", re.IGNORECASE)
+_MEANT = re.compile(
+    r"(?:实际上|真正|其实).{0,8}?(?:问题?是|想问的是|想问).{0,6}?[：:，,]"
+    r"|\b(?:actually|really) (?:want(?:ed)? to (?:ask|know)|meant)[:,]?",
+    re.IGNORECASE,
+)
 
 _POINTERS = frozenset(["it", "its", "that", "this", "those", "these", "there", "one", "ones"])
 _PERSONS = frozenset(["they", "them", "their", "theirs", "he", "she", "him", "her", "his", "hers"])
@@ -70,6 +82,8 @@ class Query:
     """It speaks of "I" or "my": the user's own words are meant."""
     spoken: frozenset[str] = frozenset()
     """All its words folded but not stemmed, among which names are found."""
+    names: tuple[str, ...] = ()
+    """Its capitalised words, folded: somebody may be called so in the talk."""
 
 
 def understand(text: str, *, recent: Sequence[str] = ()) -> Query:
@@ -85,7 +99,28 @@ def understand(text: str, *, recent: Sequence[str] = ()) -> Query:
         days=named_days(text),
         first_person=bool(_FIRST_PERSON.search(text)),
         spoken=frozenset(raw_words(text)),
+        names=tuple(
+            dict.fromkeys(name.lower() for name in _CAPITALISED.findall(text) if name.lower() not in STOP_WORDS)
+        ),
     )
+
+
+def sub_questions(text: str) -> tuple[str, ...]:
+    """What is asked in one message, each to be searched alone: two things at once find neither well.
+
+    Where small talk stands around a question, the question is what counts; a message with one sentence is itself.
+
+    >>> sub_questions("Where does Ann live? Also, what is her dog called?")
+    ('Where does Ann live', 'what is her dog called?')
+    """
+    found = []
+    for block in _ALSO.split(text):
+        meant = list(_MEANT.finditer(block))
+        rest = block[meant[-1].end() :] if meant else block
+        sentences = [sentence.strip() for sentence in _SENTENCE_END.split(rest) if raw_words(sentence)]
+        asking = [sentence for sentence in sentences if is_question(sentence)]
+        found.append(asking[-1] if asking and len(sentences) > 1 else rest.strip())
+    return tuple(part for part in found if part)[:MAX_PARTS] or (text,)
 
 
 def expand(query: str, recent: Sequence[str]) -> str:
@@ -132,6 +167,11 @@ def names_speaker(spoken: Iterable[str], speaker: str) -> bool:
         for part in parts
         if word not in STOP_WORDS
     )
+
+
+def _capitalised(text: str) -> tuple[str, ...]:
+    words = dict.fromkeys(word.lower() for word in _CAPITALISED.findall(text))
+    return tuple(word for word in words if word not in STOP_WORDS)
 
 
 def _day(values: dict[str, str]) -> Day | None:

@@ -27,15 +27,19 @@ SIGNALS = (
     "words",
     "words_near",
     "words_around",
+    "words_linked",
     "speaker_named",
     "long",
     "question",
     "date",
+    "coverage",
 )
 """dense: cosine of question and passage; words: BM25; near, around: with one and two neighbours on each side;
 speaker_named: who said it is named in the question; long: over 60 bytes; question: it asks itself; date: said about a
-day that the question names."""
-SCALED = 6
+day that the question names; words_linked: holds rare words of the three best passages that the question lacks, as a
+person's name leads from "my boss" to what else is known of them; coverage: share of the question's words, weighed by
+rarity, that it holds."""
+SCALED = 7
 """The first signals have no common unit: they are brought to 0..1 over the candidates of a question."""
 LONG_BYTES = 60
 
@@ -78,7 +82,7 @@ def scale(signals: Floats, *, covered: float) -> Floats:
     low, high = part.min(axis=0, initial=np.inf), part.max(axis=0, initial=-np.inf)
     spread = np.where(high - low > 1e-6, high - low, 1.0)
     scaled[:, :SCALED] = np.where(high - low > 1e-6, (part - low) / spread, 0.0)
-    scaled[:, SCALED // 2 : SCALED] *= covered
+    scaled[:, SIGNALS.index("words") : SIGNALS.index("words_linked")] *= covered
     return scaled
 
 

@@ -15,20 +15,28 @@ import numpy as np
 from numpy.typing import NDArray
 
 from memory import ranking
+from memory.aliases import known_as
 from memory.config import SearchConfig
 from memory.corpus import REACH, Corpus, load_corpus, moment
 from memory.embedding import Embedder
 from memory.index import Indexes
-from memory.lexical import Occurrences, bm25, occurrences
-from memory.query import Query, names_speaker, understand
+from memory.lexical import Occurrences, bm25, occurrences, rare_words
+from memory.query import Query, names_speaker, sub_questions, understand
 from memory.ranking import Floats, Weights
 from memory.records import Chunk, Found, Hit
 from memory.store import Store
+from memory.words import index_words, stem
 
 Rows = NDArray[np.int64]
 
 _EXPANDED = 60
 """Of the best passages by each signal, those whose neighbours become candidates too."""
+_LINKING = 3
+"""Best passages whose words lead to others."""
+_LINKED_PASSAGES = 6
+"""A word in so few passages links them however small memory is; in a large one, a twentieth of it."""
+_NAMED_LINES = 300
+"""Lines with a name that are read to tell whose it is."""
 _TOP = 5
 """Hits on which confidence rests."""
 _SPARE = 3
@@ -106,18 +114,24 @@ class Searcher:
         :param exclude_turns: chat turns that the model is given anyway
         :raises FamiliarError: the database or the index can't be read, or the embedder has changed
         """
-        understood = understand(query, recent=recent)
         if not query.strip():
             return Found((), 0.0, False)
-        found = self.candidates(understood, user_id=user_id, limits=Limits(before, tuple(exclude_turns)))
-        if not len(found.rows):
-            return Found((), 0.0, False)
+        limits = Limits(before, tuple(exclude_turns))
+        ranked = [
+            self._ranked(self.candidates(understand(part, recent=recent), user_id=user_id, limits=limits))
+            for part in sub_questions(query)
+        ]
+        ranked = [item for item in ranked if len(item.order)]
+        confidence = max((item.confidence for item in ranked), default=0.0)
+        hits = self._hits(ranked, k=k or self._config.k)
+        return Found(hits, confidence, bool(hits) and confidence >= self._config.threshold)
+
+    def _ranked(self, found: Candidates) -> _Ranked:
         scaled = found.scaled()
         scores = ranking.scores(scaled, self._weights)
         order = np.argsort(-scores, kind="stable")
-        confidence = ranking.confidence(evidence(found, order), self._weights)
-        hits = self._hits(found, order, scaled, scores, k=k or self._config.k)
-        return Found(hits, confidence, confidence >= self._config.threshold)
+        sure = ranking.confidence(evidence(found, order), self._weights) if len(order) else 0.0
+        return _Ranked(found, order, scaled, scores, sure)
 
     def candidates(self, query: Query, *, user_id: int, limits: Limits) -> Candidates:
         """What a question is ranked over, with all signals."""
@@ -168,10 +182,14 @@ class Searcher:
             signals[:, reach] = cosines[:, window].sum(axis=1) / inside
             mean_length = lengths[around[:, window]].sum(axis=1) / inside
             signals[:, 3 + reach] = bm25(counts[:, :, window].sum(axis=2), mean_length, words.idf)
-        signals[:, 6] = _named(query, corpus)[rows]
-        signals[:, 7] = corpus.bytes[rows] > ranking.LONG_BYTES
-        signals[:, 8] = corpus.asks[rows]
-        signals[:, 9] = ranking.date_match(query.days, corpus.days[rows])
+        column = {name: place for place, name in enumerate(ranking.SIGNALS)}
+        best = np.argsort(-(_to_one(signals[:, 0]) + _to_one(signals[:, REACH + 1])), kind="stable")[:_LINKING]
+        signals[:, column["words_linked"]] = self._linked(query, corpus, rows, best)
+        signals[:, column["speaker_named"]] = (_named(query, corpus) | self._known_as(query, corpus, words))[rows]
+        signals[:, column["long"]] = corpus.bytes[rows] > ranking.LONG_BYTES
+        signals[:, column["question"]] = corpus.asks[rows]
+        signals[:, column["date"]] = ranking.date_match(query.days, corpus.days[rows])
+        signals[:, column["coverage"]] = ranking.coverage(counts[:, :, REACH] > 0, words.idf)
         names = {word for name in corpus.names for word in understand(name).words}
         kept = np.array([word not in names for word in query.words], np.bool_)
         idf = words.idf[kept]
@@ -187,6 +205,43 @@ class Searcher:
             unknown=float(idf[nowhere].sum() / idf.sum()) if idf.size else 0.0,
         )
 
+    def _linked(self, query: Query, corpus: Corpus, rows: Rows, best: Rows) -> Floats:
+        """How much (m,) each candidate shares of the rare words of the best ones that the question lacks.
+
+        A better passage counts more, one passage does not count for itself, and long ones are held down.
+        """
+        linked = np.zeros(len(corpus.ids), np.float32)
+        chunks = self._store.chunks(corpus.ids[rows[best]].tolist(), owners=corpus.owner_ids)
+        most = max(_LINKED_PASSAGES, len(corpus.ids) // 20)
+        for rank, (chunk, own) in enumerate(zip(chunks, rows[best], strict=True), 1):
+            told = set(index_words(chunk.text, speaker=chunk.speaker, section=chunk.section).split())
+            rare = rare_words(self._store, sorted(told - set(query.words)), most=most)
+            found = occurrences(self._store, rare, corpus)
+            frequency = np.bincount(found.words, minlength=len(rare))
+            shares = np.log1p(len(corpus.ids) / np.maximum(frequency, 1)) / rank
+            added = np.bincount(found.rows, weights=shares[found.words], minlength=len(corpus.ids))
+            added[own] = 0.0
+            linked += added.astype(np.float32)
+        return np.asarray(linked[rows] / np.sqrt(corpus.bytes[rows] / corpus.mean_bytes + 0.5), np.float32)
+
+    def _known_as(self, query: Query, corpus: Corpus, words: Occurrences) -> NDArray[np.bool_]:
+        """Which rows were said by somebody whom the talk calls by a name in the question."""
+        said = np.zeros(len(corpus.ids), np.bool_)
+        for name in query.names:
+            if stem(name) not in query.words:
+                continue
+            rows = words.rows[words.words == query.words.index(stem(name))]
+            rows = rows[corpus.dialogue[rows]][:_NAMED_LINES]
+            for place in np.unique(corpus.places[rows]):
+                inside = corpus.places == place
+                speakers = [corpus.names[code] for code in np.unique(corpus.speakers[inside])]
+                ids = corpus.ids[rows[corpus.places[rows] == place]].tolist()
+                chunks = self._store.chunks(ids, owners=corpus.owner_ids)
+                called = known_as(name, [(chunk.speaker or "", chunk.text) for chunk in chunks], speakers)
+                if called is not None:
+                    said |= inside & (corpus.speakers == corpus.names.index(called))
+        return said
+
     def _cosines(self, corpus: Corpus, vector: Floats, around: Rows) -> Floats:
         """Cosines (m, 2 * REACH + 1) of the question with passages and their neighbours; 0 where there is none."""
         wanted = np.zeros(len(corpus.ids) + 1, np.bool_)
@@ -197,21 +252,54 @@ class Searcher:
             table[rows] = self._indexes.vectors(corpus.ids[rows], user_id=owner) @ vector
         return table[around]
 
-    def _hits(self, found: Candidates, order: Rows, scaled: Floats, scores: Floats, *, k: int) -> tuple[Hit, ...]:
+    def _hits(self, ranked: Sequence[_Ranked], *, k: int) -> tuple[Hit, ...]:
+        """The best of each question in turn; the same text takes one place."""
         hits: list[Hit] = []
         seen: set[str] = set()
-        for start in range(0, len(order), k * _SPARE):
-            part = order[start : start + k * _SPARE]
-            chunks = self._store.chunks(found.corpus.ids[found.rows[part]].tolist(), owners=found.corpus.owner_ids)
-            places = {int(found.corpus.ids[found.rows[place]]): int(place) for place in part}
-            for chunk in chunks:
+        turns = interleave([item.found.corpus.ids[item.found.rows[item.order]].tolist() for item in ranked])
+        for start in range(0, len(turns), k * _SPARE):
+            part = dict(turns[start : start + k * _SPARE])
+            for chunk in self._store.chunks(part, owners=ranked[0].found.corpus.owner_ids):
                 if _same_text(chunk) not in seen and len(hits) < k:
                     seen.add(_same_text(chunk))
-                    place = places[chunk.id]
-                    hits.append(Hit(chunk, float(scores[place]), _parts(scaled[place], self._weights)))
+                    hits.append(ranked[part[chunk.id]].hit(chunk, self._weights))
             if len(hits) >= k:
                 break
         return tuple(hits)
+
+
+@dataclass(frozen=True)
+class _Ranked:
+    """The candidates of one question in order."""
+
+    found: Candidates
+    order: Rows
+    """Places among the candidates, best first."""
+    scaled: Floats
+    scores: Floats
+    confidence: float
+
+    def hit(self, chunk: Chunk, weights: Weights) -> Hit:
+        place = int(np.flatnonzero(self.found.corpus.ids[self.found.rows] == chunk.id)[0])
+        return Hit(chunk, float(self.scores[place]), _parts(self.scaled[place], weights))
+
+
+def interleave(lists: Sequence[Sequence[int]]) -> list[tuple[int, int]]:
+    """Ids of several ranked lists, the best of each in turn and each id once, with the list it came from.
+
+    >>> interleave([[1, 2], [1, 3]])
+    [(1, 0), (3, 1), (2, 0)]
+    """
+    first: dict[int, int] = {}
+    queues = {number: iter(items) for number, items in enumerate(lists)}
+    while queues:
+        for number, queue in list(queues.items()):
+            new = next((id_ for id_ in queue if id_ not in first), None)
+            if new is None:
+                del queues[number]
+            else:
+                first[new] = number
+    return list(first.items())
 
 
 def evidence(found: Candidates, order: Rows) -> tuple[float, ...]:
@@ -274,6 +362,11 @@ def _named(query: Query, corpus: Corpus) -> NDArray[np.bool_]:
     named = np.array([names_speaker(query.spoken, name) for name in corpus.names], np.bool_)
     said = named[corpus.speakers] if len(named) else np.zeros(len(corpus.ids), np.bool_)
     return said | corpus.own if query.first_person else said
+
+
+def _to_one(signal: Floats) -> Floats:
+    spread = float(np.ptp(signal)) if len(signal) else 0.0
+    return np.asarray((signal - signal.min()) / spread if spread > 1e-6 else np.zeros_like(signal), np.float32)
 
 
 def _same_text(chunk: Chunk) -> str:

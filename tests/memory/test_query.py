@@ -7,7 +7,17 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from memory.normal import searchable
-from memory.query import MAX_CHARACTERS, MAX_WORDS, Day, expand, is_follow_up, named_days, names_speaker, understand
+from memory.query import (
+    MAX_CHARACTERS,
+    MAX_WORDS,
+    Day,
+    expand,
+    is_follow_up,
+    named_days,
+    names_speaker,
+    sub_questions,
+    understand,
+)
 
 
 @pytest.mark.parametrize(
@@ -89,3 +99,20 @@ def test_long_question_keeps_its_telling_words() -> None:
 def test_any_text_is_a_question(text: str, recent: list[str]) -> None:
     """Nothing that can be typed makes understanding fail."""
     assert understand(text, recent=recent).text.endswith(searchable(text)[-10:])
+
+
+@pytest.mark.parametrize(
+    ("text", "parts"),
+    [
+        ("Where does Ann live?", ("Where does Ann live?",)),
+        ("Where does Ann live? Also, what is her dog called?", ("Where does Ann live", "what is her dog called?")),
+        ("上司是做什么的？另外，论坛在哪里？", ("上司是做什么的", "论坛在哪里？")),
+        ("天气真好。实际上我想问的是：手机怎么样？", ("手机怎么样？",)),
+        ("I was out today. It rained. When is the dentist?", ("When is the dentist?",)),
+        ("!!! ???", ("!!! ???",)),
+        ("", ("",)),
+    ],
+)
+def test_questions_in_one_message_are_told_apart(text: str, parts: tuple[str, ...]) -> None:
+    """Each question is searched alone; small talk around one is not."""
+    assert sub_questions(text) == parts

@@ -15,7 +15,7 @@ from bot.bench.memory import in_turn
 from memory.config import SearchConfig
 from memory.index import Indexes
 from memory.records import Found, Message, NewDocument, NewTurn, Passage, Timings
-from memory.search import Searcher
+from memory.search import Searcher, interleave
 from memory.store import Store
 from memory.turns import Said, add_turn, open_conversation
 from tests.embedder import WordEmbedder
@@ -255,3 +255,8 @@ def _bare(home: Home, text: str) -> None:
     home.store.rows(
         "SELECT rowid, bm25(chunks_fts) FROM chunks_fts WHERE chunks_fts MATCH ? ORDER BY 2 LIMIT 200", (query,)
     )
+
+
+def test_ranked_lists_take_turns() -> None:
+    """The best of each list comes before the second of any; no id comes twice."""
+    assert interleave([[1, 2, 3], [1, 4], []]) == [(1, 0), (4, 1), (2, 0), (3, 0)]
