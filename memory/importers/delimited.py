@@ -16,6 +16,7 @@ from memory.importers.table import Row, table_lines
 
 _DELIMITERS = ("\t", ";", "|", ",")
 """In the order in which they win over each other: commas stand inside of numbers and sentences."""
+_BLANK = ' \t;|,"'
 _SAMPLE = 100_000
 _EVEN = 0.7
 """Share of rows that a delimiter must part into the same number of cells, at least two."""
@@ -41,7 +42,7 @@ def csv_rows(text: str) -> list[list[str]]:
         return _parsed(rest, first.strip()[4])
     delimiter = _delimiter(text)
     if delimiter is None:
-        return [[line.strip().strip('"')] for line in text.split("\n") if line.strip()]
+        return [[line.strip().strip('"')] for line in text.split("\n") if line.strip(_BLANK)]
     return _parsed(text, delimiter)
 
 
@@ -56,7 +57,7 @@ def _delimiter(text: str) -> str | None:
         if width >= 2 and share >= _EVEN:
             even[delimiter] = share
     best = max(even.values(), default=0.0)
-    return next((delimiter for delimiter in _DELIMITERS if even.get(delimiter, 0.0) > best - 0.05), None)
+    return next((delimiter for delimiter, share in even.items() if share > best - 0.05), None)
 
 
 def _parsed(text: str, delimiter: str) -> list[list[str]]:

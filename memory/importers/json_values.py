@@ -18,7 +18,7 @@ MAX_DEPTH = 64
 _NAMED = 3
 _LONGEST = 700
 """Characters of a record that is written on one line."""
-_ENCODED = re.compile(r"(data:[\w/+.-]+;base64,)?[A-Za-z0-9+/=_-]{500,}")
+_ENCODED = re.compile(r"(data:[\w/+.-]+;base64,)?(?=\d*[A-Za-z+/=_-])[A-Za-z0-9+/=_-]{500,}")
 Scalar = str | bool | None
 
 

@@ -19,6 +19,8 @@ MISSING = "reading text in pictures needs the extra ocr: pip install 'familiar-a
 MAX_PIXELS = 120_000_000
 """Of a picture; phones take 50 million, and a picture of a few kilobytes may claim to be far larger."""
 _MAX_SIDE = 4000
+_MARGIN = 60
+"""Pixels of background that are left around what is drawn."""
 _SURE = 0.5
 """Least confidence of a line (0..1)."""
 _PROSE = 10
@@ -130,7 +132,28 @@ def prepared(picture: Any) -> Any:
         picture = Image.alpha_composite(white, picture)
     picture = picture.convert("RGB")
     picture.thumbnail((_MAX_SIDE, _MAX_SIDE))
-    return picture
+    return without_margins(picture)
+
+
+def without_margins(picture: Any) -> Any:
+    """The part of a picture that differs from its background: one line on a large empty page is not found else."""
+    from PIL import ImageChops, ImageStat
+
+    grey = picture.convert("L")
+    background = ImageStat.Stat(grey).median[0]
+    differing = ImageChops.difference(grey, grey.point(lambda _: background)).point(lambda value: 255 * (value > 48))
+    box = differing.getbbox()
+    if box is None:
+        return picture
+    left, top, right, bottom = box
+    return picture.crop(
+        (
+            max(0, left - _MARGIN),
+            max(0, top - _MARGIN),
+            min(picture.width, right + _MARGIN),
+            min(picture.height, bottom + _MARGIN),
+        )
+    )
 
 
 def in_reading_order(lines: list[Line]) -> list[str]:

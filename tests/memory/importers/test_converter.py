@@ -13,6 +13,7 @@ from pathlib import Path
 import psutil
 import pytest
 
+from bot.bench.made_files import drawn, pdf_of
 from memory.config import ImportConfig
 from memory.importers.convert import convert
 from memory.importers.converter import Converter
@@ -136,3 +137,13 @@ def test_a_folder_called_memory_is_not_run(tmp_path: Path) -> None:
             assert converter.convert(b"x", "a.md").documents[0].title == "a"
     finally:
         os.chdir(before)
+
+
+def test_pages_that_are_recognised_get_their_own_time_and_are_counted() -> None:
+    """The models run under the child's limits; what the settings allow is read, the rest named."""
+    scan = drawn(["Invoice 41"], size=(600, 800), text_size=40)
+    with Converter(ImportConfig(ocr_pages=1)) as converter:
+        found = converter.convert(pdf_of([scan, scan]), "scan.pdf")
+        assert [(block.page, block.text) for block in found.documents[0].blocks] == [(1, "Invoice 41")]
+        assert any("page 2 not recognised" in text for text in found.documents[0].warnings)
+        assert converter.convert(b"x", "a.md").documents[0].title == "a"

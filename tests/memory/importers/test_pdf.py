@@ -2,9 +2,15 @@
 
 from __future__ import annotations
 
-import pytest
+import io
 
-from memory.importers.pdf import page_list, read_pdf
+import pytest
+from pypdf import PdfReader, PdfWriter
+from pypdf.generic import NameObject, StreamObject
+
+from bot.bench.made_files import drawn, pdf_of
+from memory.importers.ocr import Recogniser
+from memory.importers.pdf import read_pdf
 from memory.importers.records import ConversionError
 from tests.memory.importers.files import locked_pdf, pdf
 
@@ -45,7 +51,42 @@ def test_a_cut_off_file_is_named_as_damaged_or_empty(cut: int) -> None:
         read_pdf(pdf(["one", "two"])[:cut], name="a.pdf", title="a")
 
 
-def test_page_list() -> None:
-    """Runs are written as ranges."""
-    assert page_list([3]) == "page 3"
-    assert page_list([1, 2, 3, 7, 9, 10]) == "pages 1-3, 7, 9-10"
+def test_scanned_pages_are_recognised_and_typed_ones_taken_as_they_are() -> None:
+    """A page that is a picture, also one on which a scanner left its mark; an empty page stays one."""
+    scan = drawn(["Invoice INV-2041"], size=(900, 1200), text_size=40)
+    found = read_pdf(pdf_of(["typed", scan, ""]), name="a.pdf", title="a")
+    assert [(block.page, block.text) for block in found.blocks] == [(1, "typed"), (2, "Invoice INV-2041")]
+    assert found.warnings == (
+        "no text on page 3 of 3 (scanned or empty)",
+        "text on page 2 was recognised from pictures",
+    )
+
+
+def test_pages_over_the_budget_are_named() -> None:
+    """A scan of many pages gives what was done and says what is missing."""
+    scan = drawn(["page"], size=(600, 800), text_size=40)
+    found = read_pdf(pdf_of([scan] * 4), name="a.pdf", title="a", recogniser=Recogniser(pages=2))
+    assert [block.page for block in found.blocks] == [1, 2]
+    assert "pages 3-4 not recognised: [import] ocr_pages and ocr_seconds allow no more in one file" in found.warnings
+
+
+def test_a_font_without_a_map_to_letters_is_read_as_drawn() -> None:
+    """anydoc#172: what can only be seen is recognised from the drawn page."""
+    found = read_pdf(_without_letters(["Secret recipe"]), name="a.pdf", title="a")
+    assert found.blocks[0].text == "Secret recipe"
+    assert found.warnings == ("text on page 1 was recognised from pictures",)
+
+
+def _without_letters(pages: list[str]) -> bytes:
+    """A PDF whose font says that each of its letters is a private-use character."""
+    writer = PdfWriter(clone_from=PdfReader(io.BytesIO(pdf_of(pages))))
+    private = b"".join(b"<%02x> <%04x>\n" % (code, 0xE000 + code) for code in range(32, 127))
+    table = StreamObject()
+    table.set_data(
+        b"/CMapName /x def 1 begincodespacerange <00> <ff> endcodespacerange\n95 beginbfchar\n%sendbfchar" % private
+    )
+    for page in writer.pages:
+        page["/Resources"]["/Font"]["/F1"][NameObject("/ToUnicode")] = writer._add_object(table)
+    out = io.BytesIO()
+    writer.write(out)
+    return out.getvalue()

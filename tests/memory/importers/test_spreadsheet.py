@@ -1,0 +1,116 @@
+"""Workbooks: dates are dates, whatever the epoch, and nothing is lost without a word."""
+
+from __future__ import annotations
+
+import io
+from datetime import date, datetime, time
+
+import openpyxl
+import pytest
+from openpyxl.comments import Comment
+from openpyxl.utils.datetime import CALENDAR_MAC_1904
+
+from bot.bench.made_files import made_files, packed
+from memory.importers.convert import convert
+from memory.importers.records import ConversionError, ExtractedDocument
+from memory.importers.spreadsheet import read_spreadsheet
+
+
+def _read(book: openpyxl.Workbook) -> ExtractedDocument:
+    out = io.BytesIO()
+    book.save(out)
+    return read_spreadsheet(out.getvalue(), name="a.xlsx", title="a")
+
+
+@pytest.mark.parametrize("epoch", [None, CALENDAR_MAC_1904])
+def test_dates_follow_format_and_epoch(epoch: datetime | None) -> None:
+    """genspark-ai/genoffice#584: serial numbers never reach the model, and a number that only looks like one stays."""
+    book = openpyxl.Workbook()
+    if epoch:
+        book.epoch = epoch
+    book.active.append(["what", "when"])
+    book.active.append(["day", date(2024, 5, 1)])
+    book.active.append(["moment", datetime(2024, 5, 1, 13, 30)])
+    book.active.append(["clock", time(8, 15)])
+    book.active.append(["sum", 45413])
+    book.active["B5"].number_format = '"total" 0.00'
+    assert _read(book).blocks[0].text.split("\n") == [
+        "what: day; when: 2024-05-01",
+        "what: moment; when: 2024-05-01 13:30",
+        "what: clock; when: 08:15",
+        "what: sum; when: 45413",
+    ]
+
+
+def test_chinese_and_localised_date_formats() -> None:
+    """Formats with words or a locale in them are dates as well."""
+    book = openpyxl.Workbook()
+    book.active.append(["a", "b"])
+    book.active.append([45413, 45413])
+    book.active["A2"].number_format = 'yyyy"年"m"月"d"日"'
+    book.active["B2"].number_format = "[$-407]d. mmmm yyyy;@"
+    assert _read(book).blocks[0].text == "a: 2024-05-01; b: 2024-05-01"
+
+
+def test_sheets_are_sections_and_hidden_ones_named() -> None:
+    """A hit says which sheet it is from."""
+    book = openpyxl.Workbook()
+    book.active.title = "Plan"
+    book.active.append(["a"])
+    secret = book.create_sheet("Old")
+    secret.append(["b"])
+    secret.sheet_state = "veryHidden"
+    found = _read(book)
+    assert [(block.section, block.text) for block in found.blocks] == [("Plan", "a"), ("Old", "b")]
+    assert found.warnings == ("hidden sheets were read too: Old",)
+
+
+def test_comments_are_read_with_author_and_cell() -> None:
+    """What was written about a cell is often the only explanation of it."""
+    book = openpyxl.Workbook()
+    book.active["A1"] = "x"
+    book.active["A1"].comment = Comment("ask the bank", "Ada")
+    assert _read(book).blocks[-1].text == "Comment by Ada on A1: ask the bank"
+
+
+def test_an_old_workbook_is_read() -> None:
+    """Excel 97 is told by a stream in its container, whatever the ending."""
+    (xls,) = (file for file in made_files() if file.name == "trips.xls")
+    found = convert(xls.data, "table.csv").documents[0]
+    assert (found.format, found.blocks[0].section) == ("spreadsheet", "Trips")
+    assert "Who: Nadia; When: 2019-11-03" in found.blocks[0].text
+
+
+def test_a_value_in_the_last_cell_of_the_sheet_is_refused() -> None:
+    """The rectangle that it spans would take half a terabyte."""
+    book = openpyxl.Workbook()
+    book.active["A1"], book.active["XFD1048576"] = "a", "b"
+    with pytest.raises(ConversionError, match="1048576 rows and 16384 columns; at most 10000000 cells"):
+        _read(book)
+
+
+def test_an_open_document_sheet_is_a_spreadsheet() -> None:
+    """ODS differs from ODT by the type that it begins with."""
+    names = 'xmlns:office="urn:oasis:names:tc:opendocument:xmlns:office:1.0" '
+    names += 'xmlns:table="urn:oasis:names:tc:opendocument:xmlns:table:1.0" '
+    names += 'xmlns:text="urn:oasis:names:tc:opendocument:xmlns:text:1.0"'
+    cells = '<table:table-cell office:value-type="string"><text:p>{}</text:p></table:table-cell>'
+    day = '<table:table-cell office:value-type="date" office:date-value="2024-05-01"><text:p>1/5/24</text:p>'
+    day += "</table:table-cell>"
+    content = (
+        f"<office:document-content {names}><office:body><office:spreadsheet><table:table table:name='Trips'>"
+        f"<table:table-row>{cells.format('Who')}{cells.format('When')}</table:table-row>"
+        f"<table:table-row>{cells.format('Ann')}{day}</table:table-row>"
+        "</table:table></office:spreadsheet></office:body></office:document-content>"
+    )
+    manifest = '<m:manifest xmlns:m="urn:oasis:names:tc:opendocument:xmlns:manifest:1.0"/>'
+    mimetype = "application/vnd.oasis.opendocument.spreadsheet"
+    data = packed({"mimetype": mimetype, "content.xml": content, "META-INF/manifest.xml": manifest})
+    block = convert(data, "a.ods").documents[0].blocks[0]
+    assert (block.section, block.text) == ("Trips", "Who: Ann; When: 2024-05-01")
+
+
+def test_a_damaged_workbook_is_named() -> None:
+    """One line of reason."""
+    with pytest.raises(ConversionError, match=r"a\.xlsx is a damaged workbook"):
+        read_spreadsheet(packed({"xl/workbook.xml": "<broken"}), name="a.xlsx", title="a")
