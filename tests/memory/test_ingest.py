@@ -129,14 +129,8 @@ def test_bad_files_get_a_reason_and_the_rest_is_imported(store: Store, user: int
         "damaged.pdf": ("failed", "damaged.pdf is a damaged PDF (Stream has ended unexpectedly)"),
         "empty.md": ("skipped", "empty.md is empty"),
         "good.md": ("indexed", None),
-        "photo.md": (
-            "skipped",
-            "photo.md is a PNG image; Markdown, plain text, PDF, DOCX, HTML and dialogue JSONL can be imported",
-        ),
-        "scan.pdf": (
-            "failed",
-            "scan.pdf holds no text: its 1 pages are pictures or empty. Run it through text recognition first",
-        ),
+        "photo.md": ("failed", "photo.md is a damaged picture (its header is incomplete)"),
+        "scan.pdf": ("failed", "scan.pdf holds no text: its 1 pages are pictures or empty"),
         "missing.md": ("failed", "there is no such file or folder"),
     }
 
