@@ -55,7 +55,7 @@ def _read(picture: Any, name: str, recogniser: Recogniser) -> tuple[list[Block],
         if text := clean(found.text).strip():
             blocks.append(Block(text, page=number if _count(picture) > 1 else None))
     warnings = [f"no time was left to recognise {page_list(unread)} of {_count(picture)}"] if unread else []
-    warnings += [f"{page_list(cut)} recognised in part (too much text for the time)"] if cut else []
+    warnings += [f"{page_list(cut)} recognised in part (too much for the time or memory)"] if cut else []
     return blocks, tuple(warnings)
 
 

@@ -83,7 +83,10 @@ class Recogniser:
         self._page_begins()
         self._pages -= 1
         started = time.monotonic()
-        lines, complete = _lines(engine, picture, started + min(self._page_seconds, self._seconds))
+        try:
+            lines, complete = _lines(engine, picture, started + min(self._page_seconds, self._seconds))
+        except MemoryError:
+            lines, complete = [], False  # what was read of other pages is worth more than an end with nothing
         self._seconds -= time.monotonic() - started
         return Recognised("\n".join(in_reading_order(lines)), complete)
 

@@ -64,7 +64,7 @@ class _Scans:
 
     def warnings(self) -> tuple[str, ...]:
         found = [f"text on {page_list(sorted(self.texts))} was recognised from pictures"] if self.texts else []
-        found += [f"{page_list(self.cut)} recognised in part (too much text for the time)"] if self.cut else []
+        found += [f"{page_list(self.cut)} recognised in part (too much for the time or memory)"] if self.cut else []
         return (*found, *self.problems)
 
 
@@ -101,9 +101,9 @@ def _read_pages(document: Any, wanted: list[int], texts: list[str], recogniser: 
             unread.append(number)
             continue
         text = clean(found.text).strip()
+        scans.cut += [] if found.complete else [number]
         if len(text) > len(own) or (text and _is_garbled(own)):
             scans.texts[number] = text
-            scans.cut += [] if found.complete else [number]
     if unread:
         scans.problems.append(
             f"{page_list(unread)} not recognised: [import] ocr_pages and ocr_seconds allow no more in one file"

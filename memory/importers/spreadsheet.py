@@ -2,13 +2,14 @@
 
 calamine reads all four kinds, tells a date by the cell's format and the workbook's epoch (1900 or 1904), and takes a
 thirteenth of openpyxl's time. It holds a sheet as a full rectangle, so one value in the last cell of an empty sheet
-would take the process down: how far the values reach is looked at first.
+would take the process down: where values reach that far, the empty rows and columns between them are taken out first.
 """
 
 from __future__ import annotations
 
 import io
 import re
+import zipfile
 from collections.abc import Iterator
 from dataclasses import dataclass
 
@@ -19,7 +20,10 @@ from memory.importers.table import MergedCells, Row, table_lines
 MAX_CELLS = 10_000_000
 """Of the rectangle that a sheet's values span."""
 _DIMENSION = re.compile(rb'<(?:\w+:)?dimension ref="[A-Z]{1,3}\d+:([A-Z]{1,3})(\d+)"')
-_VALUE = re.compile(rb'<(?:\w+:)?c (?:[^>]*? )?r="([A-Z]{1,3})(\d+)"[^>]*[^/]>')
+_VALUE = re.compile(rb'<(?:\w+:)?c (?:[^>]*? )?r="([A-Z]{1,3})(\d{1,7})"[^>]*(?<!/)>')
+_CELL = re.compile(rb'(<(?:\w+:)?c (?:[^>]*? )?r=")([A-Z]{1,3})(\d{1,7})("[^>]*/?>)')
+_ROW_NUMBER = re.compile(rb'(<(?:\w+:)?row\b[^>]*?) r="\d+"')
+_SPANS = re.compile(rb"<(?:\w+:)?(dimension|mergeCell) [^>]*/>|</?(?:\w+:)?mergeCells[^>]*>")
 
 
 @dataclass(frozen=True)
@@ -61,7 +65,8 @@ def read_sheets(data: bytes, *, name: str) -> Iterator[Sheet]:
     from python_calamine import CalamineError, CalamineWorkbook, PasswordError, SheetTypeEnum, SheetVisibleEnum
 
     try:
-        workbook = CalamineWorkbook.from_filelike(io.BytesIO(data))
+        closed = _without_gaps(data, name) if data.startswith(b"PK") else data
+        workbook = CalamineWorkbook.from_filelike(io.BytesIO(closed))
         for about in workbook.sheets_metadata:
             if about.typ != SheetTypeEnum.WorkSheet:
                 continue
@@ -77,28 +82,49 @@ def read_sheets(data: bytes, *, name: str) -> Iterator[Sheet]:
 
 
 def _beside(data: bytes, name: str) -> tuple[list[str], str | None, str | None]:
-    """Comments, title and date, which calamine doesn't read, once size and extent have been found bearable."""
+    """Comments, title and date, which calamine doesn't read."""
     with open_package(data, name=name, what="workbook") as package:
-        for part in package.names:
-            if part.startswith("xl/worksheets/sheet") and part.endswith(".xml"):
-                _check_extent(package.read(part) or b"", name)
         comments = [line for part in package.names if "omments" in part for line in _comments(package, part)]
         core = package.parse("docProps/core.xml" if "docProps/core.xml" in package.names else "meta.xml")
         return comments, property_of(core, "title"), property_of(core, "modified", "date", "created")
 
 
-def _check_extent(sheet: bytes, name: str) -> None:
+def _without_gaps(data: bytes, name: str) -> bytes:
+    """The workbook, rewritten where the rectangle that a sheet's values span is too large."""
+    with open_package(data, name=name, what="workbook") as package:
+        sheets = [part for part in package.names if part.startswith("xl/worksheets/") and part.endswith(".xml")]
+        closed = {part: text for part in sheets if (text := _closed(package.read(part) or b"", name)) is not None}
+        if not closed:
+            return data
+        out = io.BytesIO()
+        with zipfile.ZipFile(out, "w", zipfile.ZIP_DEFLATED, compresslevel=1) as archive:
+            for part in dict.fromkeys(package.names):
+                archive.writestr(part, closed.get(part) or package.read(part) or b"")
+        return out.getvalue()
+
+
+def _closed(sheet: bytes, name: str) -> bytes | None:
+    """The sheet with its rows and columns moved together; None where it may stay as it is. Merged cells are lost."""
     dimension = _DIMENSION.search(sheet[:4096])
     if dimension is not None and _area(*dimension.groups()) <= MAX_CELLS:
-        return
-    reached = [(_column(letters), int(digits)) for letters, digits in _VALUE.findall(sheet)]
-    width = max((column for column, _ in reached), default=0)
-    height = max((row for _, row in reached), default=0)
-    if width * height > MAX_CELLS:
+        return None
+    cells = _VALUE.findall(sheet)
+    columns = {letters: number for number, letters in enumerate(sorted({c for c, _ in cells}, key=_column), start=1)}
+    rows = {digits: number for number, digits in enumerate(sorted({r for _, r in cells}, key=int), start=1)}
+    if max(map(_column, columns), default=0) * max(map(int, rows), default=0) <= MAX_CELLS:
+        return None
+    if len(columns) * len(rows) > MAX_CELLS:
         raise ConversionError(
-            f"{name} has a sheet of {height} rows and {width} columns; at most {MAX_CELLS} cells are read. Delete what "
-            "stands far below or beside the table"
+            f"{name} has a sheet of {len(rows)} rows and {len(columns)} columns; at most {MAX_CELLS} cells are read"
         )
+
+    def moved(cell: re.Match[bytes]) -> bytes:
+        letters, digits = cell.group(2), cell.group(3)
+        if letters not in columns or digits not in rows:  # a cell without a value
+            return b""
+        return cell.group(1) + _letters(columns[letters]) + b"%d" % rows[digits] + cell.group(4)
+
+    return _CELL.sub(moved, _ROW_NUMBER.sub(rb"\1", _SPANS.sub(b"", sheet)))
 
 
 def _area(letters: bytes, digits: bytes) -> int:
@@ -110,6 +136,14 @@ def _column(letters: bytes) -> int:
     for letter in letters:
         number = number * 26 + letter - 64
     return number
+
+
+def _letters(number: int) -> bytes:
+    letters = b""
+    while number:
+        number, rest = divmod(number - 1, 26)
+        letters = bytes([65 + rest]) + letters
+    return letters
 
 
 def _comments(package: Package, part: str) -> Iterator[str]:

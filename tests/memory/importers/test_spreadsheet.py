@@ -13,7 +13,7 @@ from openpyxl.utils.datetime import CALENDAR_MAC_1904
 from bot.bench.made_files import made_files, packed
 from memory.importers.convert import convert
 from memory.importers.records import ConversionError, ExtractedDocument
-from memory.importers.spreadsheet import read_spreadsheet
+from memory.importers.spreadsheet import _letters, read_sheets, read_spreadsheet
 
 
 def _read(book: openpyxl.Workbook) -> ExtractedDocument:
@@ -81,12 +81,21 @@ def test_an_old_workbook_is_read() -> None:
     assert "Who: Nadia; When: 2019-11-03" in found.blocks[0].text
 
 
-def test_a_value_in_the_last_cell_of_the_sheet_is_refused() -> None:
-    """The rectangle that it spans would take half a terabyte."""
+def test_a_value_in_the_last_cell_of_the_sheet_costs_nothing() -> None:
+    """The rectangle that it spans would take half a terabyte; the empty rows and columns are taken out."""
     book = openpyxl.Workbook()
-    book.active["A1"], book.active["XFD1048576"] = "a", "b"
-    with pytest.raises(ConversionError, match="1048576 rows and 16384 columns; at most 10000000 cells"):
-        _read(book)
+    book.active.append(["Who", "Fare"])
+    book.active.append(["Ann", 41.5])
+    book.active["C2"].number_format = "0.00"
+    book.active["XFD1048576"] = "stray"
+    assert _read(book).blocks[0].text == "Who: Ann; Fare: 41.5\nstray"
+
+
+def test_a_sheet_with_too_many_values_is_refused() -> None:
+    """A diagonal of values spans all rows and columns even once the gaps are out."""
+    sheet = "".join(f'<row r="{n}"><c r="{_letters(n).decode()}{n}"><v>1</v></c></row>' for n in range(1, 4001))
+    with pytest.raises(ConversionError, match="4000 rows and 4000 columns; at most 10000000 cells"):
+        list(read_sheets(packed({"xl/worksheets/sheet1.xml": sheet}), name="a.xlsx"))
 
 
 def test_an_open_document_sheet_is_a_spreadsheet() -> None:
