@@ -16,8 +16,8 @@ from typing import IO, Any
 
 from memory.importers.ocr import Recogniser
 
-MAX_REPLY = 100_000_000
-"""Bytes of one extracted document; more text than that is no document."""
+MAX_REPLY = 300_000_000
+"""Bytes of all that one file holds: two million messages; no document has so much text."""
 
 
 def read_frame(stream: IO[bytes]) -> tuple[dict[str, Any], bytes] | None:
@@ -71,12 +71,13 @@ def _answer(
 ) -> tuple[dict[str, Any], bytes]:
     from memory.importers.convert import convert
     from memory.importers.records import ConversionError, Hints, UnsupportedFormat
+    from memory.importers.wire import pack
 
     name = request["name"]
     hints = Hints(request["encoding"], tuple((field, column) for field, column in request["columns"]))
     try:
         converted = convert(data, name, hints, recogniser=recogniser)
-        payload = json.dumps(converted.as_json(), ensure_ascii=False).encode("utf-8", "replace")
+        payload = pack(converted)
         if len(payload) > MAX_REPLY:
             return _failed(f"{name} holds {len(payload) / 1e6:.0f} MB of text; at most {MAX_REPLY / 1e6:.0f} are read")
     except UnsupportedFormat as exc:

@@ -6,7 +6,6 @@ but what Python needs to start, so that a parser taken over by a file sees no to
 
 from __future__ import annotations
 
-import json
 import os
 import subprocess
 import sys
@@ -18,6 +17,7 @@ from types import TracebackType
 from memory.config import ImportConfig
 from memory.importers.child import read_frame, write_frame
 from memory.importers.records import Conversion, ConversionError, Hints, UnsupportedFormat
+from memory.importers.wire import unpack
 
 _ROOT = Path(__file__).resolve().parents[2]
 _KEPT_ENVIRONMENT = ("PATH", "SYSTEMROOT", "TEMP", "TMP", "LANG", "LC_ALL", "LD_LIBRARY_PATH", "VIRTUAL_ENV")
@@ -54,7 +54,7 @@ class Converter:
             raise ConversionError(self._reason_of_death(name, expired.is_set()))
         header, payload = frame
         if header["status"] == "converted":
-            return Conversion.from_json(json.loads(payload))
+            return unpack(payload)
         if header["status"] == "memory":
             self.close()
         raise (UnsupportedFormat if header["status"] == "unsupported" else ConversionError)(header["reason"])

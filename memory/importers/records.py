@@ -1,6 +1,6 @@
 """What a converter hands over, whatever the format: blocks of text or utterances, never both, and what went wrong.
 
-These records cross a pipe as JSON, so they hold nothing but text, numbers and None.
+These records cross a pipe (`wire`), so they hold nothing but text, numbers and None.
 """
 
 from __future__ import annotations
@@ -8,7 +8,6 @@ from __future__ import annotations
 import codecs
 import dataclasses
 from dataclasses import dataclass
-from typing import Any
 
 from memory.errors import FamiliarError, UsageError
 from memory.importers.ocr import Recogniser
@@ -24,7 +23,7 @@ class ConversionError(FamiliarError):
     """The file should have been readable and is not (the import names it as failed)."""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Block:
     """A run of text that shares a page and a section."""
 
@@ -35,7 +34,7 @@ class Block:
     """Headings above the text, outermost first, joined by `` > ``."""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Utterance:
     """One row of a dialogue."""
 
@@ -68,25 +67,6 @@ class ExtractedDocument:
     me: str | None = None
     """Of a conversation: the speaker who is the user, where the export says whose account it is."""
 
-    def as_json(self) -> dict[str, Any]:
-        """Plain values for the pipe; `from_json` undoes it."""
-        return dataclasses.asdict(self)
-
-    @classmethod
-    def from_json(cls, values: dict[str, Any]) -> ExtractedDocument:
-        """The record that `as_json` was called on."""
-        return cls(
-            title=values["title"],
-            format=values["format"],
-            blocks=tuple(Block(**item) for item in values["blocks"]),
-            utterances=tuple(Utterance(**item) for item in values["utterances"]),
-            warnings=tuple(values["warnings"]),
-            at=values["at"],
-            part=values["part"],
-            sha256=values["sha256"],
-            me=values["me"],
-        )
-
 
 @dataclass(frozen=True)
 class Conversion:
@@ -95,16 +75,6 @@ class Conversion:
     documents: tuple[ExtractedDocument, ...]
     warnings: tuple[str, ...] = ()
     """What is missing of the file as a whole, such as a part that can't be read, in words for the user."""
-
-    def as_json(self) -> dict[str, Any]:
-        """Plain values for the pipe; `from_json` undoes it."""
-        return {"documents": [item.as_json() for item in self.documents], "warnings": list(self.warnings)}
-
-    @classmethod
-    def from_json(cls, values: dict[str, Any]) -> Conversion:
-        """The record that `as_json` was called on."""
-        documents = tuple(ExtractedDocument.from_json(item) for item in values["documents"])
-        return cls(documents, tuple(values["warnings"]))
 
 
 @dataclass(frozen=True)

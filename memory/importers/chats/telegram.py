@@ -24,7 +24,7 @@ _MEDIA: Mapping[str, str] = {
 }
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class _Line:
     id: object
     speaker: str
@@ -121,6 +121,7 @@ def _chat(raw: _Raw, export: _Export, *, title: str) -> Chat:
     names = distinct(raw.names)
     for number, line in enumerate(raw.lines, start=1):
         chat.add(number if line.id is None else line.id, names[line.speaker], line.text, at=line.at)
+    raw.lines.clear()
     owner = _owner(raw, export)
     chat.me = one_line(names[owner]) if owner in names else None
     if raw.unreadable:
