@@ -1,17 +1,16 @@
 """Bytes become text by evidence, in an order in which each step is surer than the next.
 
 A byte order mark (UTF-32 before UTF-16, whose mark is its beginning), UTF-8, the NULs of UTF-16 without a mark, the
-charset that an HTML page declares, GB18030 where the result reads as Chinese, then charset-normalizer. GB18030 is
-tried rather than GB2312 or GBK, which are subsets without the rarer characters of names. Single-byte codecs are last:
-they decode anything.
+escapes of ISO-2022-JP, the charset that an HTML page declares, English with the quotes and dashes of Windows, then
+chardet, which scores the encodings that people's files are in by the letters of each language. What chardet calls by
+an older name is read as the superset that programs write under it (GB18030 for GB2312, cp932 for Shift-JIS).
 """
 
 from __future__ import annotations
 
 import codecs
 import re
-
-from memory.words import HAN
+from collections.abc import Sequence
 
 _MARKS = (
     (codecs.BOM_UTF32_LE, "utf-32-le"),
@@ -21,16 +20,21 @@ _MARKS = (
     (codecs.BOM_UTF16_BE, "utf-16-be"),
 )
 _DECLARED = re.compile(rb"""<meta[^>]{0,200}?charset\s*=\s*["']?\s*([A-Za-z0-9_.:-]+)""", re.IGNORECASE)
-_KANA = re.compile(r"[\u3040-\u30ff]")
 _ASCII = re.compile(r"[\x20-\x7e\n]")
 _WIDE = re.compile(r"[^\x00-\x7f]")
-# The commonest characters are a third of any Chinese text; bytes of another encoding hit them by chance (one in fifty).
-_COMMON = re.compile(
-    "[的一是不了在人有我他这个们中来上大为和国地到以说时要就出会可也你对生能而子那得于着下自之年过发后作里用道行所然家种事成方多经么去法学如都同现当没动面起看定天分还进好小部其些主样理心她本前开但因只从想实日月，。、：；！？“”]"
-)
+_MIXED = re.compile(r"[A-Za-z][\u0370-\u06ff]|[\u0370-\u06ff][A-Za-z]")
+_ENGLISH = re.compile(r"[\x00-\x7f‘’‚“”„–—…•€£§©®°«»·½¼¾×™]|(?<=[a-z])[éèïöüñç](?![^\W\d_a-z])|[éèïöüñç](?=[a-z])")
 _BINARY_SHARE = 0.01
 _SAMPLE = 20_000
-"""Characters outside ASCII that are looked at to tell which language they are."""
+"""Characters, or bytes of lines with letters outside ASCII, that tell how a text is encoded."""
+_CANDIDATES = (
+    *("gb18030", "big5hkscs", "cp932", "euc_jis_2004", "cp949"),
+    *("cp1250", "cp1251", "cp1252", "cp1253", "cp1254", "cp1255", "cp1256", "cp1257", "cp1258"),
+    *("iso8859-2", "iso8859-5", "iso8859-7", "koi8-r", "koi8-u", "cp866", "mac-roman"),
+)
+_NAME_CANDIDATES = (*_CANDIDATES, "cp437", "cp850", "cp852")
+"""DOS code pages are in names within ZIP archives, hardly ever in files."""
+_SUPERSETS = {"gb2312": "gb18030", "gbk": "gb18030", "shift_jis": "cp932", "big5": "big5hkscs", "euc_kr": "cp949"}
 
 
 def decode(data: bytes, *, encoding: str | None = None) -> str | None:
@@ -44,10 +48,19 @@ def decode(data: bytes, *, encoding: str | None = None) -> str | None:
         if data.startswith(mark):
             return data[len(mark) :].decode(encoding, errors="replace")
     text = _wide_text(data) if b"\x00" in data else None
-    for read in (_utf8, _declared, _chinese, _guessed):
+    for read in (_escaped, _utf8, _declared, _typographic, _scored):
         if text is None:
             text = read(data)
     return text if text is not None and _is_text(text) else None
+
+
+def decode_together(names: Sequence[bytes]) -> list[str]:
+    """Short texts of one origin, such as the names in an archive: what one leaves open the others tell."""
+    try:
+        return [name.decode("utf-8") for name in names]
+    except UnicodeDecodeError:
+        encoding = _best(b"\n".join(name for name in names if not name.isascii())[:_SAMPLE], _NAME_CANDIDATES)
+    return [name.decode(encoding or "cp437", errors="replace") for name in names]
 
 
 def _utf8(data: bytes) -> str | None:
@@ -100,25 +113,43 @@ def _plausible(char: str) -> bool:
     )
 
 
-def _chinese(data: bytes) -> str | None:
-    text = _try(data, "gb18030")
-    if text is None:
+def _escaped(data: bytes) -> str | None:
+    """ISO-2022-JP is ASCII with escapes; read as UTF-8 it would be noise."""
+    return _try(data, "iso2022_jp_2") if b"\x1b$" in data and b"\x1b(" in data else None
+
+
+def _typographic(data: bytes) -> str | None:
+    """English of a Windows program: no letters but ASCII ones, and a few accents at most (café, naïve)."""
+    text = _try(data, "cp1252")
+    if text is None or _ENGLISH.sub("", text):
         return None
-    wide = "".join(_WIDE.findall(text))[:_SAMPLE]
-    if not HAN.search(wide) or len(_KANA.findall(wide)) > len(wide) / 10 or _everyday(wide) < 0.8 * len(wide):
-        return None
-    return text if len(wide) < 24 or len(_COMMON.findall(wide)) >= 0.12 * len(wide) else None
+    accents = sum(char.isalpha() for char in _WIDE.findall(text))
+    return text if accents <= 1 + len(text) / 500 else None
 
 
-def _everyday(chars: str) -> int:
-    """How many are punctuation or one of the 3,755 everyday characters of GB 2312 (rows 0xB0 to 0xD7)."""
-    codes = [char.encode("gb18030") for char in chars]
-    plain = [code for code in codes if len(code) == 2 and code[1] >= 0xA1]
-    return sum(0xA1 <= code[0] <= 0xA3 or 0xB0 <= code[0] <= 0xD7 for code in plain)
+def _scored(data: bytes) -> str | None:
+    lines = b"\n".join(_telling_lines(data))
+    encoding = _best(lines, _CANDIDATES)
+    return None if encoding is None else data.decode(encoding, errors="replace")
 
 
-def _guessed(data: bytes) -> str | None:
-    from charset_normalizer import from_bytes
+def _telling_lines(data: bytes) -> list[bytes]:
+    """Lines with bytes outside ASCII, for a page of English says nothing about the one name in it."""
+    found: list[bytes] = []
+    size = 0
+    for line in data.splitlines():
+        if size < _SAMPLE and not line.isascii():
+            found.append(line[:_SAMPLE])
+            size += len(line)
+    return found
 
-    best = from_bytes(data).best()
-    return _try(data, best.encoding) if best else None
+
+def _best(sample: bytes, candidates: Sequence[str]) -> str | None:
+    """The likeliest encoding in which no word mixes Latin letters with those of another alphabet."""
+    import chardet
+
+    found = chardet.detect_all(sample, ignore_threshold=True, include_encodings=candidates, compat_names=False)
+    names = [codecs.lookup(item["encoding"]).name for item in found if item["encoding"]]
+    names = [_SUPERSETS.get(name, name) for name in names]
+    unmixed = (name for name in names if not _MIXED.search(sample.decode(name, errors="replace")))
+    return next(unmixed, names[0] if names else None)

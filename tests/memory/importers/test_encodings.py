@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from memory.importers.encodings import decode
+from memory.importers.encodings import decode, decode_together
+from tests.memory.importers.languages import LANGUAGES, Language
 
 _TEXTS = [
     ("gb18030", "你好"),
@@ -53,3 +54,35 @@ def test_a_broken_byte_garbles_nothing_else() -> None:
 def test_binary_is_no_text(data: bytes) -> None:
     """No single-byte codec "succeeds" on what is no text at all."""
     assert decode(data) is None
+
+
+@pytest.mark.parametrize("language", LANGUAGES, ids=lambda language: language.name)
+def test_one_line_is_enough(language: Language) -> None:
+    """Notes of one line and of five, in eighteen languages, by every encoding that old programs save them in."""
+    for encoding in language.encodings:
+        for text in (
+            *language.lines,
+            language.long,
+            f"# English heading\n{language.lines[0]}\n" + "plain words\n" * 400,
+        ):
+            assert decode(text.encode(encoding)) == text, encoding
+
+
+@pytest.mark.parametrize("text", ["naïve", "–", "“quoted”", "20 €", "Smith’s café", "50 °C", "a\n" * 9000 + "½ cup"])
+def test_english_of_windows(text: str) -> None:
+    """The quotes, dashes and signs that an English text holds make it no Baltic or Cyrillic one."""
+    assert decode(text.encode("cp1252")) == text
+
+
+def test_escapes_of_japanese_mail() -> None:
+    """ISO-2022-JP is valid ASCII and still no ASCII text."""
+    assert decode("議事録です".encode("iso2022_jp")) == "議事録です"
+
+
+def test_every_name_of_a_language_at_once() -> None:
+    """markitdown#1535: names in an archive share an encoding, so that a short one is read by the others."""
+    names = ["议程.md", "a.md", "会议记录/二〇二四.md"]
+    assert decode_together([name.encode("gbk") for name in names]) == names
+    assert decode_together(["議事録.txt".encode("cp932")]) == ["議事録.txt"]
+    assert decode_together(["Größe und Maß.txt".encode("cp850")]) == ["Größe und Maß.txt"]
+    assert decode_together([]) == []
