@@ -39,7 +39,7 @@ class NoAdapter:
     def live(self, user_id: int) -> AdapterFiles | None:
         """None for everyone."""
         del user_id
-        return None  # noqa: RET501 - what the Protocol asks for
+        return None
 
 
 @dataclass
