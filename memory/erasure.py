@@ -20,7 +20,7 @@ from memory import ledger, places
 from memory.errors import FamiliarError
 from memory.index import Indexes
 from memory.records import Citation, Message, RecalledMemory, Turn
-from memory.redaction import ERASED, Erasure, erasure_of, quotes, without_quotes, without_sentences
+from memory.redaction import ERASED, Erasure, erasure_of, of_length, quotes, without_quotes, without_sentences
 from memory.store import Store
 from memory.turns import turn_by_id, turns_of
 
@@ -69,7 +69,9 @@ def forget_document(
     with store.transaction() as db:
         chunks = _chunks(db, user_id, "document_id", document_id)
         texts = [store.document_text(document_id, user_id=user_id), *(chunk.text for chunk in chunks)]
-        redacted = _redact(store, db, [chunk.id for chunk in chunks], erasure_of(texts), leave=())
+        erasure = erasure_of(texts)
+        redacted = _redact(store, db, [chunk.id for chunk in chunks], erasure, leave=())
+        redacted = sorted({*redacted, *_drop_corrections(db, erasure, user_id)})
         store.delete_document(document_id, user_id=user_id)
         ledger.record_document(db, document)
         _finish(db, erasers, user_id=user_id, turn_ids=redacted, document_ids=[document_id])
@@ -162,7 +164,7 @@ def _erase_turn(store: Store, db: sqlite3.Connection, turn: Turn) -> list[int]:
     later = _redact_history(store, db, turn.user_id, {turn.conversation_id}, erasure, after=turn.id)
     redacted = _redact(store, db, [chunk.id for chunk in chunks], erasure, leave=[turn.id])
     store.delete_turn(turn.id, user_id=turn.user_id)
-    return sorted({*later, *redacted})
+    return sorted({*later, *redacted, *_drop_corrections(db, erasure, turn.user_id)})
 
 
 def _redact(
@@ -186,6 +188,19 @@ def _drop_correction(db: sqlite3.Connection, turn_id: int, erasure: Erasure) -> 
     row = db.execute("SELECT correction FROM feedback WHERE turn_id = ?", (turn_id,)).fetchone()
     if row and row["correction"] and without_sentences(row["correction"], erasure)[1]:
         db.execute("UPDATE feedback SET correction = NULL WHERE turn_id = ?", (turn_id,))
+
+
+def _drop_corrections(db: sqlite3.Connection, erasure: Erasure, user_id: int) -> list[int]:
+    """Corrections that quote what is erased, whether or not their reply recalled it: they are what tunes learn from."""
+    rows = db.execute(
+        "SELECT turn_id, correction FROM feedback WHERE correction IS NOT NULL"
+        " AND (user_id = ?1 OR EXISTS (SELECT 1 FROM users WHERE id = ?1 AND role = 'shared'))",
+        (user_id,),
+    ).fetchall()
+    long = of_length(erasure)
+    quoting = [row["turn_id"] for row in rows if quotes(row["correction"], long)]
+    db.executemany("UPDATE feedback SET correction = NULL WHERE turn_id = ?", [(turn_id,) for turn_id in quoting])
+    return quoting
 
 
 def _recalling(store: Store, db: sqlite3.Connection, chunk_ids: Sequence[int]) -> list[Turn]:
@@ -274,7 +289,9 @@ def _erase_passages(
         names = (document.title, document.source, document.me or "", document.learn_from or "")
         if not (hit or spans or any(map(pattern.search, names))):
             continue
-        redacted += _redact(store, db, [row["id"] for row in hit], erasure_of([row["text"] for row in hit]), leave=())
+        erasure = erasure_of([row["text"] for row in hit])
+        redacted += _redact(store, db, [row["id"] for row in hit], erasure, leave=())
+        redacted += _drop_corrections(db, erasure, user_id)
         if len(hit) == document.chunks:
             store.delete_document(document.id, user_id=user_id)
             done.gone.append(document.id)

@@ -7,6 +7,7 @@ of the erased text. Where in doubt more is taken out: what was to be forgotten m
 
 from __future__ import annotations
 
+import dataclasses
 import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -39,6 +40,12 @@ def erasure_of(texts: Sequence[str]) -> Erasure:
     stretches = frozenset(stretch for text in kept for stretch in _stretches(_flat(text)[0]))
     words = frozenset(word for text in kept for word in content_words(text))
     return Erasure(kept, stretches, words)
+
+
+def of_length(erasure: Erasure) -> Erasure:
+    """Without whole texts that are shorter than a quote: a "yes" that is forgotten stands everywhere by chance."""
+    long = (stretch for stretch in erasure.stretches if len(stretch) >= _shortest(stretch))
+    return dataclasses.replace(erasure, stretches=frozenset(long))
 
 
 def quotes(text: str, erasure: Erasure) -> list[tuple[int, int]]:
@@ -76,8 +83,12 @@ def without_sentences(text: str, erasure: Erasure) -> tuple[str, list[str]]:
 
 
 def _stretches(flat: str) -> Iterator[str]:
-    length = min(len(flat), _STRETCH_CJK if HAN.search(flat) else _STRETCH)
+    length = min(len(flat), _shortest(flat))
     return (flat[start : start + length] for start in range(len(flat) - length + 1))
+
+
+def _shortest(flat: str) -> int:
+    return _STRETCH_CJK if HAN.search(flat) else _STRETCH
 
 
 def _flat(text: str) -> tuple[str, list[int]]:

@@ -30,7 +30,12 @@ CHINESE = "灯塔保险箱的密码是鹮鸼龘靐八八四二，备用钥匙由
 OTHER_SECRET = "Bo hides the harbour ticket brillwax-5519 in the blue tin."
 FERRY = "The ferry leaves at nine every morning from the north pier."
 
-QUESTIONS = ("What is the vault code of the lighthouse?", "灯塔保险箱的密码是什么？", "And the ferry?", "Thank you!")
+QUESTIONS = (
+    "What is the vault code at the lighthouse, and who keeps the spare key?",
+    "灯塔保险箱的密码是什么？备用钥匙由谁保管？",
+    "And the ferry?",
+    "Thank you!",
+)
 
 
 class NoAdapter:
@@ -70,7 +75,7 @@ class Life:
 
     def searcher(self) -> Searcher:
         """Search over this home."""
-        return Searcher(self.store, self.indexes, self.embedder, SearchConfig())
+        return Searcher(self.store, self.indexes, self.embedder, SearchConfig(threshold=0.0))
 
     def registry(self) -> Registry:
         """The adapters."""
@@ -83,7 +88,7 @@ class Life:
     def ask(self, text: str, *, user: User | None = None, conversation: int | None = None) -> int:
         """A turn through the real assistant; its number."""
         user = user or self.user()
-        engine = ScriptedEngine(lambda messages: messages[-1].content[-400:])
+        engine = ScriptedEngine(lambda messages: messages[-1].content)
         voice = Voice(engine, NoAdapter(), ModelConfig(), trusted=True)
         assistant = Assistant(self.store, self.searcher(), self.embedder, voice, chat=ChatConfig())
         where = conversation or open_conversation(self.store, user_id=user.id, channel="terminal")
