@@ -52,6 +52,11 @@ class Asked:
     parts: tuple[Asked, ...] = ()
     """The questions in it, each searched alone; empty where it is one."""
 
+    @property
+    def searched(self) -> tuple[Asked, ...]:
+        """What a search ranks: each question in it, or itself."""
+        return self.parts or (self,)
+
 
 @dataclass(frozen=True)
 class Conversation:
@@ -164,10 +169,10 @@ def recall(conversation: Conversation, weights: Doubles, *, k: int) -> float:
     shares = []
     for item in conversation.own:
         ranked = []
-        for part in item.parts or (item,):
+        for part in item.searched:
             order = np.argsort(-(part.scaled @ weights), kind="stable")
             ranked.append(part.found.rows[order].tolist())
-        gold = set(np.concatenate([part.found.rows[part.gold] for part in item.parts or (item,)]).tolist())
+        gold = set(np.concatenate([part.found.rows[part.gold] for part in item.searched]).tolist())
         right = sum(row in gold for row, _ in interleave(ranked)[:k])
         shares.append(min(1.0, right / item.turns))  # a long turn may be two passages
     return float(np.mean(shares))
@@ -178,7 +183,7 @@ def fit_confidence(conversations: Sequence[Conversation], weights: Doubles) -> D
     rows, labels, shares = [], [], []
     for conversation in conversations:
         for label, asked in ((1.0, conversation.own), (0.0, conversation.foreign)):
-            single = [part for item in asked for part in item.parts or (item,)]
+            single = [part for item in asked for part in item.searched]
             rows += [_evidence(item, weights) for item in single]
             labels += [label] * len(single)
             shares += [0.5 / len(single) / len(conversations)] * len(single)
@@ -187,9 +192,7 @@ def fit_confidence(conversations: Sequence[Conversation], weights: Doubles) -> D
 
 def confidences(asked: Sequence[Asked], weights: Doubles, logistic: Doubles) -> Doubles:
     """Confidence (n,) of each question."""
-    best = [
-        max(float(np.dot(_evidence(part, weights), logistic[:-1])) for part in item.parts or (item,)) for item in asked
-    ]
+    best = [max(float(np.dot(_evidence(part, weights), logistic[:-1])) for part in item.searched) for item in asked]
     return np.asarray(1.0 / (1.0 + np.exp(-(np.array(best) + logistic[-1]))))
 
 

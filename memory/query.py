@@ -99,9 +99,7 @@ def understand(text: str, *, recent: Sequence[str] = ()) -> Query:
         days=named_days(text),
         first_person=bool(_FIRST_PERSON.search(text)),
         spoken=frozenset(raw_words(text)),
-        names=tuple(
-            dict.fromkeys(name.lower() for name in _CAPITALISED.findall(text) if name.lower() not in STOP_WORDS)
-        ),
+        names=_capitalised(text),
     )
 
 

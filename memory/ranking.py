@@ -78,12 +78,17 @@ def scale(signals: Floats, *, covered: float) -> Floats:
     :param covered: the highest coverage_around of a candidate, 0..1
     """
     scaled = signals.copy()
-    part = scaled[:, :SCALED]
-    low, high = part.min(axis=0, initial=np.inf), part.max(axis=0, initial=-np.inf)
-    spread = np.where(high - low > 1e-6, high - low, 1.0)
-    scaled[:, :SCALED] = np.where(high - low > 1e-6, (part - low) / spread, 0.0)
+    scaled[:, :SCALED] = to_unit(signals[:, :SCALED])
     scaled[:, SIGNALS.index("words") : SIGNALS.index("words_linked")] *= covered
     return scaled
+
+
+def to_unit(signals: Floats) -> Floats:
+    """Each column of signals (m, n) brought to 0..1 over its rows; one that is the same everywhere is 0."""
+    low, high = signals.min(axis=0, initial=np.inf), signals.max(axis=0, initial=-np.inf)
+    spread = np.where(high - low > 1e-6, high - low, 1.0)
+    unit: Floats = np.where(high - low > 1e-6, (signals - low) / spread, 0.0).astype(np.float32)
+    return unit
 
 
 def scores(scaled: Floats, weights: Weights) -> Floats:

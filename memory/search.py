@@ -183,7 +183,8 @@ class Searcher:
             mean_length = lengths[around[:, window]].sum(axis=1) / inside
             signals[:, 3 + reach] = bm25(counts[:, :, window].sum(axis=2), mean_length, words.idf)
         column = {name: place for place, name in enumerate(ranking.SIGNALS)}
-        best = np.argsort(-(_to_one(signals[:, 0]) + _to_one(signals[:, REACH + 1])), kind="stable")[:_LINKING]
+        both = ranking.to_unit(signals[:, [column["dense"], column["words"]]]).sum(axis=1)
+        best = np.argsort(-both, kind="stable")[:_LINKING]
         signals[:, column["words_linked"]] = self._linked(query, corpus, rows, best)
         signals[:, column["speaker_named"]] = (_named(query, corpus) | self._known_as(query, corpus, words))[rows]
         signals[:, column["long"]] = corpus.bytes[rows] > ranking.LONG_BYTES
@@ -210,16 +211,21 @@ class Searcher:
 
         A better passage counts more, one passage does not count for itself, and long ones are held down.
         """
-        linked = np.zeros(len(corpus.ids), np.float32)
         chunks = self._store.chunks(corpus.ids[rows[best]].tolist(), owners=corpus.owner_ids)
+        told = [
+            set(index_words(chunk.text, speaker=chunk.speaker, section=chunk.section).split()) - set(query.words)
+            for chunk in chunks
+        ]
         most = max(_LINKED_PASSAGES, len(corpus.ids) // 20)
-        for rank, (chunk, own) in enumerate(zip(chunks, rows[best], strict=True), 1):
-            told = set(index_words(chunk.text, speaker=chunk.speaker, section=chunk.section).split())
-            rare = rare_words(self._store, sorted(told - set(query.words)), most=most)
-            found = occurrences(self._store, rare, corpus)
-            frequency = np.bincount(found.words, minlength=len(rare))
-            shares = np.log1p(len(corpus.ids) / np.maximum(frequency, 1)) / rank
-            added = np.bincount(found.rows, weights=shares[found.words], minlength=len(corpus.ids))
+        rare = rare_words(self._store, sorted(set().union(*told)), most=most)
+        found = occurrences(self._store, rare, corpus)
+        frequency = np.bincount(found.words, minlength=len(rare))
+        shares = np.log1p(len(corpus.ids) / np.maximum(frequency, 1))
+        linked = np.zeros(len(corpus.ids), np.float32)
+        for rank, (words, own) in enumerate(zip(told, rows[best], strict=True), 1):
+            holds = np.array([word in words for word in rare], np.bool_)
+            weights = (shares * holds / rank)[found.words]
+            added = np.bincount(found.rows, weights=weights, minlength=len(corpus.ids))
             added[own] = 0.0
             linked += added.astype(np.float32)
         return np.asarray(linked[rows] / np.sqrt(corpus.bytes[rows] / corpus.mean_bytes + 0.5), np.float32)
@@ -362,11 +368,6 @@ def _named(query: Query, corpus: Corpus) -> NDArray[np.bool_]:
     named = np.array([names_speaker(query.spoken, name) for name in corpus.names], np.bool_)
     said = named[corpus.speakers] if len(named) else np.zeros(len(corpus.ids), np.bool_)
     return said | corpus.own if query.first_person else said
-
-
-def _to_one(signal: Floats) -> Floats:
-    spread = float(np.ptp(signal)) if len(signal) else 0.0
-    return np.asarray((signal - signal.min()) / spread if spread > 1e-6 else np.zeros_like(signal), np.float32)
 
 
 def _same_text(chunk: Chunk) -> str:
