@@ -89,13 +89,18 @@ def make_backup(store: Store, home: Path, target: Path) -> Backup:
 
 def register(store: Store, home: Path, backup: Backup, *, erased_to: int) -> None:
     """Note a backup (again), and up to which erasure it has forgotten."""
-    path = backup.path.absolute()
-    kept = path.relative_to(home).as_posix() if path.is_relative_to(home) else str(path)
+    kept = path_from(home, backup.path)
     with store.transaction() as db:
         db.execute(
             "INSERT OR REPLACE INTO backups (id, path, sha256, made_at, erased_to) VALUES (?, ?, ?, ?, ?)",
             (backup.id, kept, backup.sha256, utc_now(), erased_to),
         )
+
+
+def path_from(home: Path, path: Path) -> str:
+    """A backup's path as it is kept: from the home where it lies in it, so that a home can be moved."""
+    path = path.absolute()
+    return path.relative_to(home).as_posix() if path.is_relative_to(home) else str(path)
 
 
 def pack(work: Path, target: Path, *, id_: str) -> Backup:

@@ -22,7 +22,7 @@ from memory.config import ImportConfig
 from memory.embedding import Embedder
 from memory.importers.converter import Converter
 from memory.importers.walk import find_files
-from memory.preparing import ImportOptions, Known, Part, Prepared, Preparer, Ready, Request, match_speaker, no_speaker
+from memory.preparing import ImportOptions, Known, Part, Prepared, Preparer, Ready, Request, match_speaker, not_among
 from memory.records import Document, Receipt
 from memory.store import Store
 
@@ -147,10 +147,9 @@ class Ingestor:
 
     def _renamed(self, known: Sequence[Document], options: ImportOptions) -> list[str]:
         """Notes on what the user says of the speakers of stored dialogues, once it is taken over."""
-        asked = [name for name in dict.fromkeys((options.me, options.learn_from)) if name is not None]
         changes: dict[str, None] = {}
         everybody: dict[str, None] = {}
-        for document in known if asked else ():
+        for document in known if options.me is not None or options.learn_from is not None else ():
             names = self._speakers(document)
             everybody |= dict.fromkeys(names)
             me = match_speaker(options.me, names) or document.me
@@ -158,8 +157,7 @@ class Ingestor:
             if (me, learn_from) != (document.me, document.learn_from):
                 self._store.set_speakers(document.id, user_id=document.user_id, me=me, learn_from=learn_from)
                 changes[f"now yours: {me or 'nobody'}, learned from: {learn_from or 'nobody'}"] = None
-        names = list(everybody)
-        return [*(no_speaker(name, names) for name in asked if names and not match_speaker(name, names)), *changes]
+        return [*not_among(options, list(everybody)), *changes]
 
     def _speakers(self, document: Document) -> list[str]:
         rows = self._store.rows(

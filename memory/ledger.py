@@ -41,20 +41,19 @@ class Entry:
     at: str
 
 
-def record(db: sqlite3.Connection, kind: Kind, target: Any, *, user_id: int, salt: str = "") -> None:
-    """Note an erasure within its transaction."""
+def record(
+    db: sqlite3.Connection, kind: Kind, target: Any, *, user_id: int, salt: str = "", at: str | None = None
+) -> None:
+    """Note an erasure within its transaction; ``at`` is now where it is not given."""
     db.execute(
         "INSERT INTO erasures (user_id, kind, salt, target, at) VALUES (?, ?, ?, ?, ?)",
-        (user_id, kind, salt, json.dumps(target), utc_now()),
+        (user_id, kind, salt, json.dumps(target), at or utc_now()),
     )
 
 
 def keep(db: sqlite3.Connection, entry: Entry) -> None:
     """Note in another copy an erasure that was noted in this one."""
-    db.execute(
-        "INSERT INTO erasures (user_id, kind, salt, target, at) VALUES (?, ?, ?, ?, ?)",
-        (entry.user_id, entry.kind, entry.salt, json.dumps(entry.target), entry.at),
-    )
+    record(db, entry.kind, entry.target, user_id=entry.user_id, salt=entry.salt, at=entry.at)
 
 
 def record_document(db: sqlite3.Connection, document: Document) -> None:

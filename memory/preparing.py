@@ -16,6 +16,7 @@ from memory.config import ImportConfig
 from memory.embedding import Embedder
 from memory.importers.cleaning import clean
 from memory.importers.converter import Converter
+from memory.importers.problems import first_few
 from memory.importers.records import Conversion, ConversionError, ExtractedDocument, Hints, UnsupportedFormat, Utterance
 from memory.importers.walk import FoundFile, check_size, read_file
 from memory.records import Document, NewDocument, Passage, Receipt
@@ -162,9 +163,8 @@ class Preparer:
 def all_warnings(converted: Conversion) -> list[str]:
     """What a file and its parts lack, each part named: the first few, and the number of the others."""
     inner = [(item.part, text) for item in converted.documents for text in item.warnings]
-    shown = [f"{part}: {text}" if part else text for part, text in inner[:_NAMED_WARNINGS]]
-    more = len(inner) - len(shown)
-    return [*converted.warnings, *shown, *([f"and {more} more warnings like these"] if more else [])]
+    named = [f"{part}: {text}" if part else text for part, text in inner]
+    return [*converted.warnings, *first_few(named, most=_NAMED_WARNINGS, what="warnings")]
 
 
 def display_name(name: str) -> str:
@@ -217,7 +217,11 @@ def learnable(replies: int, name: str) -> str:
 
 def unknown_speakers(options: ImportOptions, documents: Iterable[ExtractedDocument]) -> tuple[str, ...]:
     """A warning for each speaker whom the user names and no dialogue of the file has."""
-    names = list(dict.fromkeys(name for document in documents for name in speakers_of(document)))
+    return not_among(options, list(dict.fromkeys(name for document in documents for name in speakers_of(document))))
+
+
+def not_among(options: ImportOptions, names: list[str]) -> tuple[str, ...]:
+    """The same for speakers by name; none where nobody speaks."""
     asked = dict.fromkeys(name for name in (options.me, options.learn_from) if name is not None)
     return tuple(no_speaker(name, names) for name in asked if names and match_speaker(name, names) is None)
 

@@ -96,11 +96,9 @@ def _put_aside(database: Path, kept: Path) -> Path:
 
 def _adopt_source(home: Path, work: Path, source: Path, manifest: backup.Manifest) -> None:
     """Know the file that is restored as a backup, and none that lay in the home it came from."""
-    path = source.absolute()
-    shown = path.relative_to(home).as_posix() if path.is_relative_to(home) else str(path)
     with contextlib.closing(sqlite3.connect(work / DATABASE)) as new, new:
         new.execute("UPDATE backups SET erased_to = 0")  # numbers of another ledger
-        values = (manifest.id, shown, backup.sha256_of(path), manifest.made_at)
+        values = (manifest.id, backup.path_from(home, source), backup.sha256_of(source), manifest.made_at)
         new.execute("INSERT OR REPLACE INTO backups VALUES (?, ?, ?, ?, 0)", values)
         for id_, known in new.execute("SELECT id, path FROM backups").fetchall():
             if not Path(known).is_absolute() and not (home / known).exists():

@@ -352,10 +352,11 @@ def pdf_of(pages: Sequence[str | Any]) -> bytes:
         )
         kids.append(b"%d 0 R" % len(objects))
     objects[1] = b"<< /Type /Pages /Kids [%s] /Count %d >>" % (b" ".join(kids), len(kids))
-    return _numbered(objects)
+    return pdf_from(objects)
 
 
-def _numbered(objects: Sequence[bytes]) -> bytes:
+def pdf_from(objects: Sequence[bytes]) -> bytes:
+    """A PDF of numbered objects, the first of which is its catalogue."""
     out = bytearray(b"%PDF-1.7\n")
     offsets = []
     for number, body in enumerate(objects, start=1):

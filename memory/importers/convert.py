@@ -11,6 +11,7 @@ from collections.abc import Callable
 from dataclasses import replace
 from datetime import date
 from pathlib import PurePath
+from typing import Protocol, TypeVar
 
 from memory.importers.chats import formats as chats
 from memory.importers.cleaning import clean
@@ -37,25 +38,37 @@ Extracted = ExtractedDocument | Conversion
 
 _DAY = re.compile(r"(?<!\d)(\d{4})[-_.](\d{2})[-_.](\d{2})(?!\d)")
 
+_Content = TypeVar("_Content", contravariant=True)
+
+
+class _Reader(Protocol[_Content]):
+    def __call__(self, content: _Content, /, *, name: str, title: str) -> ExtractedDocument: ...
+
+
+def _named(read: _Reader[_Content]) -> Callable[[_Content, SourceFile], Extracted]:
+    """A reader that needs no more than a file's name and title."""
+    return lambda content, file: read(content, name=file.name, title=file.title)
+
+
 _BINARY: dict[str, Callable[[bytes, SourceFile], Extracted]] = {
     "pdf": lambda data, file: read_pdf(data, name=file.name, title=file.title, recogniser=file.recogniser),
-    "docx": lambda data, file: read_docx(data, name=file.name, title=file.title),
-    "spreadsheet": lambda data, file: read_spreadsheet(data, name=file.name, title=file.title),
-    "pptx": lambda data, file: read_pptx(data, name=file.name, title=file.title),
+    "docx": _named(read_docx),
+    "spreadsheet": _named(read_spreadsheet),
+    "pptx": _named(read_pptx),
     "odf": lambda data, file: _read_open_document(data, file),
-    "epub": lambda data, file: read_epub(data, name=file.name, title=file.title),
-    "rtf": lambda data, file: read_rtf(data, name=file.name, title=file.title),
+    "epub": _named(read_epub),
+    "rtf": _named(read_rtf),
     **chats.JSON,
     **chats.ZIP,
     "image": lambda data, file: read_image(data, name=file.name, title=file.title, recogniser=file.recogniser),
 }
 _TEXT: dict[str, Callable[[str, SourceFile], Extracted]] = {
     **chats.TEXT,
-    "html": lambda text, file: read_html(text, name=file.name, title=file.title),
-    "dialogue": lambda text, file: read_dialogue(text, name=file.name, title=file.title),
-    "csv": lambda text, file: read_csv(text, name=file.name, title=file.title),
-    "json": lambda text, file: read_json(text, name=file.name, title=file.title),
-    "json lines": lambda text, file: read_json_lines(text, name=file.name, title=file.title),
+    "html": _named(read_html),
+    "dialogue": _named(read_dialogue),
+    "csv": _named(read_csv),
+    "json": _named(read_json),
+    "json lines": _named(read_json_lines),
     "markdown": lambda text, file: read_markdown(clean(text), title=file.title),
     "text": lambda text, file: read_plain(clean(text), title=file.title),
 }

@@ -7,10 +7,8 @@ from datetime import datetime
 from typing import Any
 
 from memory.importers.cleaning import clean
+from memory.importers.problems import first_few
 from memory.importers.records import ConversionError, ExtractedDocument, Utterance
-
-_NAMED = 5
-"""Bad lines described one by one; of the others the number is told."""
 
 
 def read_dialogue(text: str, *, name: str, title: str) -> ExtractedDocument:
@@ -39,7 +37,11 @@ def read_dialogue(text: str, *, name: str, title: str) -> ExtractedDocument:
         what = problems[0] if problems else "all rows are without text"
         raise ConversionError(f"{name} holds no dialogue row that can be read ({what})")
     return ExtractedDocument(
-        title=title, format="dialogue", utterances=tuple(utterances), warnings=_told(problems), at=utterances[0].at
+        title=title,
+        format="dialogue",
+        utterances=tuple(utterances),
+        warnings=first_few(problems, what="lines"),
+        at=utterances[0].at,
     )
 
 
@@ -71,8 +73,3 @@ def _is_date(text: str) -> bool:
     except ValueError:
         return False
     return True
-
-
-def _told(problems: list[str]) -> tuple[str, ...]:
-    more = len(problems) - _NAMED
-    return (*problems[:_NAMED], *([f"and {more} more lines like these"] if more > 0 else []))

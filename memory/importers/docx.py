@@ -13,7 +13,7 @@ from typing import Any
 from memory.importers.cleaning import clean
 from memory.importers.package import attribute, children, local, open_package, property_of
 from memory.importers.records import Block, ConversionError, ExtractedDocument
-from memory.importers.sections import Outline
+from memory.importers.sections import blocks_by_heading
 
 _DELETED = {"del", "moveFrom", "Fallback", "rPrChange", "pPrChange", "sectPrChange", "tblPrChange"}
 _CONTAINERS = {"sdt", "sdtContent", "ins", "moveTo", "customXml", "smartTag"}
@@ -85,22 +85,7 @@ def _inherited(id_: str, own: dict[str, int], based_on: dict[str, str]) -> int |
 
 
 def _blocks(root: Any, levels: dict[str, int]) -> list[Block]:
-    outline = Outline()
-    blocks: list[Block] = []
-    lines: list[str] = []
-    headings = 0  # how many of the lines so far are headings that have no text of their own yet
-    for body in children(root, "body"):
-        for level, text in _paragraphs(body, levels):
-            if level and len(lines) > headings:
-                blocks.append(Block("\n".join(lines), section=outline.path))
-                lines, headings = [], 0
-            if level:
-                outline.enter(level, text)
-                headings += 1
-            lines.append(text)
-    if lines:
-        blocks.append(Block("\n".join(lines), section=outline.path))
-    return blocks
+    return blocks_by_heading(line for body in children(root, "body") for line in _paragraphs(body, levels))
 
 
 def _paragraphs(container: Any, levels: dict[str, int]) -> Iterator[tuple[int | None, str]]:

@@ -11,6 +11,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from memory.importers.cleaning import clean
+from memory.importers.problems import first_few
 from memory.importers.records import Block, ConversionError, ExtractedDocument
 
 MAX_DEPTH = 64
@@ -64,8 +65,7 @@ def read_json_lines(text: str, *, name: str, title: str) -> ExtractedDocument:
                 problems.append(f"line {number}: no valid JSON ({exc.msg})")
     if not lines and problems:
         raise ConversionError(f"{name} holds no line that can be read ({problems[0]})")
-    more = [f"and {len(problems) - _NAMED} more lines like these"] if len(problems) > _NAMED else []
-    reader.problems = [*problems[:_NAMED], *more]
+    reader.problems = list(first_few(problems, most=_NAMED, what="lines"))
     return _document([Block("\n".join(lines))], reader, title, name)
 
 

@@ -11,7 +11,7 @@ from typing import Any
 from memory.importers.cleaning import clean
 from memory.importers.package import attribute, children, descendants, local, open_package, property_of
 from memory.importers.records import Block, ConversionError, ExtractedDocument
-from memory.importers.sections import Outline
+from memory.importers.sections import blocks_by_heading
 
 _SKIPPED = {"tracked-changes", "sequence-decls", "variable-decls", "table-of-content", "alphabetical-index"}
 _SKIPPED |= {"bibliography", "illustration-index", "table-index", "forms", "desc"}
@@ -104,20 +104,7 @@ def _note_bodies(note: Any) -> list[Any]:
 
 def _text_blocks(body: Any) -> list[Block]:
     lines = _Lines()
-    outline = Outline()
-    blocks: list[Block] = []
-    current: list[str] = []
-    headings = 0
-    for level, text in lines.of(body):
-        if level and len(current) > headings:
-            blocks.append(Block("\n".join(current), section=outline.path))
-            current, headings = [], 0
-        if level:
-            outline.enter(level, text)
-            headings += 1
-        current.append(text)
-    if current:
-        blocks.append(Block("\n".join(current), section=outline.path))
+    blocks = blocks_by_heading(lines.of(body))
     return [*blocks, *([Block("\n".join(lines.notes), section="Notes")] if lines.notes else [])]
 
 

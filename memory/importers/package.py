@@ -9,7 +9,7 @@ from __future__ import annotations
 import io
 import zipfile
 import zlib
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from posixpath import dirname, join, normpath
 from typing import Any
@@ -23,8 +23,9 @@ MAX_RATIO = 300
 """Unpacked to packed bytes over `_FREE`: tables of equal rows reach 100, a bomb 1,000."""
 MAX_MEMBERS = 50_000
 _FREE = 20_000_000
+"""Unpacked bytes to which the limit on the ratio doesn't apply."""
 _MEDIA = (".png", ".jpg", ".jpeg", ".gif", ".bmp", ".tif", ".tiff", ".emf", ".wmf", ".svg", ".webp", ".mp3", ".mp4")
-_DAMAGE = (zipfile.BadZipFile, zlib.error, EOFError, ValueError, OSError, RuntimeError, KeyError, NotImplementedError)
+ZIP_DAMAGE = (zipfile.BadZipFile, zlib.error, EOFError, OSError, RuntimeError, NotImplementedError)
 """What zipfile raises for an archive that is not what it says."""
 
 
@@ -69,22 +70,26 @@ def open_package(data: bytes, *, name: str, what: str) -> Iterator[Package]:
 
     try:
         with zipfile.ZipFile(io.BytesIO(data)) as archive:
-            _check_size(archive, name)
+            members = [item for item in archive.infolist() if not item.filename.lower().endswith(_MEDIA)]
+            check_members(members, name, called="parts", content="XML")
             yield Package(archive)
-    except (*_DAMAGE, etree.XMLSyntaxError) as exc:
+    except (*ZIP_DAMAGE, ValueError, KeyError, etree.XMLSyntaxError) as exc:
         raise ConversionError(f"{name} is a damaged {what} ({exc})") from exc
 
 
-def _check_size(archive: zipfile.ZipFile, name: str) -> None:
-    members = [item for item in archive.infolist() if not item.filename.lower().endswith(_MEDIA)]
+def check_members(members: Sequence[zipfile.ZipInfo], name: str, *, called: str, content: str) -> None:
+    """Refuse what would unpack to too much, before anything is read.
+
+    :param called: what the members are, and :param content: of what their bytes are, in the message
+    :raises ConversionError: they are over one of the limits
+    """
     unpacked = sum(item.file_size for item in members)
     packed = sum(item.compress_size for item in members)
     if len(members) > MAX_MEMBERS:
-        raise ConversionError(f"{name} has {len(members)} parts; at most {MAX_MEMBERS} are read")
+        raise ConversionError(f"{name} has {len(members)} {called}; at most {MAX_MEMBERS} are read")
     if unpacked > MAX_UNPACKED:
-        raise ConversionError(
-            f"{name} unpacks to {unpacked // 1_000_000} MB of XML; at most {MAX_UNPACKED // 1_000_000} MB are read"
-        )
+        limit = MAX_UNPACKED // 1_000_000
+        raise ConversionError(f"{name} unpacks to {unpacked // 1_000_000} MB of {content}; at most {limit} MB are read")
     if unpacked > _FREE and unpacked > MAX_RATIO * packed:
         raise ConversionError(f"{name} unpacks to {unpacked // max(1, packed)} times its size; it is made to do harm")
 

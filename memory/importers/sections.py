@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
+from memory.importers.records import Block
+
 SEPARATOR = " > "
 
 
@@ -21,3 +25,25 @@ class Outline:
     def path(self) -> str | None:
         """Headings joined by `SEPARATOR`; None before the first."""
         return SEPARATOR.join(title for _, title in self._open if title) or None
+
+
+def blocks_by_heading(lines: Iterable[tuple[int | None, str]]) -> list[Block]:
+    """Lines, each with its level where it is a heading, as one block for each heading's text.
+
+    Headings that follow one another without text between them begin one block together.
+    """
+    outline = Outline()
+    blocks: list[Block] = []
+    current: list[str] = []
+    headings = 0  # how many of the lines so far are headings that have no text of their own yet
+    for level, text in lines:
+        if level and len(current) > headings:
+            blocks.append(Block("\n".join(current), section=outline.path))
+            current, headings = [], 0
+        if level:
+            outline.enter(level, text)
+            headings += 1
+        current.append(text)
+    if current:
+        blocks.append(Block("\n".join(current), section=outline.path))
+    return blocks

@@ -8,10 +8,11 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from memory.importers.chats.common import Chat, account, one_line, told, with_parts
+from memory.importers.chats.common import Chat, account, one_line, with_parts
 from memory.importers.chats.dates import iso
 from memory.importers.chats.stream import Content, DamagedJson, JsonStream
 from memory.importers.cleaning import clean
+from memory.importers.problems import first_few
 from memory.importers.records import Block, Conversion, ConversionError, ExtractedDocument
 
 ME = "You"
@@ -39,7 +40,7 @@ def read_claude(content: Content, *, name: str, projects: Content = "") -> Conve
     if not documents:
         return account(chats, name=name, problems=problems)
     talks = [chat.document() for chat in chats if chat.lines]
-    return Conversion(tuple(with_parts([*talks, *documents])), told(problems))
+    return Conversion(tuple(with_parts([*talks, *documents])), first_few(problems))
 
 
 def read_claude_projects(content: Content, *, name: str) -> Conversion:
@@ -50,8 +51,8 @@ def read_claude_projects(content: Content, *, name: str) -> Conversion:
     problems: list[str] = []
     documents = tuple(with_parts(_project_documents(content, problems)))
     if not documents:
-        raise ConversionError("; ".join((f"{name} holds no document with text", *told(problems))))
-    return Conversion(documents, told(problems))
+        raise ConversionError("; ".join((f"{name} holds no document with text", *first_few(problems))))
+    return Conversion(documents, first_few(problems))
 
 
 def _values(content: Content, problems: list[str]) -> Iterator[Any]:

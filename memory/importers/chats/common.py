@@ -8,10 +8,9 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 
 from memory.importers.cleaning import clean
+from memory.importers.problems import first_few
 from memory.importers.records import Conversion, ConversionError, ExtractedDocument, Utterance
 
-_NAMED = 5
-"""Problems described one by one; of the others the number is told."""
 _LONGEST_NAME = 120
 
 
@@ -39,7 +38,7 @@ class Chat:
             title=one_line(self.title)[:_LONGEST_NAME],
             format=self.format,
             utterances=tuple(self.lines),
-            warnings=told(self.problems),
+            warnings=first_few(self.problems),
             at=next((line.at for line in self.lines if line.at), None),
             me=self.me if self.me in speakers else None,
         )
@@ -56,7 +55,7 @@ def single(chat: Chat, *, name: str) -> ExtractedDocument:
     :raises ConversionError: nothing in it can be read
     """
     if not chat.lines:
-        raise ConversionError("; ".join((f"{name} holds no message with text", *told(chat.problems))))
+        raise ConversionError("; ".join((f"{name} holds no message with text", *first_few(chat.problems))))
     return chat.document()
 
 
@@ -67,8 +66,8 @@ def account(chats: Iterable[Chat], *, name: str, problems: Sequence[str] = ()) -
     """
     documents = [chat.document() for chat in chats if chat.lines]
     if not documents:
-        raise ConversionError("; ".join((f"{name} holds no message with text", *told(problems))))
-    return Conversion(tuple(with_parts(documents)), told(problems))
+        raise ConversionError("; ".join((f"{name} holds no message with text", *first_few(problems))))
+    return Conversion(tuple(with_parts(documents)), first_few(problems))
 
 
 def with_parts(documents: Iterable[ExtractedDocument]) -> Iterator[ExtractedDocument]:
@@ -93,12 +92,6 @@ def _hash(document: ExtractedDocument) -> str:
     for block in document.blocks:
         digest.update(block.text.encode("utf-8", "replace"))
     return digest.hexdigest()
-
-
-def told(problems: Sequence[str]) -> tuple[str, ...]:
-    """The first problems in words, and how many more there are."""
-    more = len(problems) - _NAMED
-    return (*problems[:_NAMED], *([f"and {more} more problems like these"] if more > 0 else []))
 
 
 def distinct(names: dict[str, str]) -> dict[str, str]:

@@ -8,17 +8,11 @@ from __future__ import annotations
 
 import io
 import zipfile
-import zlib
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
-from memory.importers.package import MAX_MEMBERS, MAX_RATIO, MAX_UNPACKED
+from memory.importers.package import ZIP_DAMAGE, check_members
 from memory.importers.records import ConversionError
-
-_FREE = 20_000_000
-"""Unpacked bytes to which the limit on the ratio doesn't apply."""
-_DAMAGE = (zipfile.BadZipFile, zlib.error, EOFError, OSError, RuntimeError, NotImplementedError)
-"""What zipfile raises for an archive that is not what it says."""
 
 
 class Packed:
@@ -44,19 +38,7 @@ def open_export(data: bytes, wanted: Callable[[str], bool], *, name: str) -> Ite
     try:
         with zipfile.ZipFile(io.BytesIO(data)) as archive:
             members = [item for item in archive.infolist() if wanted(item.filename) and not item.is_dir()]
-            _check(members, name)
+            check_members(members, name, called="files of messages", content="messages")
             yield Packed(archive, members)
-    except _DAMAGE as exc:
+    except ZIP_DAMAGE as exc:
         raise ConversionError(f"{name} is a damaged or locked archive ({exc})") from exc
-
-
-def _check(members: list[zipfile.ZipInfo], name: str) -> None:
-    unpacked = sum(item.file_size for item in members)
-    packed = sum(item.compress_size for item in members)
-    if len(members) > MAX_MEMBERS:
-        raise ConversionError(f"{name} holds {len(members)} files of messages; at most {MAX_MEMBERS} are read")
-    if unpacked > MAX_UNPACKED:
-        limit = MAX_UNPACKED // 1_000_000
-        raise ConversionError(f"{name} unpacks to {unpacked // 1_000_000} MB of messages; at most {limit} MB are read")
-    if unpacked > _FREE and unpacked > MAX_RATIO * packed:
-        raise ConversionError(f"{name} unpacks to {unpacked // max(1, packed)} times its size; it is made to do harm")

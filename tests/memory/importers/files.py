@@ -8,6 +8,8 @@ from collections.abc import Sequence
 
 from pypdf import PdfReader, PdfWriter
 
+from bot.bench.made_files import pdf_from
+
 _WORD = "http://schemas.openxmlformats.org/wordprocessingml/2006/main"
 
 
@@ -25,20 +27,7 @@ def pdf(pages: Sequence[str]) -> bytes:
         )
         kids.append(b"%d 0 R" % len(objects))
     objects[1] = b"<< /Type /Pages /Kids [%s] /Count %d >>" % (b" ".join(kids), len(kids))
-    return _with_cross_references(objects)
-
-
-def _with_cross_references(objects: Sequence[bytes]) -> bytes:
-    out = bytearray(b"%PDF-1.7\n")
-    offsets = []
-    for number, body in enumerate(objects, start=1):
-        offsets.append(len(out))
-        out += b"%d 0 obj\n%s\nendobj\n" % (number, body)
-    start = len(out)
-    out += b"xref\n0 %d\n0000000000 65535 f \n" % (len(objects) + 1)
-    out += b"".join(b"%010d 00000 n \n" % offset for offset in offsets)
-    out += b"trailer << /Size %d /Root 1 0 R >>\nstartxref\n%d\n%%%%EOF" % (len(objects) + 1, start)
-    return bytes(out)
+    return pdf_from(objects)
 
 
 def locked_pdf(pages: Sequence[str], *, user_password: str) -> bytes:
