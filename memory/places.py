@@ -92,7 +92,7 @@ FILES = (
     Files("index/*", "derived: made again from the vectors that are left"),
     Files("adapters/.lock", "empty"),
     Files("adapters/*", "the adapter is withdrawn and its folder deleted by Registry.sweep"),
-    Files("backups/*.familiar", "erased in place by memory.backup.erase_in_backups"),
+    Files("backups/*.familiar", "erased in place by memory.reapply.erase_in_backups"),
     Files("backups/replaced-*.db*", "named to the user as out of reach: it could not be read when it was put aside"),
     Files("home.lock", "empty"),
     Files("config.toml", "the user's own settings"),
