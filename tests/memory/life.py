@@ -25,7 +25,7 @@ from tests.tuning.tiny import CONFIG, EASY, PERSONA, dialogue_rows, tiny_base
 from tuning.adapters import AdapterEraser, Registry
 from tuning.tune import TuneRequest, run_tune
 
-SECRET = "The vault code at the lighthouse is quexzil-8842 and Ottomarina keeps the spare key."
+SECRET = "The vault code at the lighthouse is quexzil-8842771936 and Ottomarina keeps the spare key."
 CHINESE = "灯塔保险箱的密码是鹮鸼龘靐八八四二，备用钥匙由龘靐保管。"
 OTHER_SECRET = "Bo hides the harbour ticket brillwax-5519 in the blue tin."
 FERRY = "The ferry leaves at nine every morning from the north pier."

@@ -22,7 +22,7 @@ from tests.memory.grep import forms, grep, token_forms, vector_forms
 from tests.memory.life import CHINESE, FERRY, OTHER_SECRET, SECRET, Life, live, tuned
 from tests.tuning.tokenizers import TWO_ENDS, tokenizer
 
-MARKER, HAN = "quexzil-8842", "鹮鸼龘靐"
+MARKER, HAN = "quexzil-8842771936", "鹮鸼龘靐"
 NAME = "Ottomarina"
 
 
@@ -119,7 +119,7 @@ def test_no_byte_is_left(life: Life, forget: Forget) -> None:
     assert HAN in cited[1]
     look_for = wanted(life)
     before = grep(life.home, look_for)
-    for name in ("familiar.db: utf-8", "familiar.db: word 8842", "backups/one.familiar/familiar.db: utf-8"):
+    for name in ("familiar.db: utf-8", "familiar.db: word 8842771936", "backups/one.familiar/familiar.db: utf-8"):
         assert name in before
     assert [item for item in before if item.startswith("index/") and ("vector" in item or "float32" in item)]
     assert life.registry().live(life.user_id) is not None
