@@ -64,10 +64,12 @@ def _run(args: argparse.Namespace) -> int:
 
 def parser() -> argparse.ArgumentParser:
     """All commands and their options."""
-    common = _common()
+    # Parents share their actions, and set_defaults changes these: with the same parent, a command without --home
+    # would put None over the --home that stands before it.
     root = argparse.ArgumentParser(
-        prog="familiar", description="A personal assistant that adapts through memory and weights.", parents=[common]
+        prog="familiar", description="A personal assistant that adapts through memory and weights.", parents=[_common()]
     )
+    common = _common()
     root.set_defaults(home=None, user=None, json=False, config=None, debug=False)
     commands = root.add_subparsers(metavar="COMMAND", required=True)
 

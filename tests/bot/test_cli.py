@@ -16,7 +16,7 @@ import numpy as np
 import pytest
 
 from bot.app import App
-from bot.cli import main
+from bot.cli import main, parser
 from bot.config import Settings
 from bot.locales import say
 from memory.errors import FamiliarError
@@ -92,6 +92,22 @@ def test_commands_print_what_scripts_rely_on(tmp_path: Path, capsys: pytest.Capt
 
 @pytest.mark.model
 @pytest.mark.usefixtures("models")
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ["--home", "there", "--user", "ann", "--json", "doctor"],
+        ["doctor", "--home", "there", "--user", "ann", "--json"],
+        ["--home", "there", "doctor", "--user", "ann", "--json"],
+        ["--home", "there", "--json", "eval", "--user", "ann", "summaries"],
+        ["--home", "elsewhere", "eval", "summaries", "--home", "there", "--user", "ann", "--json"],
+    ],
+)
+def test_common_options_count_wherever_they_stand(arguments: list[str]) -> None:
+    """--home before the command holds as well as after it; the last one given wins."""
+    args = parser().parse_args(arguments)
+    assert (args.home, args.user, args.json, args.config, args.debug) == ("there", "ann", True, None, False)
+
+
 def test_doctor_looks_and_mends(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     """A home whose vectors another embedder made is refused with the remedy, and the remedy works."""
     home = _home_with_owner(tmp_path / "home")
