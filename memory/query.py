@@ -106,7 +106,8 @@ def understand(text: str, *, recent: Sequence[str] = ()) -> Query:
 def sub_questions(text: str) -> tuple[str, ...]:
     """What is asked in one message, each to be searched alone: two things at once find neither well.
 
-    Where small talk stands around a question, the question is what counts; a message with one sentence is itself.
+    Where small talk stands before a question, the question is what counts, with what is added to it ("I mean POL-358");
+    a message with one sentence is itself.
 
     >>> sub_questions("Where does Ann live? Also, what is her dog called?")
     ('Where does Ann live', 'what is her dog called?')
@@ -116,8 +117,8 @@ def sub_questions(text: str) -> tuple[str, ...]:
         meant = list(_MEANT.finditer(block))
         rest = block[meant[-1].end() :] if meant else block
         sentences = [sentence.strip() for sentence in _SENTENCE_END.split(rest) if raw_words(sentence)]
-        asking = [sentence for sentence in sentences if is_question(sentence)]
-        found.append(asking[-1] if asking and len(sentences) > 1 else rest.strip())
+        asking = [place for place, sentence in enumerate(sentences) if is_question(sentence)]
+        found.append(" ".join(sentences[asking[-1] :]) if asking and len(sentences) > 1 else rest.strip())
     return tuple(part for part in found if part)[:MAX_PARTS] or (text,)
 
 

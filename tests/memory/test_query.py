@@ -109,6 +109,7 @@ def test_any_text_is_a_question(text: str, recent: list[str]) -> None:
         ("上司是做什么的？另外，论坛在哪里？", ("上司是做什么的", "论坛在哪里？")),
         ("天气真好。实际上我想问的是：手机怎么样？", ("手机怎么样？",)),
         ("I was out today. It rained. When is the dentist?", ("When is the dentist?",)),
+        ("Hello. What does it cost? I mean POL-358.", ("What does it cost? I mean POL-358.",)),
         ("!!! ???", ("!!! ???",)),
         ("", ("",)),
     ],
