@@ -10,6 +10,7 @@ import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
+from memory.days import Day, named_days
 from memory.intent import is_question
 from memory.normal import searchable
 from memory.words import HAN, STOP_WORDS, content_words, raw_words
@@ -39,34 +40,6 @@ _OPENERS = re.compile(
 _CHINESE_PRONOUN = re.compile(r"它|他|她|那个|这个|那里|这里|其中|那时|上面|前者|后者")
 _CHINESE_EMPTY = re.compile(r"[的了是我你他她它们吗呢吧啊什么哪个里怎样多少几那这时候谁为有还到在和会要]")
 _FIRST_PERSON = re.compile(r"\b(?:i|my|me|mine|i'm|i've)\b|我", re.IGNORECASE)
-_MONTHS = ("jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", "nov", "dec")
-_MONTH = (
-    r"(jan(?:uary)?|feb(?:ruary)?|mar(?:ch)?|apr(?:il)?|may|june?|july?|aug(?:ust)?|sept?(?:ember)?|oct(?:ober)?"
-    r"|nov(?:ember)?|dec(?:ember)?)\.?"
-)
-_DAY = r"(\d{1,2})(?:st|nd|rd|th)?"
-_DATE_FORMS: tuple[tuple[re.Pattern[str], str], ...] = (
-    (re.compile(r"\b(\d{4})[-/.](\d{1,2})[-/.](\d{1,2})\b"), "ymd"),
-    (re.compile(r"(\d{4})\s*年\s*(\d{1,2})\s*月\s*(\d{1,2})\s*[日号]"), "ymd"),
-    (re.compile(r"(?<!\d)(\d{1,2})\s*月\s*(\d{1,2})\s*[日号]"), "md"),
-    (re.compile(r"(\d{4})\s*年\s*(\d{1,2})\s*月"), "ym"),
-    (re.compile(rf"\b{_DAY}\s+(?:of\s+)?{_MONTH},?\s+(\d{{4}})\b", re.IGNORECASE), "dmy"),
-    (re.compile(rf"\b{_MONTH}\s+{_DAY},?\s+(\d{{4}})\b", re.IGNORECASE), "mdy"),
-    (re.compile(rf"\b{_MONTH},?\s+(\d{{4}})\b", re.IGNORECASE), "my"),
-    (re.compile(rf"\b{_DAY}\s+(?:of\s+)?{_MONTH}\b", re.IGNORECASE), "dm"),
-    (re.compile(rf"\b{_MONTH}\s+{_DAY}\b", re.IGNORECASE), "md"),
-    (re.compile(rf"\b(?:in|of|since|during|last|this)\s+{_MONTH}(?!\w)", re.IGNORECASE), "m"),
-    (re.compile(r"(?<!\d)(\d{1,2})\s*月(?!\d)"), "m"),
-)
-
-
-@dataclass(frozen=True)
-class Day:
-    """A date that a question names, as far as it names it."""
-
-    month: int
-    day: int | None = None
-    year: int | None = None
 
 
 @dataclass(frozen=True)
@@ -144,19 +117,6 @@ def is_follow_up(text: str) -> bool:
     return (bool(words) and not content) or (points and len(content) <= 3)
 
 
-def named_days(text: str) -> tuple[Day, ...]:
-    """Dates and months that a text names, in English or Chinese."""
-    found: dict[int, Day] = {}
-    for pattern, form in _DATE_FORMS:
-        for match in pattern.finditer(text):
-            values = dict(zip(form, match.groups(), strict=True))
-            day = _day(values)
-            if day is not None:
-                found[match.start()] = day
-            text = text[: match.start()] + " " * len(match.group()) + text[match.end() :]
-    return tuple(found[start] for start in sorted(found))
-
-
 def names_speaker(spoken: Iterable[str], speaker: str) -> bool:
     """Whether one of a question's words is that speaker's name, or a short form of at least three letters."""
     parts = [part for part in raw_words(speaker) if len(part) > 1]
@@ -171,15 +131,6 @@ def names_speaker(spoken: Iterable[str], speaker: str) -> bool:
 def _capitalised(text: str) -> tuple[str, ...]:
     words = dict.fromkeys(word.lower() for word in _CAPITALISED.findall(text))
     return tuple(word for word in words if word not in STOP_WORDS)
-
-
-def _day(values: dict[str, str]) -> Day | None:
-    month_text = values["m"]
-    month = int(month_text) if month_text.isdigit() else _MONTHS.index(month_text[:3].lower()) + 1
-    day = int(values["d"]) if "d" in values else None
-    if not 1 <= month <= 12 or (day is not None and not 1 <= day <= 31):
-        return None
-    return Day(month, day, int(values["y"]) if "y" in values else None)
 
 
 def _most_telling(words: Sequence[str]) -> tuple[str, ...]:

@@ -16,7 +16,7 @@ from importlib import resources
 import numpy as np
 from numpy.typing import NDArray
 
-from memory.query import Day
+from memory.days import Day
 
 Floats = NDArray[np.float32]
 

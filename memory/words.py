@@ -11,6 +11,7 @@ from __future__ import annotations
 import re
 import unicodedata
 
+from memory.days import day_words
 from memory.normal import broken_words, searchable
 
 _CJK_CLASS = r"\u3040-\u30ff\u3400-\u9fff\uf900-\ufaff\uac00-\ud7af"
@@ -45,15 +46,15 @@ def fold(text: str) -> str:
 
 
 def split_words(text: str) -> list[str]:
-    """Stemmed words, codes and character pairs of a text, in order."""
-    return [stem(word) for word in raw_words(text)]
+    """Stemmed words, codes and character pairs of a text, in order, then the days that it names."""
+    return [*(stem(word) for word in raw_words(text)), *day_words(text)]
 
 
 def content_words(text: str) -> list[str]:
     """The distinct words of a question that it is about, in order; all of them where only stop words are left."""
     words = list(dict.fromkeys(raw_words(text)))
     content = [word for word in words if word not in STOP_WORDS and not (_CJK.match(word) and _EMPTY_SIGN.search(word))]
-    return list(dict.fromkeys(stem(word) for word in content or words))
+    return list(dict.fromkeys([*(stem(word) for word in content or words), *day_words(text)]))
 
 
 def raw_words(text: str) -> list[str]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from memory.query import Day
+from memory.days import Day
 from memory.ranking import (
     EVIDENCE,
     SCALED,
