@@ -10,10 +10,8 @@ from memory.normal import searchable
 from memory.query import (
     MAX_CHARACTERS,
     MAX_WORDS,
-    Day,
     expand,
     is_follow_up,
-    named_days,
     names_speaker,
     sub_questions,
     understand,
@@ -50,25 +48,6 @@ def test_follow_up_of_a_follow_up_reaches_back_to_the_subject() -> None:
 def test_nothing_said_before_changes_nothing() -> None:
     """Without earlier messages even a follow-up is searched as it is."""
     assert expand("why?", []) == expand("why?", ["  "]) == "why?"
-
-
-@pytest.mark.parametrize(
-    ("text", "days"),
-    [
-        ("on 2026-05-08", (Day(5, 8, 2026),)),
-        ("on 5 January 2024 and May 3rd, 2023", (Day(1, 5, 2024), Day(5, 3, 2023))),
-        ("in May 2023", (Day(5, None, 2023),)),
-        ("in June", (Day(6),)),
-        ("on 4 July", (Day(7, 4),)),
-        ("2024年1月5日", (Day(1, 5, 2024),)),
-        ("5月6号和2025年3月", (Day(5, 6), Day(3, None, 2025))),
-        ("may I march in 2023?", ()),
-        ("version 2026-99-99", ()),
-    ],
-)
-def test_dates_are_read_as_far_as_they_are_named(text: str, days: tuple[Day, ...]) -> None:
-    """Day, month and year in the usual English and Chinese forms; a verb is no month."""
-    assert named_days(text) == days
 
 
 @pytest.mark.parametrize(
