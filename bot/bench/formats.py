@@ -7,24 +7,34 @@ programs on.
 from __future__ import annotations
 
 import json
+import re
 import sys
 import time
 from collections.abc import Iterator
 from dataclasses import asdict
 from pathlib import Path
 
+from bot.bench.made_chats import made_chats
 from bot.bench.made_files import Fact, MadeFile, made_files
 from bot.bench.rows import BenchRow
 from memory.config import ImportConfig
 from memory.errors import FamiliarError
 from memory.importers.converter import Converter
-from memory.importers.records import Block, Conversion, ConversionError, UnsupportedFormat
+from memory.importers.records import Conversion, ConversionError, UnsupportedFormat
+
+
+def every_made_file() -> list[MadeFile]:
+    """A file or more of each format that is imported.
+
+    :raises ImportError: the libraries of the extra test are missing
+    """
+    return [*made_files(), *made_chats()]
 
 
 def bench_formats() -> Iterator[BenchRow]:
     """A row for each file: how many facts were found where they stand; 0 where anything was read that must not be."""
     try:
-        files = made_files()
+        files = every_made_file()
     except ImportError as exc:
         raise FamiliarError(f"making the files needs the extra test ({exc})") from exc
     with Converter(ImportConfig()) as converter:
@@ -49,18 +59,22 @@ def _row(converter: Converter, file: MadeFile) -> BenchRow:
 
 def text_of(found: Conversion) -> str:
     """All text of all documents."""
-    return "\n".join(block.text for document in found.documents for block in document.blocks)
+    return "\n".join(text for _, text in _passages(found))
 
 
 def holds(found: Conversion, fact: Fact) -> bool:
-    """Whether a line has all words of a fact, in a block that says where it stands."""
-    blocks = [block for document in found.documents for block in document.blocks if _is_at(block, fact.place)]
-    lines = [" ".join(line.split()) for block in blocks for line in block.text.split("\n")]
+    """Whether a line has all words of a fact, in a block or an utterance that says where it stands."""
+    wanted = re.compile(re.escape(fact.place or "") + r"(?!\d)")
+    texts = [text for place, text in _passages(found) if wanted.search(place)]
+    lines = [" ".join(line.split()) for text in texts for line in text.split("\n")]
     return any(all(word in line for word in fact.words) for line in lines)
 
 
-def _is_at(block: Block, place: str | None) -> bool:
-    return place is None or place in (block.section or "") or place == f"page {block.page}"
+def _passages(found: Conversion) -> Iterator[tuple[str, str]]:
+    """Texts, each with its place: page and section, or speaker and day."""
+    for document in found.documents:
+        yield from ((f"{block.section or ''}; page {block.page}", block.text) for block in document.blocks)
+        yield from ((f"{line.speaker}, {(line.at or '')[:10]}", line.text) for line in document.utterances)
 
 
 def main(arguments: list[str]) -> int:
@@ -68,7 +82,7 @@ def main(arguments: list[str]) -> int:
     folder = Path(arguments[0])
     folder.mkdir(parents=True, exist_ok=True)
     facts = {}
-    for file in made_files():
+    for file in every_made_file():
         (folder / file.name).write_bytes(file.data)
         facts[file.name] = {"facts": [asdict(fact) for fact in file.facts], "absent": file.absent}
     (folder / "facts.json").write_text(json.dumps(facts, ensure_ascii=False), encoding="utf-8")

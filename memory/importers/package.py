@@ -25,7 +25,7 @@ MAX_MEMBERS = 50_000
 _FREE = 20_000_000
 """Unpacked bytes to which the limit on the ratio doesn't apply."""
 _MEDIA = (".png", ".jpg", ".jpeg", ".gif", ".bmp", ".tif", ".tiff", ".emf", ".wmf", ".svg", ".webp", ".mp3", ".mp4")
-ZIP_DAMAGE = (zipfile.BadZipFile, zlib.error, EOFError, OSError, RuntimeError, NotImplementedError)
+ZIP_DAMAGE = (zipfile.BadZipFile, zlib.error, EOFError, OSError, ValueError, RuntimeError, NotImplementedError)
 """What zipfile raises for an archive that is not what it says."""
 
 
@@ -73,7 +73,7 @@ def open_package(data: bytes, *, name: str, what: str) -> Iterator[Package]:
             members = [item for item in archive.infolist() if not item.filename.lower().endswith(_MEDIA)]
             check_members(members, name, called="parts", content="XML")
             yield Package(archive)
-    except (*ZIP_DAMAGE, ValueError, KeyError, etree.XMLSyntaxError) as exc:
+    except (*ZIP_DAMAGE, KeyError, etree.XMLSyntaxError) as exc:
         raise ConversionError(f"{name} is a damaged {what} ({exc})") from exc
 
 

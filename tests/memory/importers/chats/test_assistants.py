@@ -167,6 +167,13 @@ def test_an_archive_that_unpacks_to_too_much_is_refused() -> None:
         convert(archive(conversations__json="[" + " " * 40_000_000), "x.zip")
 
 
+def test_a_damaged_archive_is_named() -> None:
+    """Offsets that lead out of the file are damage like any other."""
+    data = archive(conversations__json=[PLAIN])
+    with pytest.raises(ConversionError, match=r"x\.zip is a damaged"):
+        convert(data[:10] + data[40:], "x.zip")
+
+
 CLAUDE: dict[str, Any] = {
     "uuid": "c1",
     "name": "Garden",
