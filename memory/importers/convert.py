@@ -13,6 +13,7 @@ from datetime import date
 from pathlib import PurePath
 from typing import Protocol, TypeVar
 
+from memory.importers.archive import read_archive
 from memory.importers.chats import formats as chats
 from memory.importers.cleaning import clean
 from memory.importers.delimited import read_csv
@@ -23,6 +24,7 @@ from memory.importers.epub import read_epub
 from memory.importers.html import read_html
 from memory.importers.image import read_image
 from memory.importers.json_values import read_json, read_json_lines
+from memory.importers.mail import read_mail, read_mailbox
 from memory.importers.markdown import read_markdown
 from memory.importers.ocr import Recogniser
 from memory.importers.odf import read_odf
@@ -33,6 +35,7 @@ from memory.importers.records import Conversion, ConversionError, ExtractedDocum
 from memory.importers.rtf import read_rtf
 from memory.importers.sniff import sniff_binary, sniff_text, unsupported
 from memory.importers.spreadsheet import read_spreadsheet
+from memory.importers.within import Convert
 
 Extracted = ExtractedDocument | Conversion
 
@@ -50,6 +53,11 @@ def _named(read: _Reader[_Content]) -> Callable[[_Content, SourceFile], Extracte
     return lambda content, file: read(content, name=file.name, title=file.title)
 
 
+def _container(read: Callable[[bytes, SourceFile, Convert], Conversion]) -> Callable[[bytes, SourceFile], Extracted]:
+    """A reader that hands the files within its file back to be converted."""
+    return lambda data, file: read(data, file, lambda inner, name: _inner(inner, name, file))
+
+
 _BINARY: dict[str, Callable[[bytes, SourceFile], Extracted]] = {
     "pdf": lambda data, file: read_pdf(data, name=file.name, title=file.title, recogniser=file.recogniser),
     "docx": _named(read_docx),
@@ -60,6 +68,9 @@ _BINARY: dict[str, Callable[[bytes, SourceFile], Extracted]] = {
     "rtf": _named(read_rtf),
     **chats.JSON,
     **chats.ZIP,
+    "zip": _container(read_archive),
+    "mail": _container(read_mail),
+    "mailbox": _container(read_mailbox),
     "image": lambda data, file: read_image(data, name=file.name, title=file.title, recogniser=file.recogniser),
 }
 _TEXT: dict[str, Callable[[str, SourceFile], Extracted]] = {
@@ -82,15 +93,27 @@ def convert(data: bytes, name: str, hints: Hints | None = None, *, recogniser: R
     :raises UnsupportedFormat: it is of a kind that is not imported
     :raises ConversionError: it is damaged, locked or without text
     """
-    file = SourceFile(name, PurePath(name).stem.strip() or name, hints or Hints(), recogniser or Recogniser())
-    kind = sniff_binary(data, name)
+    return _convert(data, SourceFile(name, _title(name), hints or Hints(), recogniser or Recogniser()))
+
+
+def _inner(data: bytes, name: str, file: SourceFile) -> Conversion:
+    """What a file within a file holds, under what is left of the outer one's limits."""
+    return _convert(data, replace(file, name=name, title=_title(name), depth=file.depth + 1))
+
+
+def _title(name: str) -> str:
+    return PurePath(name).stem.strip() or name
+
+
+def _convert(data: bytes, file: SourceFile) -> Conversion:
+    kind = sniff_binary(data, file.name)
     extracted = _BINARY[kind](data, file) if kind else _convert_text(data, file)
     if isinstance(extracted, ExtractedDocument):
         extracted = Conversion((extracted,))
-    documents = tuple(replace(item, at=item.at or _day_in(item.part or name)) for item in extracted.documents)
+    documents = tuple(replace(item, at=item.at or _day_in(item.part or file.name)) for item in extracted.documents)
     documents = tuple(item for item in documents if _has_text(item))
     if not documents:
-        raise ConversionError("; ".join((f"{name} holds no text", *extracted.warnings)))
+        raise ConversionError("; ".join((f"{file.name} holds no text", *extracted.warnings)))
     return replace(extracted, documents=documents)
 
 

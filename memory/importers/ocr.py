@@ -71,6 +71,11 @@ class Recogniser:
         self._seconds = seconds
         self._page_seconds = page_seconds
         self._page_begins = page_begins
+        self._watched_since = time.monotonic()
+
+    def time_left(self) -> float:
+        """Seconds until whoever watches the clock may lose patience: a page's time from the last sign of life."""
+        return self._page_seconds - (time.monotonic() - self._watched_since)
 
     def read(self, picture: Any) -> Recognised | None:
         """The text of a PIL image; None where the budget is spent.
@@ -81,6 +86,7 @@ class Recogniser:
             return None
         engine = _engine()
         self._page_begins()
+        self._watched_since = time.monotonic()
         self._pages -= 1
         started = time.monotonic()
         try:

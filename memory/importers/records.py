@@ -13,6 +13,12 @@ from memory.errors import FamiliarError, UsageError
 from memory.importers.ocr import Recogniser
 
 _FIELDS = ("speaker", "text", "at", "id")
+MAX_DEPTH = 4
+"""Files within each other, as a picture in a mail in an archive; people's own reach three."""
+MAX_MEMBERS = 50_000
+"""An account of notes has thousands of pages; more members are there to exhaust memory."""
+MAX_UNPACKED = 1_000_000_000
+"""Bytes of all members together; they are read one at a time."""
 
 
 class UnsupportedFormat(FamiliarError):
@@ -104,6 +110,33 @@ def hints_from(encoding: str | None, columns: str | None) -> Hints:
     return Hints(encoding, tuple((field.strip(), column.strip()) for field, _, column in pairs))
 
 
+@dataclass
+class Allowance:
+    """What all files within the one that the user named may still take, however they are nested."""
+
+    members: int = MAX_MEMBERS
+    unpacked: int = MAX_UNPACKED
+    """Bytes."""
+
+    def take_members(self, name: str, number: int) -> None:
+        """Count the members of a file.
+
+        :raises ConversionError: they are too many
+        """
+        if number > self.members:
+            raise ConversionError(f"{name} has {number} members; of one file at most {MAX_MEMBERS} are read")
+        self.members -= number
+
+    def take(self, name: str, size: int) -> None:
+        """Count the bytes of a member.
+
+        :raises ConversionError: they are too many
+        """
+        if size > self.unpacked:
+            raise ConversionError(f"{name} is past the {MAX_UNPACKED // 1_000_000} MB that are unpacked of one file")
+        self.unpacked -= size
+
+
 @dataclass(frozen=True)
 class SourceFile:
     """A file that is being converted, besides its content."""
@@ -115,3 +148,7 @@ class SourceFile:
     hints: Hints = Hints()
     recogniser: Recogniser = dataclasses.field(default_factory=Recogniser)
     """Reads text in pictures; its budget is that of the file that the user named, whatever that holds."""
+    depth: int = 0
+    """How many files it lies in."""
+    allowance: Allowance = dataclasses.field(default_factory=Allowance)
+    """Shared like the recogniser."""

@@ -10,9 +10,10 @@ from collections.abc import Callable
 from pathlib import PurePath
 
 from memory.importers.chats import formats as chats
+from memory.importers.mail import is_mail, is_mailbox
 from memory.importers.records import ConversionError, UnsupportedFormat
 
-SUPPORTED = "documents, tables, pictures with text and dialogues can be imported (docs/formats.md)"
+SUPPORTED = "documents, tables, mail, notes, archives, pictures with text and dialogues can be imported (docs/formats.md)"
 _MAGIC: tuple[tuple[bytes, str], ...] = (
     (b"\x00\x00\x01\x00", "an icon"),
     (b"ID3", "an MP3 recording"),
@@ -82,6 +83,10 @@ def sniff_binary(data: bytes, name: str) -> str | None:
         return _ole_format(data, name)
     if _is_webp(data) or _is_bmp(data):
         return "image"
+    if is_mailbox(data):
+        return "mailbox"
+    if is_mail(data, name):
+        return "mail"
     return next((kind for magic, kind in _BINARY_MAGIC if data.startswith(magic)), None) or chats.json_kind(data)
 
 
@@ -144,7 +149,7 @@ def _zip_format(data: bytes, name: str) -> str:
             return kind
     if export := chats.zip_kind(members):
         return export
-    raise unsupported(name, "a ZIP archive (unpack it and import the folder)")
+    return "zip"
 
 
 def sniff_text(text: str, name: str) -> str:
