@@ -22,6 +22,7 @@ from memory.importers.docx import read_docx
 from memory.importers.encodings import decode
 from memory.importers.epub import read_epub
 from memory.importers.html import read_html
+from memory.importers.ics import read_ics
 from memory.importers.image import read_image
 from memory.importers.json_values import read_json, read_json_lines
 from memory.importers.mail import read_mail, read_mailbox
@@ -35,6 +36,7 @@ from memory.importers.records import Conversion, ConversionError, ExtractedDocum
 from memory.importers.rtf import read_rtf
 from memory.importers.sniff import sniff_binary, sniff_text, unsupported
 from memory.importers.spreadsheet import read_spreadsheet
+from memory.importers.vcf import read_vcf
 from memory.importers.within import Convert
 
 Extracted = ExtractedDocument | Conversion
@@ -77,6 +79,8 @@ _TEXT: dict[str, Callable[[str, SourceFile], Extracted]] = {
     **chats.TEXT,
     "html": _named(read_html),
     "dialogue": _named(read_dialogue),
+    "calendar": _named(read_ics),
+    "contacts": _named(read_vcf),
     "csv": _named(read_csv),
     "json": _named(read_json),
     "json lines": _named(read_json_lines),

@@ -13,7 +13,7 @@ from memory.importers.chats import formats as chats
 from memory.importers.mail import is_mail, is_mailbox
 from memory.importers.records import ConversionError, UnsupportedFormat
 
-SUPPORTED = "documents, tables, mail, notes, archives, pictures with text and dialogues can be imported (docs/formats.md)"
+SUPPORTED = "documents, tables, notes, mail, calendars, pictures with text and dialogues are imported (docs/formats.md)"
 _MAGIC: tuple[tuple[bytes, str], ...] = (
     (b"\x00\x00\x01\x00", "an icon"),
     (b"ID3", "an MP3 recording"),
@@ -187,5 +187,7 @@ def _is_row(line: str) -> bool:
 _TEXT_KINDS: tuple[tuple[str, Callable[[str, str], bool]], ...] = (
     ("html", lambda text, _: bool(_HTML.match(text))),
     ("dialogue", lambda text, _: _is_dialogue(text)),
+    ("calendar", lambda text, _: text[:200].lstrip("\ufeff \t\n").upper().startswith("BEGIN:VCALENDAR")),
+    ("contacts", lambda text, _: text[:200].lstrip("\ufeff \t\n").upper().startswith("BEGIN:VCARD")),
 )
 """Formats that a text's content tells whatever its ending; the first that fits. Each is given text and ending."""
