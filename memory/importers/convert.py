@@ -20,6 +20,7 @@ from memory.importers.delimited import read_csv
 from memory.importers.dialogue import read_dialogue
 from memory.importers.docx import read_docx
 from memory.importers.encodings import decode
+from memory.importers.enex import read_enex
 from memory.importers.epub import read_epub
 from memory.importers.html import read_html
 from memory.importers.ics import read_ics
@@ -71,6 +72,7 @@ _BINARY: dict[str, Callable[[bytes, SourceFile], Extracted]] = {
     **chats.JSON,
     **chats.ZIP,
     "zip": _container(read_archive),
+    "enex": _container(read_enex),
     "mail": _container(read_mail),
     "mailbox": _container(read_mailbox),
     "image": lambda data, file: read_image(data, name=file.name, title=file.title, recogniser=file.recogniser),

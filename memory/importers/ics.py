@@ -24,6 +24,8 @@ from memory.importers.recurrence import in_words, next_dates
 _KINDS = ("VEVENT", "VTODO", "VJOURNAL")
 _DATES_SECONDS = 5.0
 """For the next dates of all events together: a rule may be made to give none for centuries."""
+_MOST_ALONE = 5000
+"""Entries that are read one by one where the whole can't be; a file made to need it for more is made to take time."""
 _MARKUP = re.compile(r"<(br|p|a|b|div|span|ul|li|html)\b[^>]*>", re.IGNORECASE)
 _ANSWERS = {"ACCEPTED": "coming", "DECLINED": "declined", "TENTATIVE": "perhaps"}
 _STATES = {"CANCELLED": "cancelled", "TENTATIVE": "not certain", "COMPLETED": "done", "IN-PROCESS": "begun"}
@@ -65,13 +67,15 @@ def _parsed(lines: list[str]) -> tuple[list[Any], list[str]]:
     head = [line for line in lines if line.upper().startswith(("X-WR-CALNAME:", "X-WR-TIMEZONE:"))]
     head += [line for zone in components(lines, "VTIMEZONE") for line in zone]
     calendars, problems = [], []
-    for entry in single:
+    for entry in single[:_MOST_ALONE]:
         closed = [] if entry[-1].strip().upper().startswith("END:") else [f"END:{entry[0].strip()[6:]}"]
         try:
             whole = ["BEGIN:VCALENDAR", *head, *entry, *closed, "END:VCALENDAR"]
             calendars.append(Calendar.from_ical("\r\n".join(whole) + "\r\n"))
         except _REFUSALS as exc:
             problems.append(f"an entry could not be read ({type(exc).__name__}: {exc})"[:200])
+    if len(single) > _MOST_ALONE:
+        problems.append(f"it is damaged; only the first {_MOST_ALONE} of its {len(single)} entries were read")
     return calendars, problems
 
 

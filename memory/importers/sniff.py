@@ -10,6 +10,7 @@ from collections.abc import Callable
 from pathlib import PurePath
 
 from memory.importers.chats import formats as chats
+from memory.importers.enex import is_enex
 from memory.importers.mail import is_mail, is_mailbox
 from memory.importers.records import ConversionError, UnsupportedFormat
 
@@ -83,6 +84,8 @@ def sniff_binary(data: bytes, name: str) -> str | None:
         return _ole_format(data, name)
     if _is_webp(data) or _is_bmp(data):
         return "image"
+    if is_enex(data):
+        return "enex"
     if is_mailbox(data):
         return "mailbox"
     if is_mail(data, name):
