@@ -15,6 +15,7 @@ from dataclasses import asdict
 from pathlib import Path
 
 from bot.bench.made_chats import made_chats
+from bot.bench.made_collections import made_collections
 from bot.bench.made_files import Fact, MadeFile, made_files
 from bot.bench.rows import BenchRow
 from memory.config import ImportConfig
@@ -28,7 +29,7 @@ def every_made_file() -> list[MadeFile]:
 
     :raises ImportError: the libraries of the extra test are missing
     """
-    return [*made_files(), *made_chats()]
+    return [*made_files(), *made_collections(), *made_chats()]
 
 
 def bench_formats() -> Iterator[BenchRow]:
@@ -71,9 +72,10 @@ def holds(found: Conversion, fact: Fact) -> bool:
 
 
 def _passages(found: Conversion) -> Iterator[tuple[str, str]]:
-    """Texts, each with its place: page and section, or speaker and day."""
+    """Texts, each with its place: part, title, section and page, or speaker and day."""
     for document in found.documents:
-        yield from ((f"{block.section or ''}; page {block.page}", block.text) for block in document.blocks)
+        whole = document.part or document.title
+        yield from ((f"{whole}; {block.section or ''}; page {block.page}", block.text) for block in document.blocks)
         yield from ((f"{line.speaker}, {(line.at or '')[:10]}", line.text) for line in document.utterances)
 
 

@@ -23,7 +23,7 @@ class Fact:
 
     words: tuple[str, ...]
     place: str | None = None
-    """What the passage must give as its section, or ``page N``."""
+    """What the passage must give as its file within the file, section or ``page N``."""
 
 
 @dataclass(frozen=True)

@@ -8,9 +8,10 @@ from __future__ import annotations
 import io
 import zipfile
 from collections.abc import Callable, Iterator, Sequence
+from pathlib import PurePath
 
-from memory.importers.logseq import block_texts, resolve_references
 from memory.importers.members import Listing, Member, list_members
+from memory.importers.note_blocks import block_texts, with_references
 from memory.importers.package import ZIP_DAMAGE
 from memory.importers.records import Conversion, ConversionError, ExtractedDocument, SourceFile
 from memory.importers.sniff import refuse_unsupported
@@ -53,7 +54,7 @@ def _loader(archive: zipfile.ZipFile, member: Member, texts: dict[str, str]) -> 
 
     def load() -> bytes:
         data = _unpacked(archive, member)
-        return resolve_references(data, texts) if member.name.lower().endswith(_NOTES) else data
+        return _resolved(data, texts) if texts and member.name.lower().endswith(_NOTES) else data
 
     return load
 
@@ -73,8 +74,18 @@ def _unpacked(archive: zipfile.ZipFile, member: Member) -> bytes:
         raise ConversionError(f"{member.name} is damaged ({exc})") from exc
 
 
+def _resolved(data: bytes, texts: dict[str, str]) -> bytes:
+    """A note in UTF-8 with references to blocks of other notes replaced; others stay for the note's own reader."""
+    if b"((" not in data and b"#^" not in data:
+        return data
+    try:
+        return with_references(data.decode("utf-8"), texts, keep_unknown=True).encode()
+    except UnicodeDecodeError:
+        return data
+
+
 def _block_texts(archive: zipfile.ZipFile, listing: Listing, time_left: Callable[[], float]) -> dict[str, str]:
-    """Logseq's blocks by id, over all its notes: a reference often leads to another page."""
+    """Named blocks of all its notes: a reference often leads to another page."""
     texts: dict[str, str] = {}
     for member in listing.members:
         if member.name.lower().endswith(_NOTES) and time_left() > 0:
@@ -87,7 +98,9 @@ def _block_texts_of(archive: zipfile.ZipFile, member: Member) -> dict[str, str]:
         data = archive.read(member.info)
     except (*ZIP_DAMAGE, KeyError):  # told when the member itself is read
         return {}
-    return block_texts(data.decode("utf-8", "replace")) if b"id::" in data else {}
+    if b"id::" not in data and b"^" not in data:
+        return {}
+    return block_texts(data.decode("utf-8", "replace"), PurePath(member.name).stem)
 
 
 def _quick_first(members: Sequence[Member]) -> Iterator[Member]:

@@ -10,7 +10,6 @@ import re
 from collections.abc import Callable
 from dataclasses import replace
 from datetime import date
-from pathlib import PurePath
 from typing import Protocol, TypeVar
 
 from memory.importers.archive import read_archive
@@ -28,6 +27,7 @@ from memory.importers.image import read_image
 from memory.importers.json_values import read_json, read_json_lines
 from memory.importers.mail import read_mail, read_mailbox
 from memory.importers.markdown import read_markdown
+from memory.importers.note_names import title_of
 from memory.importers.ocr import Recogniser
 from memory.importers.odf import read_odf
 from memory.importers.pdf import read_pdf
@@ -99,16 +99,12 @@ def convert(data: bytes, name: str, hints: Hints | None = None, *, recogniser: R
     :raises UnsupportedFormat: it is of a kind that is not imported
     :raises ConversionError: it is damaged, locked or without text
     """
-    return _convert(data, SourceFile(name, _title(name), hints or Hints(), recogniser or Recogniser()))
+    return _convert(data, SourceFile(name, title_of(name), hints or Hints(), recogniser or Recogniser()))
 
 
 def _inner(data: bytes, name: str, file: SourceFile) -> Conversion:
     """What a file within a file holds, under what is left of the outer one's limits."""
-    return _convert(data, replace(file, name=name, title=_title(name), depth=file.depth + 1))
-
-
-def _title(name: str) -> str:
-    return PurePath(name).stem.strip() or name
+    return _convert(data, replace(file, name=name, title=title_of(name), depth=file.depth + 1))
 
 
 def _convert(data: bytes, file: SourceFile) -> Conversion:

@@ -1,44 +1,40 @@
-"""Markdown as people's note programs write it (Obsidian, Logseq, Jekyll): the words stay, the machinery goes.
+"""Markdown as people's note programs write it (Obsidian, Logseq, Notion, Jekyll): a block a heading's text.
 
-Frontmatter stays as searchable lines, wikilinks become their words, Logseq's block ids vanish and its block references
-become the text they point to. Code keeps its brackets: `[[ -f x ]]` in a shell script is no link.
+Frontmatter stays as searchable lines before the first block; what of a line is the writer's is told by `note_lines`.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import date, datetime
 from typing import Any
 
+from memory.importers.note_lines import lines_of
 from memory.importers.records import Block, ExtractedDocument
 from memory.importers.sections import Outline
 
 _FRONTMATTER = re.compile(r"\A---[ \t]*\n(.*?\n|)(?:---|\.\.\.)[ \t]*(?:\n|\Z)", re.DOTALL)
-_FENCE = re.compile(r"\s*(?:[-*+]\s+)?(`{3,}|~{3,})")
 _HEADING = re.compile(r" {0,3}(#{1,6})[ \t]+(.*?)[ \t]*#*[ \t]*$")
+_TITLE = re.compile(r"title: +(\S.*)$")
+"""Logseq's property of a page, as `note_lines` writes it."""
 _UNDERLINE = re.compile(r" {0,3}(=+|-+)[ \t]*$")
 _NO_PARAGRAPH = re.compile(r" {4}|\s*([-*+>|#]|\d+[.)])")
-_BLOCK_ID = re.compile(r"\s*(?:[-*]\s+)?id::\s*([0-9a-fA-F-]{36})\s*$")
-_MACHINERY = re.compile(r"\s*(?:[-*]\s+)?(?:id|collapsed|heading|background-color|logseq\.[\w.-]+)::.*$")
-_LABELLED_REFERENCE = re.compile(r"\[([^\]]*)\]\(\(\(([0-9a-fA-F-]{36})\)\)\)")
-_REFERENCE = re.compile(r"\(\(([0-9a-fA-F-]{36})\)\)")
-_INLINE = re.compile(r"(`+)(?!`).*?(?<!`)\1(?!`)|!?\[\[([^\[\]]+)\]\]")
 
 
 def read_markdown(text: str, *, title: str) -> ExtractedDocument:
     """Blocks by heading, with the frontmatter's lines before the first; ``title`` is used where the note has none."""
     front = _frontmatter(text)
     body = text[front.end :]
-    lines = list(_lines(body))
+    lines = list(lines_of(body))
     blocks = _by_heading(lines)
     if front.lines:
         first = blocks[0] if blocks else Block("")
         blocks[:1] = [Block("\n".join((*front.lines, "", first.text)).rstrip(), section=first.section)]
     heading = next((match.group(2) for line, code in lines if not code and (match := _HEADING.match(line))), None)
+    own = next((found.group(1) for line, code in lines[:5] if not code and (found := _TITLE.match(line))), None)
     return ExtractedDocument(
-        title=front.title or heading or title,
+        title=front.title or own or heading or title,
         format="markdown",
         blocks=tuple(blocks),
         warnings=front.warnings,
@@ -94,58 +90,6 @@ def _iso(text: str | None) -> str | None:
         return text if text and datetime.fromisoformat(text) else None
     except ValueError:
         return None
-
-
-def _lines(body: str) -> Iterator[tuple[str, bool]]:
-    """Each line with its links resolved, and whether it stands in fenced code."""
-    marked = list(_code_marked(body))
-    targets = _block_texts(marked)
-    for line, code in marked:
-        if code:
-            yield line, True
-        elif not _MACHINERY.match(line):
-            yield _words(line, targets), False
-
-
-def _code_marked(body: str) -> Iterator[tuple[str, bool]]:
-    fence = ""
-    for line in body.split("\n"):
-        found = _FENCE.match(line)
-        if found and not fence:
-            fence = found.group(1)
-            yield line, True
-        elif found and line.strip()[0] == fence[0] and len(found.group(1)) >= len(fence):
-            fence = ""
-            yield line, True
-        else:
-            yield line, bool(fence)
-
-
-def _block_texts(lines: list[tuple[str, bool]]) -> dict[str, str]:
-    """Logseq's block ids with the text of the line that each stands under."""
-    texts: dict[str, str] = {}
-    above = ""
-    for line, code in lines:
-        found = None if code else _BLOCK_ID.match(line)
-        if found:
-            texts[found.group(1).lower()] = above
-        elif not code and not _MACHINERY.match(line) and line.strip():
-            above = line.strip().lstrip("-*# ").strip()
-    return texts
-
-
-def _words(line: str, targets: dict[str, str]) -> str:
-    line = _LABELLED_REFERENCE.sub(lambda found: found.group(1), line)
-    line = _REFERENCE.sub(lambda found: targets.get(found.group(1).lower(), ""), line)
-    return _INLINE.sub(lambda found: found.group(0) if found.group(1) else _link_words(found.group(2)), line)
-
-
-def _link_words(target: str) -> str:
-    page, _, alias = target.partition("|")
-    if alias.strip():
-        return alias.strip()
-    page, _, heading = page.partition("#")
-    return " ".join(part for part in (page.rsplit("/", 1)[-1].strip(), heading.lstrip("^#").strip()) if part)
 
 
 def _by_heading(lines: list[tuple[str, bool]]) -> list[Block]:

@@ -16,6 +16,7 @@ from dataclasses import dataclass
 
 from memory.importers.cleaning import clean
 from memory.importers.encodings import decode_together
+from memory.importers.note_names import is_view, unquoted, without_ids
 from memory.importers.package import MAX_RATIO
 from memory.importers.records import MAX_MEMBERS, MAX_UNPACKED, ConversionError
 from memory.importers.within import Names
@@ -28,6 +29,8 @@ _LOCAL_HEADER = 30
 """Bytes before the name of a member, without which no two entries can lie."""
 
 _JUNK = frozenset(("__macosx", "thumbs.db", "desktop.ini", "ehthumbs.db"))
+_OLD = re.compile(r"(?:^|/)logseq/(?:(?:bak|version-files)/|[^/]+\.(?:edn|css|js)$)")
+"""Where Logseq keeps what was changed and deleted, and its settings."""
 _NAME_IS_UTF8 = 0x800
 _ENCRYPTED = 0x1
 _DRIVE = re.compile(r"^[A-Za-z]:")
@@ -60,15 +63,15 @@ def list_members(infos: Sequence[zipfile.ZipInfo], name: str) -> Listing:
     members: list[Member] = []
     problems: list[str] = []
     names = Names()
-    for info, readable in zip(infos, _readable_names(infos), strict=True):
-        parts = _harmless(readable)
-        if info.is_dir() or not parts or any(_is_junk(part) for part in parts):
+    paths = ["/".join(_harmless(readable)) for readable in _readable_names(infos)]
+    known = frozenset(paths)
+    for info, path in zip(infos, paths, strict=True):
+        if info.is_dir() or not path or _is_junk(path) or is_view(path, known):
             continue
-        path = "/".join(parts)
         if reason := _reason_against(info):
             problems.append(f"{path} {reason}")
             continue
-        members.append(Member(names.unique(path), info))
+        members.append(Member(names.unique(without_ids(path)), info))
     return Listing(tuple(members), tuple(problems))
 
 
@@ -113,8 +116,10 @@ def _raw_name(info: zipfile.ZipInfo) -> bytes | None:
 
 def _harmless(path: str) -> list[str]:
     path = _DRIVE.sub("", clean(path.partition("\0")[0]).replace("\\", "/"))
-    return [part for part in (piece.strip() for piece in path.split("/")) if part not in ("", ".", "..")]
+    pieces = (unquoted(piece).replace("/", "\u2215").strip() for piece in path.split("/"))
+    return [part for part in pieces if part not in ("", ".", "..")]
 
 
-def _is_junk(part: str) -> bool:
-    return part.startswith((".", "~$")) or part.lower() in _JUNK
+def _is_junk(path: str) -> bool:
+    parts = path.split("/")
+    return any(part.startswith((".", "~$")) or part.lower() in _JUNK for part in parts) or bool(_OLD.search(path))

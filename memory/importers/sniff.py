@@ -52,7 +52,7 @@ _TEXT_ENDINGS: dict[str, str] = {
     **dict.fromkeys((".txt", ".text", ".log", ".rst", ".adoc", ".org", ".tex"), "text"),
     **dict.fromkeys((".html", ".htm", ".xhtml"), "html"),
     **dict.fromkeys((".csv", ".tsv", ".tab"), "csv"),
-    **dict.fromkeys((".json", ".geojson"), "json"),
+    **dict.fromkeys((".json", ".geojson", ".canvas"), "json"),
     **dict.fromkeys((".jsonl", ".ndjson"), "json lines"),
 }
 _ZIP_KINDS: tuple[tuple[str, str], ...] = (

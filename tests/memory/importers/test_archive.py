@@ -139,6 +139,62 @@ def test_block_references_reach_other_notes() -> None:
     assert _parts(found) == {"pages/a.md": "- see buy seeds", "pages/b.md": "- buy seeds"}
 
 
+def test_obsidian_blocks_reach_other_notes() -> None:
+    """A reference that names a note's block reads as that block."""
+    found = convert(archive({"Key.md": "- Behind the door ^k1", "a/b.md": "See ![[Key#^k1]] or [[Key#^no]]"}), "v.zip")
+    assert _parts(found) == {"Key.md": "- Behind the door", "a/b.md": "See Behind the door or Key"}
+
+
+_PAGE = "00112233445566778899aabbccddeeff"
+
+
+def test_a_notion_export() -> None:
+    """An export in parts: ids go from names and links, the view beside a whole table is left out, names are letters."""
+    link = f"[Oslo](Trips%20{_PAGE}/Oslo%20{_PAGE}.md)"
+    page = f"# Trips\n\nStatus: Done\nTags: sea, summer\n\n<aside>\nPack light\n</aside>\n\n{link}"
+    part = archive(
+        {
+            f"Trips {_PAGE}.md": page,
+            f"Trips {_PAGE}/Oslo {_PAGE}.md": "# Oslo\n\nBy train",
+            f"Trips {_PAGE}/Budget {_PAGE}.csv": "Name,Cost\nTrain,90\n",
+            f"Trips {_PAGE}/Budget {_PAGE}_all.csv": "Name,Cost\nTrain,90\nHotel,210\n",
+            f"Trips {_PAGE}/%D0%A0%D0%B8%D0%BC {_PAGE}.md": "Пора",
+        }
+    )
+    found = convert(archive({"ExportBlock-1-Part-1.zip": part}), "Export-1.zip")
+    assert {item.part.removeprefix("ExportBlock-1-Part-1.zip!/"): item.title for item in found.documents} == {
+        "Trips.md": "Trips",
+        "Trips/Oslo.md": "Oslo",
+        "Trips/Budget.csv": "Budget",
+        "Trips/Рим.md": "Рим",
+    }
+    assert found.documents[0].blocks[0].text == "# Trips\n\nStatus: Done\nTags: sea, summer\n\nPack light\n\nOslo"
+    assert "Name: Hotel; Cost: 210" in found.documents[2].blocks[0].text
+    assert found.warnings == ()
+
+
+def test_a_logseq_graph() -> None:
+    """Pages by their names, journals by their days, and nothing of what was deleted."""
+    found = convert(
+        archive(
+            {
+                "journals/2024_05_01.md": "- planted",
+                "pages/garden___beds.md": "- two",
+                "pages/a%2Fb.md": "- x",
+                "logseq/bak/pages/a/old.md": "- deleted",
+                "logseq/config.edn": "{}",
+            }
+        ),
+        "graph.zip",
+    )
+    assert {(item.part, item.title, item.at) for item in found.documents} == {
+        ("journals/2024_05_01.md", "2024_05_01", "2024-05-01"),
+        ("pages/garden___beds.md", "garden/beds", None),
+        ("pages/a\u2215b.md", "a\u2215b", None),
+    }
+    assert found.warnings == ()
+
+
 def _truncated() -> bytes:
     return archive({"n.md": "note " * 100})[:-40]
 

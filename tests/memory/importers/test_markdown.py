@@ -61,6 +61,44 @@ def test_logseq_ids_go_and_references_become_text() -> None:
     assert _text(source) == "- Buy seeds\n- See Buy seeds and the list"
 
 
+def test_logseq_properties_and_tasks() -> None:
+    """Properties read as lines; clocks, queries and settings are no words of the writer's."""
+    source = (
+        "title:: Garden/Plan\ntags:: [[seeds]], spring\n\n- DONE Buy seeds\n  :LOGBOOK:\n  CLOCK: [2024-05-01]\n"
+        "  :END:\n- {{query (task todo)}} list\n- {{embed [[Beds]]}}\n  card-last-score:: 5"
+    )
+    note = read_markdown(source, title="garden___plan")
+    assert note.title == "Garden/Plan"
+    assert note.blocks[0].text == "title: Garden/Plan\ntags: seeds, spring\n\n- DONE Buy seeds\n-  list\n- Beds"
+
+
+def test_obsidian_blocks_go_by_their_text() -> None:
+    """An embedded block reads as what it says; its id is no word."""
+    source = "The key hangs behind the door. ^key-1\n\nSee ![[#^key-1]] and [[#^gone]]\n\nr ^2 = 4"
+    assert _text(source) == ("The key hangs behind the door.\n\nSee The key hangs behind the door. and \n\nr ^2 = 4")
+
+
+@pytest.mark.parametrize(
+    ("link", "words"),
+    [
+        ("![[plan.png|300]]", "plan.png"),
+        ("| [[Router\\|the box]] |", "| the box |"),
+        ("[Trip](Trip%2000112233445566778899aabbccddeeff.md)", "Trip"),
+        ("[Trip](https://www.notion.so/Trip-00112233445566778899aabbccddeeff?pvs=21)", "Trip"),
+        ("std::string x;", "std::string x;"),
+    ],
+)
+def test_what_programs_add_to_links_goes(link: str, words: str) -> None:
+    """Sizes of pictures, escapes of tables, Notion's ids."""
+    assert _text(f"See {link} now") == f"See {words} now"
+
+
+def test_a_drawings_code_is_no_text() -> None:
+    """Excalidraw keeps a picture in a note, as code that no person reads."""
+    source = "# Text Elements\nBoiler room ^abcdefgh\n\n```compressed-json\nN4KAkARALgngDgUwgL\n```"
+    assert _text(source) == "# Text Elements\nBoiler room"
+
+
 def test_headings_make_the_section_path() -> None:
     """A section's path names the headings above it; one without own text goes with what follows."""
     note = read_markdown("intro\n\n# House\n\n## Roof\ntiles\n\n## Cellar\ndry\n\nGarden\n======\nroses", title="a")
