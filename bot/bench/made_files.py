@@ -85,6 +85,8 @@ def _xlsx() -> MadeFile:
     sheet.append(["Kitchen", 120, 340.5, date(2024, 5, 1)])
     sheet.append(["Bathroom", 80, 99, datetime(2024, 6, 15, 9, 30)])
     sheet.append(["Total", "=B4+B5", None, None])
+    sheet.append(["Discount", 0.25, 1234.5, None])
+    sheet["B7"].number_format, sheet["C7"].number_format = "0%", '"$"#,##0.00'
     for cells in ("A1:D1", "A2:A3", "B2:C2", "D2:D3"):
         sheet.merge_cells(cells)
     hidden = book.create_sheet("Archive")
@@ -104,9 +106,12 @@ def _xlsx() -> MadeFile:
         _fact("Kitchen", "Due", "2024-05-01", place="Budget"),
         _fact("Bathroom", "2024-06-15", "09:30", place="Budget"),
         _fact("Total", "200", place="Budget"),
+        _fact("Discount", "25%", "$1,234.50", place="Budget"),
         _fact("Plumber", "Mr Yilmaz", place="Archive"),
     )
-    return MadeFile("plan.xlsx", "merged headers, dates, a formula, a hidden sheet", packed({**members}), facts)
+    return MadeFile(
+        "plan.xlsx", "merged headers, dates, a formula, a share, a hidden sheet", packed({**members}), facts
+    )
 
 
 def _xlsx_1904() -> MadeFile:

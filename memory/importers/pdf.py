@@ -48,9 +48,9 @@ def read_pdf(data: bytes, *, name: str, title: str, recogniser: Recogniser | Non
     blocks = tuple(Block(text, page=number) for number, text in enumerate(texts, start=1) if text)
     if not blocks:
         reason = f"its {len(pages)} pages are pictures or empty"
-        raise ConversionError("; ".join((f"{name} holds no text: {reason}", *scans.problems)))
+        raise ConversionError("; ".join((f"{name} holds no text: {reason}", *scans.warnings())))
     heading, at = _information(reader)
-    warnings = (*_warnings(texts), *scans.warnings())
+    warnings = (*_warnings(texts, told=[*scans.unread, *scans.cut]), *scans.warnings())
     return ExtractedDocument(title=heading or title, format="pdf", blocks=blocks, warnings=warnings, at=at)
 
 
@@ -60,11 +60,16 @@ class _Scans:
 
     texts: dict[int, str] = field(default_factory=dict)
     cut: list[int] = field(default_factory=list)
+    unread: list[int] = field(default_factory=list)
+    """Pages that the budget didn't reach."""
     problems: list[str] = field(default_factory=list)
 
     def warnings(self) -> tuple[str, ...]:
         found = [f"text on {page_list(sorted(self.texts))} was recognised from pictures"] if self.texts else []
         found += [f"{page_list(self.cut)} recognised in part (too much for the time or memory)"] if self.cut else []
+        if self.unread:
+            limits = "[import] ocr_pages and ocr_seconds allow no more in one file"
+            found.append(f"{page_list(self.unread)} not recognised: {limits}")
         return (*found, *self.problems)
 
 
@@ -90,7 +95,6 @@ def _recognise(data: bytes, texts: list[str], recogniser: Recogniser) -> _Scans:
 
 
 def _read_pages(document: Any, wanted: list[int], texts: list[str], recogniser: Recogniser, scans: _Scans) -> None:
-    unread = []
     for number in wanted:
         own = texts[number - 1]
         picture = None if number > len(document) else _drawn(document[number - 1], always=_is_garbled(own))
@@ -98,16 +102,12 @@ def _read_pages(document: Any, wanted: list[int], texts: list[str], recogniser: 
             continue
         found = recogniser.read(picture)
         if found is None:
-            unread.append(number)
+            scans.unread.append(number)
             continue
         text = clean(found.text).strip()
         scans.cut += [] if found.complete else [number]
         if len(text) > len(own) or (text and _is_garbled(own)):
             scans.texts[number] = text
-    if unread:
-        scans.problems.append(
-            f"{page_list(unread)} not recognised: [import] ocr_pages and ocr_seconds allow no more in one file"
-        )
 
 
 def _drawn(page: Any, *, always: bool) -> Any | None:
@@ -170,9 +170,10 @@ def _information(reader: Any) -> tuple[str | None, str | None]:
     return title or None, created.isoformat() if created else None
 
 
-def _warnings(texts: list[str]) -> tuple[str, ...]:
+def _warnings(texts: list[str], *, told: list[int]) -> tuple[str, ...]:
+    """Pages that lack text, but for those of which another warning tells the reason."""
     found = []
-    empty = [number for number, text in enumerate(texts, start=1) if not text]
+    empty = [number for number, text in enumerate(texts, start=1) if not text and number not in told]
     garbled = [number for number, text in enumerate(texts, start=1) if _is_garbled(text)]
     if empty:
         found.append(f"no text on {page_list(empty)} of {len(texts)} (scanned or empty)")

@@ -13,6 +13,7 @@ import zipfile
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+from memory.importers.cell_formats import CellFormats
 from memory.importers.package import Package, attribute, descendants, open_package, property_of
 from memory.importers.records import Block, ConversionError, ExtractedDocument
 from memory.importers.table import MergedCells, Row, table_lines
@@ -67,11 +68,13 @@ def read_sheets(data: bytes, *, name: str) -> Iterator[Sheet]:
     try:
         closed = _without_gaps(data, name) if data.startswith(b"PK") else data
         workbook = CalamineWorkbook.from_filelike(io.BytesIO(closed))
+        formats = CellFormats(closed, name)
         for about in workbook.sheets_metadata:
             if about.typ != SheetTypeEnum.WorkSheet:
                 continue
             sheet = workbook.get_sheet_by_name(about.name)
             rows: list[Row] = [list(row) for row in sheet.to_python(skip_empty_area=False)]
+            formats.show(about.name, rows)
             ranges = sheet.merged_cell_ranges or []
             merged = tuple(MergedCells(top, left, bottom, right) for (top, left), (bottom, right) in ranges)
             yield Sheet(about.name, about.visible != SheetVisibleEnum.Visible, rows, merged)

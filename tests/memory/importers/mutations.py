@@ -8,6 +8,8 @@ import re
 import zipfile
 from collections.abc import Callable, Mapping
 
+from memory.importers.package import ZIP_DAMAGE
+
 MOST = 3_000_000
 """Bytes of a mutated file."""
 _NASTY = (
@@ -89,7 +91,7 @@ def _member(data: bytes, dice: random.Random) -> bytes:
     try:
         with zipfile.ZipFile(io.BytesIO(data)) as archive:
             members = {name: archive.read(name) for name in archive.namelist()}
-    except (zipfile.BadZipFile, OSError, NotImplementedError):
+    except (*ZIP_DAMAGE, KeyError):
         return _flip(data, dice)
     chosen = dice.choice(sorted(members))
     change = dice.choice((_flip, _truncate, _cut_out, _repeat, _insert, _overwrite, _numbers, _recode))

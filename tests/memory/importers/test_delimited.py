@@ -7,6 +7,7 @@ import pytest
 from memory.importers.convert import convert
 from memory.importers.delimited import csv_rows, read_csv
 from memory.importers.records import ConversionError
+from memory.importers.table import table_lines
 
 
 @pytest.mark.parametrize(
@@ -60,3 +61,18 @@ def test_a_file_of_blanks_fails() -> None:
     """No text is a reason, not an empty document."""
     with pytest.raises(ConversionError, match="holds no text"):
         read_csv(",,\n,,\n", name="a.csv", title="a")
+
+
+@pytest.mark.parametrize(
+    ("text", "encoding"),
+    [
+        ("Name;Preis\nCafé Müller;3,10 €\nStraße 5;„teuer“ – 20 €\n", "cp1252"),
+        ("Имя;Город\nАнна Петрова;Москва\nИван;Казань\n", "cp1251"),
+        ("姓名,城市\n王芳,上海市\n李雷,北京市朝阳区\n", "gb18030"),
+        ("Nazwa;Cena\nŻółta łódź;3,10\nGęś;2\n", "cp1250"),
+    ],
+)
+def test_tables_in_old_encodings(text: str, encoding: str) -> None:
+    """lobehub#13615: Excel saves CSV in the system's code page; a table read in another one only seems to be."""
+    (document,) = convert(text.encode(encoding), "a.csv").documents
+    assert document.blocks[0].text == "\n".join(table_lines([list(row) for row in csv_rows(text)]))

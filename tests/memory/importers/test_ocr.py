@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 import time
 
 from PIL import ImageOps
 
 from bot.bench.made_files import drawn
-from memory.importers.ocr import Line, Recogniser, in_reading_order
+from memory.importers.ocr import MISSING, Line, Recogniser, in_reading_order
 
 
 def _column(x: float, words: list[str], width: float = 300) -> list[Line]:
@@ -67,3 +69,29 @@ def test_a_page_that_takes_too_long_gives_what_was_read() -> None:
     found = Recogniser(page_seconds=0).read(drawn(["one", "two"]))
     assert found is not None
     assert not found.complete
+
+
+_WITHOUT = """
+import sys
+for package in ("rapidocr", "onnxruntime", "pypdfium2"):
+    sys.modules[package] = None
+from bot.bench.made_files import drawn, pdf_of
+from memory.importers.convert import convert
+import io
+out = io.BytesIO()
+drawn(["Door 4471"], size=(300, 150)).save(out, "PNG")
+try:
+    convert(out.getvalue(), "note.png")
+except Exception as exc:
+    print(exc)
+print(convert(pdf_of(["typed", drawn(["x"], size=(60, 80))]), "a.pdf").documents[0].warnings)
+"""
+
+
+def test_a_missing_extra_is_named() -> None:
+    """Without its packages a picture's receipt says what to install, and a PDF's typed pages are read all the same."""
+    done = subprocess.run([sys.executable, "-c", _WITHOUT], capture_output=True, text=True, check=True)
+    picture, document = done.stdout.splitlines()
+    assert picture == f"note.png is a picture; {MISSING}"
+    assert "pip install 'familiar-assistant[ocr]'" in MISSING
+    assert document == str(("no text on page 2 of 2 (scanned or empty)", MISSING))

@@ -70,6 +70,17 @@ def test_pages_over_the_budget_are_named() -> None:
     assert "pages 3-4 not recognised: [import] ocr_pages and ocr_seconds allow no more in one file" in found.warnings
 
 
+def test_a_missing_page_is_named_once() -> None:
+    """By the reason why it was not read, not as an empty one besides."""
+    scan = drawn(["Invoice 41"], size=(600, 800), text_size=40)
+    found = read_pdf(pdf_of(["typed", scan, scan]), name="a.pdf", title="a", recogniser=Recogniser(pages=1))
+    assert [warning for warning in found.warnings if "page 3" in warning] == [
+        "page 3 not recognised: [import] ocr_pages and ocr_seconds allow no more in one file"
+    ]
+    cut = read_pdf(pdf_of(["typed", scan]), name="a.pdf", title="a", recogniser=Recogniser(page_seconds=0))
+    assert len([warning for warning in cut.warnings if "page 2" in warning]) == 1
+
+
 def test_a_font_without_a_map_to_letters_is_read_as_drawn() -> None:
     """anydoc#172: what can only be seen is recognised from the drawn page."""
     found = read_pdf(_without_letters(["Secret recipe"]), name="a.pdf", title="a")

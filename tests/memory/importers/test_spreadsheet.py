@@ -52,6 +52,63 @@ def test_chinese_and_localised_date_formats() -> None:
     assert _read(book).blocks[0].text == "a: 2024-05-01; b: 2024-05-01"
 
 
+def test_percentages_and_money_read_as_they_are_shown() -> None:
+    """A share of 0.25 is a quarter to nobody who reads 0.25 in a list of prices."""
+    book = openpyxl.Workbook()
+    book.active.append(["what", "share", "price", "weight"])
+    book.active.append(["tea", 0.25, 1234.5, 0.25])
+    book.active["B2"].number_format = "0%"
+    book.active["C2"].number_format = '"$"#,##0.00'
+    book.active["D2"].number_format = "0.0"
+    book.create_sheet("More").append(["rent", "share"])
+    book["More"].append([812, 0.031])
+    book["More"]["A2"].number_format = "#,##0.00\\ [$€-407]"
+    book["More"]["B2"].number_format = "0.0%"
+    first, second = _read(book).blocks
+    assert first.text == "what: tea; share: 25%; price: $1,234.50; weight: 0.25"
+    assert second.text == "rent: 812.00 €; share: 3.1%"
+
+
+def test_opendocument_shows_what_its_program_wrote() -> None:
+    """In the document's own language, cells that are alike and rows that repeat included."""
+
+    def cell(kind: str, value: str, text: str, more: str = "") -> str:
+        return (
+            f'<table:table-cell office:value-type="{kind}" office:value="{value}"{more}><text:p>{text}</text:p>'
+            "</table:table-cell>"
+        )
+
+    def words(*texts: str) -> str:
+        return "".join(
+            f'<table:table-cell office:value-type="string"><text:p>{text}</text:p></table:table-cell>' for text in texts
+        )
+
+    alike = ' table:number-columns-repeated="2"'
+    rows = (
+        f"<table:table-row>{words('what', 'share', 'also', 'price')}</table:table-row>"
+        f'<table:table-row table:number-rows-repeated="2">{words("tea")}{cell("percentage", "0.25", "25 %", alike)}'
+        f"{cell('currency', '1234.5', '1.234,50 €')}</table:table-row>"
+        f"<table:table-row>{words('oil')}{cell('float', '0.25', '0,25')}</table:table-row>"
+    )
+    space = "urn:oasis:names:tc:opendocument:xmlns"
+    names = " ".join(f'xmlns:{key}="{space}:{key}:1.0"' for key in ("office", "table", "text"))
+    content = (
+        f"<office:document-content {names}><office:body><office:spreadsheet>"
+        f'<table:table table:name="Other"><table:table-row>{words("x")}</table:table-row></table:table>'
+        f'<table:table table:name="A &amp; B">{rows}</table:table></office:spreadsheet></office:body>'
+        "</office:document-content>"
+    )
+    kind = "application/vnd.oasis.opendocument.spreadsheet"
+    entry = f'<manifest:file-entry manifest:full-path="/" manifest:media-type="{kind}"/>'
+    manifest = f'<manifest:manifest xmlns:manifest="{space}:manifest:1.0">{entry}</manifest:manifest>'
+    data = packed({"mimetype": kind, "content.xml": content, "META-INF/manifest.xml": manifest})
+    (document,) = convert(data, "a.ods").documents
+    assert document.blocks[1].text.split("\n") == [
+        *["what: tea; share: 25 %; also: 25 %; price: 1.234,50 €"] * 2,
+        "what: oil; share: 0.25",
+    ]
+
+
 def test_sheets_are_sections_and_hidden_ones_named() -> None:
     """A hit says which sheet it is from."""
     book = openpyxl.Workbook()
