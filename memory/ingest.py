@@ -21,7 +21,8 @@ from memory.chunking import embedded_text
 from memory.config import ImportConfig
 from memory.embedding import Embedder
 from memory.importers.converter import Converter
-from memory.importers.walk import find_files
+from memory.importers.note_folder import NoteFolder
+from memory.importers.walk import FoundFile, find_files
 from memory.preparing import ImportOptions, Known, Part, Prepared, Preparer, Ready, Request, match_speaker, not_among
 from memory.records import Document, Receipt
 from memory.store import Store
@@ -63,7 +64,8 @@ class Ingestor:
         done = 0
         report(0, len(found))
         with Converter(self._config) as converter, _one_thread(converter) as pool:
-            preparer = Preparer(self._store, self._embedder, self._config, converter)
+            notes = NoteFolder(file.source for file in found if isinstance(file, FoundFile))
+            preparer = Preparer(self._store, self._embedder, self._config, converter, notes=notes)
             waiting = (lambda file=file: preparer.prepare_file(file, request) for file in found)
             for group in _groups(pool, waiting):
                 for share, receipt in self._finished(group, request):

@@ -16,6 +16,7 @@ from memory.config import ImportConfig
 from memory.embedding import Embedder
 from memory.importers.cleaning import clean
 from memory.importers.converter import Converter
+from memory.importers.note_folder import NoteFolder
 from memory.importers.problems import first_few
 from memory.importers.records import Conversion, ConversionError, ExtractedDocument, Hints, UnsupportedFormat, Utterance
 from memory.importers.walk import FoundFile, check_size, read_file
@@ -89,7 +90,16 @@ class _Original:
 class Preparer:
     """Reads, converts and chunks files one after another; used by one thread."""
 
-    def __init__(self, store: Store, embedder: Embedder, config: ImportConfig, converter: Converter) -> None:
+    def __init__(
+        self,
+        store: Store,
+        embedder: Embedder,
+        config: ImportConfig,
+        converter: Converter,
+        *,
+        notes: NoteFolder | None = None,
+    ) -> None:
+        self._notes = notes or NoteFolder(())
         self._store = store
         self._embedder = embedder
         self._config = config
@@ -126,7 +136,8 @@ class Preparer:
         known = self._store.document_by(user_id=request.user_id, sha256=sha256)
         if known is not None and request.options.user_of is None:
             return Known(original.path, original.source, known)
-        converted = self._converter.convert(original.data, original.name, request.options.hints)
+        data = self._notes.resolved(original.source, original.data)
+        converted = self._converter.convert(data, original.name, request.options.hints)
         parts = [
             part for extracted in converted.documents for part in self._parts(extracted, original, sha256, request)
         ]

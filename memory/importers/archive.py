@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterator, Sequence
 from pathlib import PurePath
 
 from memory.importers.members import Listing, Member, list_members
-from memory.importers.note_blocks import block_texts, with_references
+from memory.importers.note_blocks import resolved, texts_of
 from memory.importers.package import ZIP_DAMAGE
 from memory.importers.records import Conversion, ConversionError, ExtractedDocument, SourceFile
 from memory.importers.sniff import refuse_unsupported
@@ -54,7 +54,7 @@ def _loader(archive: zipfile.ZipFile, member: Member, texts: dict[str, str]) -> 
 
     def load() -> bytes:
         data = _unpacked(archive, member)
-        return _resolved(data, texts) if texts and member.name.lower().endswith(_NOTES) else data
+        return resolved(data, texts) if member.name.lower().endswith(_NOTES) else data
 
     return load
 
@@ -74,16 +74,6 @@ def _unpacked(archive: zipfile.ZipFile, member: Member) -> bytes:
         raise ConversionError(f"{member.name} is damaged ({exc})") from exc
 
 
-def _resolved(data: bytes, texts: dict[str, str]) -> bytes:
-    """A note in UTF-8 with references to blocks of other notes replaced; others stay for the note's own reader."""
-    if b"((" not in data and b"#^" not in data:
-        return data
-    try:
-        return with_references(data.decode("utf-8"), texts, keep_unknown=True).encode()
-    except UnicodeDecodeError:
-        return data
-
-
 def _block_texts(archive: zipfile.ZipFile, listing: Listing, time_left: Callable[[], float]) -> dict[str, str]:
     """Named blocks of all its notes: a reference often leads to another page."""
     texts: dict[str, str] = {}
@@ -98,9 +88,7 @@ def _block_texts_of(archive: zipfile.ZipFile, member: Member) -> dict[str, str]:
         data = archive.read(member.info)
     except (*ZIP_DAMAGE, KeyError):  # told when the member itself is read
         return {}
-    if b"id::" not in data and b"^" not in data:
-        return {}
-    return block_texts(data.decode("utf-8", "replace"), PurePath(member.name).stem)
+    return texts_of(data, PurePath(member.name).stem)
 
 
 def _quick_first(members: Sequence[Member]) -> Iterator[Member]:

@@ -55,6 +55,28 @@ def with_references(text: str, texts: Mapping[str, str], note: str = "", *, keep
     return _OBSIDIAN_REFERENCE.sub(obsidian, text) if "#^" in text else text
 
 
+def texts_of(data: bytes, note: str) -> dict[str, str]:
+    """The named blocks of a note's bytes."""
+    if b"id::" not in data and b"^" not in data:
+        return {}
+    return block_texts(data.decode("utf-8", "replace"), note)
+
+
+def has_references(data: bytes) -> bool:
+    """Whether the note's bytes may refer to a block."""
+    return b"((" in data or b"#^" in data
+
+
+def resolved(data: bytes, texts: Mapping[str, str]) -> bytes:
+    """A note in UTF-8 with references to known blocks replaced; others stay for the note's own reader."""
+    if not texts or not has_references(data):
+        return data
+    try:
+        return with_references(data.decode("utf-8"), texts, keep_unknown=True).encode()
+    except UnicodeDecodeError:
+        return data
+
+
 def without_block_id(line: str) -> str:
     """The line without Obsidian's id at its end; that it is one is for the caller to know."""
     return _OBSIDIAN_ID.sub("", line)
