@@ -152,12 +152,12 @@ def _obsidian() -> MadeFile:
 def _logseq() -> MadeFile:
     members: dict[str, str | bytes] = {
         "pages/Boat.md": f"type:: dinghy\n\n- The mast needs varnish\n  id:: {_BLOCK}\n  collapsed:: true\n",
-        "journals/2024_05_01.md": f"- TODO (({_BLOCK}))\n  :LOGBOOK:\n  CLOCK: [2024-05-01 Wed]\n  :END:\n",
+        "journals/2024_05_01.md": f"- LATER (({_BLOCK}))\n  :LOGBOOK:\n  CLOCK: [2024-05-01 Wed]\n  :END:\n",
         "logseq/bak/pages/Boat/1.md": "- The mast is gone",
     }
     facts = (
         _fact("type: dinghy", place="pages/Boat.md"),
-        _fact("TODO", "mast needs varnish", place="journals/2024_05_01.md"),
+        _fact("LATER", "mast needs varnish", place="journals/2024_05_01.md"),
     )
     quirks = "block references between pages, clocks, old versions"
     return MadeFile("graph.zip", quirks, packed(members), facts, (_BLOCK, "CLOCK", "mast is gone"))
@@ -174,7 +174,15 @@ def _ics() -> MadeFile:
             "DTEND;VALUE=DATE:20240604",
             "ATTENDEE;CN=Sven;PARTSTAT=DECLINED:mailto:s@x.org",
         ),
-        *("END:VEVENT", "BEGIN:VTODO", "UID:3", "SUMMARY:Tax", "DUE;VALUE=DATE:20240531", "END:VTODO", "END:VCALENDAR"),
+        *(
+            "END:VEVENT",
+            "BEGIN:VTODO",
+            "UID:3",
+            "SUMMARY:Tax",
+            "DUE;VALUE=DATE:20240531",
+            "END:VTODO",
+            "END:VCALENDAR",
+        ),
     )
     facts = (
         _fact("Choir, big hall", "2024-05-07 18:00 to 19:30", place="Choir, big hall"),

@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, timedelta, tzinfo
 from typing import Any
 
+from memory.errors import first_line
 from memory.importers.alarm import limited
 from memory.importers.cleaning import clean
 from memory.importers.content_lines import components, unfolded
@@ -46,7 +47,7 @@ def read_ics(text: str, *, name: str, title: str) -> ExtractedDocument:
         try:
             blocks.append(reader.block(entry))
         except (ValueError, TypeError, KeyError, AttributeError, IndexError, OverflowError) as exc:
-            problems.append(f"an entry could not be read ({type(exc).__name__}: {exc})"[:200])
+            problems.append(f"an entry could not be read: {first_line(exc)}"[:200])
     if not blocks:
         raise ConversionError("; ".join((f"{name} holds no event", *first_few(problems))))
     named = next((clean(str(found)) for each in calendars if (found := each.get("X-WR-CALNAME"))), "")
@@ -73,7 +74,7 @@ def _parsed(lines: list[str]) -> tuple[list[Any], list[str]]:
             whole = ["BEGIN:VCALENDAR", *head, *entry, *closed, "END:VCALENDAR"]
             calendars.append(Calendar.from_ical("\r\n".join(whole) + "\r\n"))
         except _REFUSALS as exc:
-            problems.append(f"an entry could not be read ({type(exc).__name__}: {exc})"[:200])
+            problems.append(f"an entry could not be read: {first_line(exc)}"[:200])
     if len(single) > _MOST_ALONE:
         problems.append(f"it is damaged; only the first {_MOST_ALONE} of its {len(single)} entries were read")
     return calendars, problems

@@ -18,7 +18,7 @@ def test_a_graph_in_a_folder_reads_as_its_writer_sees_it(tmp_path: Path) -> None
     """logseq#10784: a journal that only refers to a page's block is found by that block's words."""
     for name, text in {
         "graph/pages/boat.md": f"- The mast needs varnish\n  id:: {_ID}",
-        "graph/journals/2024_05_01.md": f"- TODO (({_ID}))",
+        "graph/journals/2024_05_01.md": f"- LATER (({_ID}))",
         "graph/vault.md": "See ![[boat#^none]] and ![[key#^k-1]]",
         "graph/key.md": "Behind the door ^k-1",
         "outside.md": f"- elsewhere\n  id:: {_ID[:-1]}7",
@@ -32,7 +32,7 @@ def test_a_graph_in_a_folder_reads_as_its_writer_sees_it(tmp_path: Path) -> None
     store.close()
     assert texts == {
         "boat": "- The mast needs varnish",
-        "2024_05_01": "- TODO The mast needs varnish",
+        "2024_05_01": "- LATER The mast needs varnish",
         "vault": "See boat and Behind the door",
         "key": "Behind the door",
     }
