@@ -20,6 +20,7 @@ from numpy.typing import NDArray
 from memory.chunking import embedded_text
 from memory.config import ImportConfig
 from memory.embedding import Embedder
+from memory.facts.store import learn_document
 from memory.importers.converter import Converter
 from memory.importers.note_folder import NoteFolder
 from memory.importers.walk import FoundFile, find_files
@@ -132,9 +133,11 @@ class Ingestor:
         if older is not None:  # who is who was said when the file was first imported, and holds on
             me, learn_from = document.me or older.me, document.learn_from or older.learn_from
             document = replace(document, replaces=older.id, me=me, learn_from=learn_from)
-        return self._store.add_document(
+        stored = self._store.add_document(
             document, part.passages, vectors, user_id=part.user_id, embedder=self._embedder.key
         )
+        learn_document(self._store, stored.id, user_id=part.user_id)
+        return stored
 
     def _recognised(self, item: Known, request: Request, *, others: Sequence[Document] = ()) -> Receipt:
         """A duplicate: what the user says of its speakers is taken over; an outdated version of the file goes."""

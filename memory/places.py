@@ -81,6 +81,14 @@ TABLES = (
     Table("telegram_messages"),
     Table("state", (), ("key", "value"), everything=False),
     Table("backups", (), ("id", "path", "sha256", "made_at"), everything=False),
+    Table(
+        "facts",
+        ("subject", "attribute", "value", "subject_key", "kind", "value_key", "was"),
+        ("said_at", "valid_from"),
+    ),
+    Table("fact_sources", (), ("said_at",), everything=False),
+    Table("fact_names", ("word", "name_key"), on_text="derived"),
+    Table("standing_rules", ("text",), ("at",)),
     Table("erasures", (), ("kind", "salt", "target", "at"), everything=False),
 )
 """Every table but SQLite's own and those that FTS5 keeps beside ``chunks_fts``."""

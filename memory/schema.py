@@ -10,6 +10,8 @@ from __future__ import annotations
 from sqlite_utils import Database
 from sqlite_utils.migrations import Migrations
 
+from memory.facts.tables import STATEMENTS as FACTS
+
 _INITIAL = """
 CREATE TABLE users (
     id INTEGER PRIMARY KEY AUTOINCREMENT,
@@ -167,6 +169,11 @@ def migrations() -> Migrations:
         for statement in _INITIAL.split(";\n"):
             if statement.strip():
                 db.execute(statement)
+
+    @steps()
+    def m0004_facts(db: Database) -> None:
+        for statement in FACTS:
+            db.execute(statement)
 
     @steps()
     def m0005_keeping(db: Database) -> None:

@@ -17,6 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from memory.errors import FamiliarError
+from memory.facts.store import learn_turn
 from memory.records import Citation, Feedback, Message, NewTurn, Passage, RecalledMemory, Timings, Turn
 from memory.store import Store, utc_now
 
@@ -48,7 +49,7 @@ def open_conversation(store: Store, *, user_id: int, channel: str, chat_id: int 
 
 
 def add_turn(store: Store, turn: NewTurn, *, user_id: int, said: Said | None) -> Turn:
-    """Store a turn and make what the user said findable, in one transaction."""
+    """Store a turn, make what the user said findable and learn its facts, in one transaction."""
     fields = {item.name: getattr(turn, item.name) for item in dataclasses.fields(turn)}
     row = {key: _json(value) if key in _AS_JSON else value for key, value in fields.items()}
     with store.transaction() as db:
@@ -58,6 +59,7 @@ def add_turn(store: Store, turn: NewTurn, *, user_id: int, said: Said | None) ->
         turn_id = cursor.lastrowid or 0
         if said is not None and said.passages:
             store.add_turn_chunks(said.passages, said.vectors, user_id=user_id, embedder=said.embedder, turn_id=turn_id)
+            learn_turn(store, turn_id, user_id=user_id)
     return Turn(id=turn_id, user_id=user_id, **fields)
 
 

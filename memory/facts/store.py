@@ -1,0 +1,273 @@
+"""Facts in the database: learned within the transaction that stores their passage, ended by what was said later.
+
+Two statements of the same are one fact with two sources. Of an attribute that has one value at a time the statement
+that was said last holds; the others end when it begins, whatever the order of import. What the user corrected holds
+against any statement, earlier or later.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+import sqlite3
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import replace
+from datetime import date
+from itertools import groupby, islice
+
+from memory.errors import FamiliarError
+from memory.facts.dates import begins, normalise_dates
+from memory.facts.extract import Told, claims_of, with_relations
+from memory.facts.records import USER, Claim, Fact, Source
+from memory.facts.vocabulary import is_relation, key_of, kind_of, one_value
+from memory.store import Store, utc_now
+from memory.words import split_words
+
+NOTES = frozenset(["markdown", "text", "docx", "rtf", "odt", "enex"])
+"""Formats that people write themselves, so that "I" in them is the user; a book or a mail is not."""
+_MYSELF = frozenset(["我", "me", "i", "user", "myself"])
+
+
+def learn_document(store: Store, document_id: int, *, user_id: int) -> int:
+    """Learn what the passages of a document state; within the transaction that stores them. How many were read.
+
+    "I" is the user in their notes and in lines of the speaker who is the user, the speaker in lines of others, and
+    unknown in a shared knowledge base and in what others wrote.
+    """
+    return _learn(store, "c.document_id = ?", document_id, user_id=user_id)
+
+
+def learn_turn(store: Store, turn_id: int, *, user_id: int) -> int:
+    """Learn what the user told in a turn; within the transaction that stores it. How many statements were read."""
+    return _learn(store, "c.turn_id = ?", turn_id, user_id=user_id)
+
+
+def _learn(store: Store, condition: str, value: int, *, user_id: int) -> int:
+    rows = store.rows(
+        "SELECT c.id, c.text, c.speaker, c.turn_id, d.format, d.me, u.role,"
+        " coalesce(c.at, d.at, t.asked_at, d.imported_at) AS at FROM chunks c JOIN users u ON u.id = c.user_id"
+        " LEFT JOIN documents d ON d.id = c.document_id LEFT JOIN turns t ON t.id = c.turn_id"
+        f" WHERE {condition} AND c.user_id = ? ORDER BY c.id",
+        (value, user_id),
+    )
+    count = 0
+    with store.transaction() as db:
+        for row in rows:
+            told = Told(row["text"], _day(row["at"]), _me(row))
+            for claim in with_relations(claims_of(told)):
+                _add(db, claim, Source(row["id"], row["at"]), user_id=user_id)
+                count += 1
+    return count
+
+
+def _me(row: sqlite3.Row) -> str | None:
+    if row["turn_id"] is not None:
+        return USER
+    if row["speaker"]:
+        mine = row["speaker"] == row["me"] or row["speaker"].casefold() in _MYSELF
+        return USER if mine and row["role"] != "shared" else str(row["speaker"])
+    return USER if row["role"] != "shared" and row["format"] in NOTES else None
+
+
+def _day(at: str) -> date:
+    try:
+        return date.fromisoformat(at[:10])
+    except ValueError:
+        return date.fromisoformat(utc_now()[:10])
+
+
+def _add(db: sqlite3.Connection, claim: Claim, source: Source, *, user_id: int) -> None:
+    subject, kind, value = key_of(claim.subject), kind_of(claim.attribute), key_of(claim.value)
+    said_at = source.said_at or utc_now()
+    same = db.execute(
+        "SELECT id, ended, corrected, was, (SELECT max(said_at) FROM fact_sources WHERE fact_id = facts.id) AS last"
+        " FROM facts WHERE user_id = ? AND subject_key = ? AND kind = ? AND (value_key = ? OR was = ?) AND ended = ?"
+        " ORDER BY corrected DESC, said_at DESC",
+        (user_id, subject, kind, value, value, claim.ended),
+    ).fetchone()
+    if same is not None and (same["corrected"] or not _changed_between(db, claim, same, said_at, user_id=user_id)):
+        fact_id = same["id"]
+        db.execute("UPDATE facts SET said_at = min(said_at, ?) WHERE id = ?", (said_at, fact_id))
+    else:
+        cursor = db.execute(
+            "INSERT INTO facts (user_id, subject, attribute, value, subject_key, kind, value_key, said_at, valid_from,"
+            " ended) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+            (
+                user_id,
+                *(claim.subject, claim.attribute, claim.value),
+                *(subject, kind, value),
+                *(said_at, claim.valid_from or said_at[:10], claim.ended),
+            ),
+        )
+        fact_id = cursor.lastrowid or 0
+        _add_names(db, fact_id, claim, user_id=user_id)
+    db.execute("INSERT OR IGNORE INTO fact_sources VALUES (?, ?, ?)", (fact_id, source.chunk_id, source.said_at))
+
+
+def _changed_between(db: sqlite3.Connection, claim: Claim, same: sqlite3.Row, said_at: str, *, user_id: int) -> bool:
+    """Whether another value was said between two statements of the same: then it became true a second time."""
+    if not one_value(claim.attribute):
+        return False
+    first, last = sorted([same["last"] or "", said_at])
+    rows = db.execute(
+        "SELECT 1 FROM facts WHERE user_id = ? AND subject_key = ? AND kind = ? AND value_key <> ?"
+        " AND said_at > ? AND said_at < ?",
+        (user_id, key_of(claim.subject), kind_of(claim.attribute), key_of(claim.value), first, last),
+    )
+    return rows.fetchone() is not None
+
+
+def _add_names(db: sqlite3.Connection, fact_id: int, claim: Claim, *, user_id: int) -> None:
+    names = [claim.subject, *([claim.value] if is_relation(claim.attribute) else [])]
+    for name in names:
+        words = set() if name.startswith(USER) else set(split_words(name))
+        rows = [(user_id, word, key_of(name), fact_id, len(words)) for word in sorted(words)]
+        db.executemany("INSERT OR IGNORE INTO fact_names VALUES (?, ?, ?, ?, ?)", rows)
+
+
+# -- reading
+
+FACT_ROWS = (
+    "SELECT f.*, (SELECT json_group_array(json_array(s.chunk_id, s.said_at)) FROM fact_sources s"
+    " WHERE s.fact_id = f.id) AS sources FROM facts f"
+)
+
+
+def facts_of(store: Store, *, owners: Sequence[int], about: str | None = None) -> list[Fact]:
+    """The facts of these owners in order of subject, attribute and time, with those that have ended.
+
+    :param about: only those in which this name stands, as subject or as value
+    """
+    rows = store.rows(
+        f"{FACT_ROWS} WHERE f.user_id IN (SELECT value FROM json_each(?))"
+        " ORDER BY f.user_id, f.subject_key, f.kind, f.said_at, f.id",
+        (json.dumps(list(owners)),),
+    )
+    found = with_ends(rows)
+    wanted = key_of(about or "")
+    if not wanted:
+        return found
+    return [fact for fact in found if wanted in key_of(fact.subject) or wanted in key_of(fact.value)]
+
+
+def with_ends(rows: Iterable[sqlite3.Row]) -> list[Fact]:
+    """Rows of FACT_ROWS, all of each subject and kind, as facts with the dates on which they ended."""
+    facts: list[Fact] = []
+    for _, group in groupby(rows, key=lambda row: (row["user_id"], row["subject_key"], row["kind"])):
+        facts += _ended(list(group))
+    return facts
+
+
+def _ended(slot: list[sqlite3.Row]) -> Iterator[Fact]:
+    """The facts of one subject and kind, each with the first later one that ends it."""
+    said = [(row["corrected"], _last_said(row), row["id"]) for row in slot]
+    slot = [slot[n] for n in sorted(range(len(slot)), key=said.__getitem__)]
+    if not one_value(slot[0]["attribute"]) and not any(row["ended"] for row in slot):
+        yield from (_fact(row, None) for row in slot)
+        return
+    for n, row in enumerate(slot):
+        later = next((other for other in islice(slot, n + 1, None) if _ends(other, row)), None)
+        yield _fact(row, _end(row, later) if later else None)
+
+
+def _ends(later: sqlite3.Row, row: sqlite3.Row) -> bool:
+    same = later["value_key"] == row["value_key"]
+    return bool(later["ended"]) if same else one_value(row["attribute"]) and not later["ended"]
+
+
+def _end(row: sqlite3.Row, later: sqlite3.Row) -> str:
+    began = later["valid_from"] if not later["corrected"] else later["said_at"][:10]
+    return str(began if begins(began) > begins(row["valid_from"]) else max(later["said_at"], row["said_at"])[:10])
+
+
+def _last_said(row: sqlite3.Row) -> str:
+    return max((at or "" for _, at in json.loads(row["sources"])), default="") or str(row["said_at"])
+
+
+def _fact(row: sqlite3.Row, valid_to: str | None) -> Fact:
+    return Fact(
+        id=row["id"],
+        user_id=row["user_id"],
+        subject=row["subject"],
+        attribute=row["attribute"],
+        value=row["value"],
+        said_at=row["said_at"],
+        valid_from=row["valid_from"],
+        valid_to=row["valid_from"] if row["ended"] else valid_to,
+        pinned=bool(row["pinned"]),
+        corrected=bool(row["corrected"]),
+        sources=tuple(Source(*item) for item in json.loads(row["sources"])),
+    )
+
+
+# -- what the user does with them
+
+
+def fact(store: Store, fact_id: int, *, user_id: int) -> Fact:
+    """One fact.
+
+    :raises FamiliarError: the user has no fact of that id
+    """
+    found = next((item for item in facts_of(store, owners=[user_id]) if item.id == fact_id), None)
+    if found is None:
+        raise FamiliarError(f"there is no fact {fact_id} of yours; `familiar facts` lists them")
+    return found
+
+
+def correct(store: Store, fact_id: int, value: str, *, user_id: int) -> Fact:
+    """Give a fact the right value for good: no statement, earlier or later, takes its place.
+
+    :raises FamiliarError: the user has no fact of that id, or the value is empty
+    """
+    old = fact(store, fact_id, user_id=user_id)
+    if not value.strip():
+        raise FamiliarError("the corrected value is empty; `familiar facts delete ID` removes a fact")
+    value = normalise_dates(" ".join(value.split()), said=_day(utc_now()))
+    with store.transaction() as db:
+        db.execute(
+            "UPDATE facts SET value = ?, value_key = ?, was = coalesce(was, value_key), corrected = 1, ended = 0"
+            " WHERE id = ?",
+            (value, key_of(value), fact_id),
+        )
+        db.execute("DELETE FROM fact_names WHERE fact_id = ?", (fact_id,))
+        _add_names(db, fact_id, Claim(old.subject, old.attribute, value), user_id=user_id)
+    return replace(fact(store, fact_id, user_id=user_id), corrected=True)
+
+
+def pin(store: Store, fact_id: int, *, user_id: int, pinned: bool = True) -> Fact:
+    """Keep a fact in the beginning of every prompt while it holds, or no longer.
+
+    :raises FamiliarError: the user has no fact of that id
+    """
+    fact(store, fact_id, user_id=user_id)
+    with store.transaction() as db:
+        db.execute("UPDATE facts SET pinned = ? WHERE id = ? AND user_id = ?", (pinned, fact_id, user_id))
+    return fact(store, fact_id, user_id=user_id)
+
+
+def delete(store: Store, fact_id: int, *, user_id: int) -> None:
+    """Delete a fact; the passages that state it stay, and a new statement of it makes a new fact.
+
+    :raises FamiliarError: the user has no fact of that id
+    """
+    fact(store, fact_id, user_id=user_id)
+    with store.transaction() as db:
+        db.execute("DELETE FROM facts WHERE id = ? AND user_id = ?", (fact_id, user_id))
+
+
+def name_of(store: Store, *, user_id: int) -> str | None:
+    """How the user is called, as they said it themselves."""
+    rows = store.rows(f"{FACT_ROWS} WHERE f.user_id = ? AND f.subject_key = ? AND f.kind = 'name'", (user_id, USER))
+    return next((item.value for item in with_ends(rows) if item.current), None)
+
+
+def line_of(item: Fact) -> str:
+    """A fact for a person, in one line with its dates."""
+    until = f" until {item.valid_to}" if item.valid_to else ""
+    marks = "".join(f" ({name})" for name in ("pinned", "corrected") if getattr(item, name))
+    return f"{item.subject}: {item.attribute} = {item.value}  [since {item.valid_from}{until}]{marks}"
+
+
+def plain_subject(subject: str) -> bool:
+    """Whether a subject is a name of its own rather than somebody's relation."""
+    return not re.search(r"'s \S+$", subject)
