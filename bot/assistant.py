@@ -11,7 +11,7 @@ import re
 import threading
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal, Protocol
 
 from bot.answers import (
@@ -25,9 +25,13 @@ from bot.answers import (
 )
 from bot.config import ChatConfig, ModelConfig
 from bot.engines.base import AdapterFiles, Engine, Generated, Generation
+from bot.fact_answers import quote_facts
 from bot.locales import say
 from bot.prompts import build_prompt, system_prompt
 from memory.embedding import Embedder
+from memory.facts.profile import about_user
+from memory.facts.records import Fact
+from memory.facts.standing import standing_of
 from memory.intent import Intent, intent_of, told_part
 from memory.query import expand
 from memory.records import Citation, Found, Hit, Message, NewTurn, Passage, RecalledMemory, Timings, Turn, User
@@ -115,6 +119,7 @@ class Assistant:
         :raises FamiliarError: the message is too long for the model, or the store can't be written
         """
         clock = _Clock(on_text)
+        user = replace(user, profile=standing_of(text).applied(user.profile))  # "answer in Chinese": from this reply on
         history = turns_of(self._store, user_id=user.id, conversation_id=conversation_id, last=self._chat.history_turns)
         recent = [turn.user_text for turn in history[-2:]]
         found = self._recall.search(text, user_id=user.id, k=self._passages, recent=recent)
@@ -123,13 +128,15 @@ class Assistant:
         question = expand(text, recent) if intent == "question" else text
         # A follow-up is also about what it follows: "and when does it end?" after "which policy do I have?"
         asked = [question] if question == text else [question, recent[-1]]
-        hits, about = _about_first(asked, found if intent != "greeting" else _NOTHING)
+        found = found if intent != "greeting" else _NOTHING
+        hits, about = _about_first(asked, found)
         plan = plan_for(intent, answerable=found.answerable, about=bool(about), trusted=self._voice.trusted)
         hits = hits if self._voice.trusted else hits[:_QUOTED_PASSAGES]
         asks_model = plan in ("quote", "generate")
         messages, hits = self._prompt(text, user=user, history=history, hits=hits) if asks_model else ((), hits[:1])
         adapter = self._voice.adapters.live(user.id) if asks_model else None
-        run = _Run(messages, hits, tuple(hit for hit in hits if hit in about), adapter, clock.emit, cancel)
+        about = tuple(hit for hit in hits if hit in about)
+        run = _Run(messages, hits, about, found.facts if about else (), adapter, clock.emit, cancel)
         reply = self._reply(plan, question, user=user, run=run)
         new = NewTurn(
             conversation_id=conversation_id,
@@ -152,7 +159,7 @@ class Assistant:
     ) -> tuple[tuple[Message, ...], tuple[Hit, ...]]:
         messages, kept = build_prompt(
             text,
-            system=system_prompt(self._chat.persona, user.profile),
+            system=system_prompt(self._chat.persona, user.profile, about_user(self._store, user_id=user.id)),
             history=history,
             hits=hits,
             count_tokens=self._voice.engine.count_tokens,
@@ -201,7 +208,8 @@ class Assistant:
         return _said_outright(f"{nothing} {say(language, 'nearest')}\n{quoted.text}", quoted.citations, run)
 
     def _quoting_reply(self, text: str, *, language: str, run: _Run) -> _Reply:
-        quoted = self._quoted(text, run.about, language=language)
+        quoted = quote_facts(run.facts, run.about, language=language)
+        quoted = quoted or self._quoted(text, run.about, language=language)
         if quoted is None:
             return _said_outright(say(language, "nothing_found"), (), run)
         run.emit(quoted.text)
@@ -273,6 +281,8 @@ class _Run:
     hits: tuple[Hit, ...]
     about: tuple[Hit, ...]
     """Those that name what is asked."""
+    facts: tuple[Fact, ...]
+    """Those that are what is asked."""
     adapter: AdapterFiles | None
     emit: OnText
     cancel: threading.Event | None
@@ -315,7 +325,10 @@ def _about_first(asked: Sequence[str], found: Found) -> tuple[tuple[Hit, ...], t
     """The hits of an answerable search, those that name what one of the questions asks first; and those alone."""
     if not found.answerable:
         return (), ()
-    about = tuple(hit for hit in found.hits if any(is_about(question, hit.chunk) for question in asked))
+    stated = {source.chunk_id for fact in found.facts for source in fact.sources}
+    about = tuple(
+        hit for hit in found.hits if hit.chunk.id in stated or any(is_about(question, hit.chunk) for question in asked)
+    )
     return (*about, *(hit for hit in found.hits if hit not in about)), about
 
 

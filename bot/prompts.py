@@ -1,16 +1,16 @@
 """Persona, rules, memories and history become the chat messages that a model is given.
 
-The beginning is stable from turn to turn (persona, rules, profile, history), so that an engine can reuse its keys
-and values; retrieved memories come last, inside the newest message. They are fenced as quoted data, and the rules
-say that nothing in them is an instruction. When the window is too small, retrieved text is cut first, then old
-history; persona and question never.
+The beginning is stable from turn to turn (persona, rules, profile and what the user laid down, history), so that an
+engine can reuse its keys and values; retrieved memories come last, inside the newest message. They are fenced as
+quoted data, and the rules say that nothing in them is an instruction. When the window is too small, retrieved text is
+cut first, then old history; persona and question never.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 
-from memory.records import Chunk, Hit, Message, Profile, Turn
+from memory.records import ABOUT_USER, Chunk, Hit, Message, Profile, Turn
 
 TokenCount = Callable[[Sequence[Message]], int]
 
@@ -24,28 +24,29 @@ _FORM = {"prose": "in plain sentences", "bullets": "as a bulleted list"}
 _LENGTH = {"short": "in one or two sentences", "medium": "in a short paragraph", "long": "in full detail"}
 
 
-def system_prompt(persona: str, profile: Profile) -> str:
-    """Persona, rules and how this user likes to be answered."""
+def system_prompt(persona: str, profile: Profile, about: Sequence[str] = ()) -> str:
+    """Persona, rules, how this user likes to be answered, and lines about the user (`memory.facts.profile`)."""
     manner = (
         f"Answer in {_LANGUAGE.get(profile.language, 'English')} unless asked in another language,"
         f" {_FORM[profile.form]}, {_LENGTH[profile.length]}."
     )
-    return f"{persona} {_RULES} {manner}"
+    return "\n".join([f"{persona} {_RULES} {manner}", *([ABOUT_USER, *about] if about else [])])
 
 
-def passage_line(number: int, chunk: Chunk) -> str:
-    """A retrieved passage as the model sees it, on one line: number, where it is from, text."""
+def passage_line(number: int, chunk: Chunk, remark: str = "") -> str:
+    """A retrieved passage as the model sees it, on one line: number, where it is from, text, what facts say of it."""
     where = f"{chunk.title}, {chunk.section}" if chunk.section else chunk.title
     when = f" ({chunk.at[:10]})" if chunk.at else ""
     speaker = f"{chunk.speaker}: " if chunk.speaker else ""
-    return f"[{number}] {where}{when}: {speaker}{' '.join(chunk.text.split())}"
+    return f"[{number}] {where}{when}: {speaker}{' '.join(chunk.text.split())}{f' ({remark})' if remark else ''}"
 
 
-def question_with_notes(question: str, chunks: Sequence[Chunk]) -> str:
+def question_with_notes(question: str, chunks: Sequence[Chunk], remarks: Sequence[str] = ()) -> str:
     """The newest user message: the retrieved passages, fenced, then what the user wrote."""
     if not chunks:
         return question
-    lines = "\n".join(passage_line(n, chunk) for n, chunk in enumerate(chunks, 1))
+    said = remarks or [""] * len(chunks)
+    lines = "\n".join(passage_line(n, chunk, note) for n, (chunk, note) in enumerate(zip(chunks, said, strict=True), 1))
     return f"<notes>\n{lines}\n</notes>\n\n{question}"
 
 
@@ -65,7 +66,7 @@ def build_prompt(
     """
     kept_hits, kept_history = len(hits), list(history)
     while True:
-        messages = _messages(question, system, kept_history, [hit.chunk for hit in hits[:kept_hits]])
+        messages = _messages(question, system, kept_history, hits[:kept_hits])
         if count_tokens(messages) <= limit or not (kept_hits or kept_history):
             return messages, kept_hits
         if kept_hits > min(1, len(hits)) or not kept_history:
@@ -74,9 +75,10 @@ def build_prompt(
             kept_history.pop(0)
 
 
-def _messages(question: str, system: str, history: Sequence[Turn], chunks: Sequence[Chunk]) -> tuple[Message, ...]:
+def _messages(question: str, system: str, history: Sequence[Turn], hits: Sequence[Hit]) -> tuple[Message, ...]:
     messages = [Message("system", system)]
     for turn in history:
         messages += [Message("user", turn.user_text), Message("assistant", turn.reply)]
-    messages.append(Message("user", question_with_notes(question, chunks)))
+    notes = question_with_notes(question, [hit.chunk for hit in hits], [hit.remark for hit in hits])
+    messages.append(Message("user", notes))
     return tuple(messages)

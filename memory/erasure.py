@@ -18,8 +18,9 @@ from typing import Protocol
 
 from memory import ledger, places
 from memory.errors import FamiliarError
+from memory.facts.erasing import lines_from, without_lines
 from memory.index import Indexes
-from memory.records import Citation, Message, RecalledMemory, Turn
+from memory.records import ABOUT_USER, Citation, Message, RecalledMemory, Turn
 from memory.redaction import ERASED, Erasure, erasure_of, of_length, quotes, without_quotes, without_sentences
 from memory.store import Store
 from memory.turns import turn_by_id, turns_of
@@ -70,8 +71,9 @@ def forget_document(
         chunks = _chunks(db, user_id, "document_id", document_id)
         texts = [store.document_text(document_id, user_id=user_id), *(chunk.text for chunk in chunks)]
         erasure = erasure_of(texts)
+        told = _redact_about(store, db, user_id, erasure, lines_from(db, [chunk.id for chunk in chunks], ()))
         redacted = _redact(store, db, [chunk.id for chunk in chunks], erasure, leave=())
-        redacted = sorted({*redacted, *_drop_corrections(db, erasure, user_id)})
+        redacted = sorted({*told, *redacted, *_drop_corrections(db, erasure, user_id)})
         store.delete_document(document_id, user_id=user_id)
         ledger.record_document(db, document)
         _finish(db, erasers, user_id=user_id, turn_ids=redacted, document_ids=[document_id])
@@ -161,10 +163,29 @@ def _chunks(db: sqlite3.Connection, user_id: int, column: str, value: int | None
 def _erase_turn(store: Store, db: sqlite3.Connection, turn: Turn) -> list[int]:
     chunks = _chunks(db, turn.user_id, "turn_id", turn.id)
     erasure = erasure_of([turn.user_text, turn.reply, turn.generated, *(chunk.text for chunk in chunks)])
+    lines = lines_from(db, [chunk.id for chunk in chunks], [turn.id])
+    told = _redact_about(store, db, turn.user_id, erasure_of([turn.user_text]), lines)
     later = _redact_history(store, db, turn.user_id, {turn.conversation_id}, erasure, after=turn.id)
     redacted = _redact(store, db, [chunk.id for chunk in chunks], erasure, leave=[turn.id])
     store.delete_turn(turn.id, user_id=turn.user_id)
-    return sorted({*later, *redacted, *_drop_corrections(db, erasure, turn.user_id)})
+    return sorted({*told, *later, *redacted, *_drop_corrections(db, erasure, turn.user_id)} - {turn.id})
+
+
+def _redact_about(
+    store: Store, db: sqlite3.Connection, user_id: int, erasure: Erasure, lines: frozenset[str]
+) -> list[int]:
+    """Take what came from erased texts out of what the beginnings of prompts say about the user."""
+    rows = db.execute(
+        "SELECT id FROM turns WHERE user_id = ? AND instr(prompt, ?) ORDER BY id", (user_id, ABOUT_USER)
+    ).fetchall()
+    changed = []
+    for turn in [turn_by_id(store, row["id"], user_id=user_id) for row in rows]:
+        head = turn.prompt[0]
+        content = without_lines(head.content, lines, erasure)
+        if content != head.content:
+            _update(db, dataclasses.replace(turn, prompt=(Message(head.role, content), *turn.prompt[1:])))
+            changed.append(turn.id)
+    return changed
 
 
 def _redact(
@@ -290,6 +311,7 @@ def _erase_passages(
         if not (hit or spans or any(map(pattern.search, names))):
             continue
         erasure = erasure_of([row["text"] for row in hit])
+        redacted += _redact_about(store, db, user_id, erasure, lines_from(db, [row["id"] for row in hit], ()))
         redacted += _redact(store, db, [row["id"] for row in hit], erasure, leave=())
         redacted += _drop_corrections(db, erasure, user_id)
         if len(hit) == document.chunks:

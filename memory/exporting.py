@@ -16,6 +16,7 @@ from pathlib import Path, PurePath
 from typing import Any
 
 from memory.errors import FamiliarError
+from memory.facts.keeping import exported_facts, exported_rules
 from memory.places import TABLES
 from memory.records import Document, User
 from memory.store import Store, utc_now
@@ -23,7 +24,10 @@ from memory.store import Store, utc_now
 MARKER = "familiar-export.json"
 FORMAT = "familiar-export"
 VERSION = 1
-_ELSEWHERE = ("users", "documents", "conversations", "turns", "feedback", "chunks", "telegram_messages")
+_ELSEWHERE = (
+    *("users", "documents", "conversations", "turns", "feedback", "chunks", "telegram_messages"),
+    *("facts", "standing_rules"),
+)
 """Tables that have their own file here, or say nothing outside this home."""
 _PAGE = 200
 
@@ -66,6 +70,8 @@ def _write(store: Store, folder: Path, user: User) -> Exported:
     turns = _write_lines(folder / "conversations.jsonl", _turns(store, user.id))
     feedback = [dict(row) for row in _rows(store, "feedback", "user_id = ?", user.id)]
     _write_json(folder / "feedback.json", feedback)
+    _write_lines(folder / "facts.jsonl", exported_facts(store, user_id=user.id))
+    _write_lines(folder / "rules.jsonl", exported_rules(store, user_id=user.id))
     _write_json(folder / "profile.json", {"name": user.name, **asdict(user.profile)})
     for table in TABLES:
         if table.everything and table.on_text != "derived" and table.name not in _ELSEWHERE:

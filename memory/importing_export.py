@@ -20,6 +20,7 @@ from memory.chunking import embedded_text
 from memory.embedding import Embedder
 from memory.errors import FamiliarError
 from memory.exporting import FORMAT, MARKER, VERSION
+from memory.facts.keeping import take_facts, take_rules
 from memory.records import Citation, Message, NewDocument, NewTurn, Passage, Profile, RecalledMemory, Receipt, Timings
 from memory.store import Store
 from memory.turns import Said, add_turn
@@ -69,6 +70,8 @@ class ExportReader:
             ("conversations.jsonl", self._conversations),
             ("feedback.json", self._feedback),
             ("profile.json", self._profile),
+            ("facts.jsonl", self._facts),
+            ("rules.jsonl", self._rules),
         ):
             path = self._folder / name
             yield _received(path, lambda path=path, take=take: take(path))
@@ -136,7 +139,7 @@ class ExportReader:
         with self._store.transaction():
             same["conversation_id"] = self._conversation(row)
             said = Said(passages, vectors, self._embedder.key)
-            return add_turn(self._store, NewTurn(**same), user_id=self._user_id, said=said).id
+            return add_turn(self._store, NewTurn(**same), user_id=self._user_id, said=said, learn=False).id
 
     def _here(self, chunk_id: int) -> int:
         """The passage's number here; 0, which no passage has, for one of somebody else's or that was gone."""
@@ -175,6 +178,14 @@ class ExportReader:
         user = next(item for item in self._store.users() if item.id == self._user_id)
         self._store.update_user(dataclasses.replace(user, profile=Profile(**values)))
         return Receipt(str(path), "indexed")
+
+    def _facts(self, path: Path) -> Receipt:
+        new = take_facts(self._store, _lines(path), user_id=self._user_id, chunks=self._ids.chunks)
+        return Receipt(str(path), "indexed", None, 0, f"{new} facts")
+
+    def _rules(self, path: Path) -> Receipt:
+        new = take_rules(self._store, _lines(path), user_id=self._user_id, turns=self._ids.turns)
+        return Receipt(str(path), "indexed", None, 0, f"{new} standing rules")
 
     def _table(self, path: Path) -> Receipt:
         """Rows of a table that this version knows, under the numbers that they have here."""

@@ -9,8 +9,13 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Literal
 
+from memory.facts.records import Fact
+
 Role = Literal["owner", "member", "waiting", "refused", "shared"]
 """owner: the first user; member: allowed by the owner; waiting: asked, not answered yet; shared: a knowledge base."""
+
+ABOUT_USER = "About the user:"
+"""The line of a system prompt after which each line is something that holds in every turn."""
 
 Form = Literal["prose", "bullets"]
 Length = Literal["short", "medium", "long"]
@@ -122,6 +127,8 @@ class Hit:
     score: float
     parts: tuple[tuple[str, float], ...] = ()
     """The named signals that made the score, for `why`."""
+    remark: str = ""
+    """What later facts say of it: since when its statement holds, or until when it did."""
 
 
 @dataclass(frozen=True)
@@ -134,6 +141,8 @@ class Found:
     """0..1: how likely it is that memory holds the answer at all, comparable between searches."""
     answerable: bool
     """``confidence`` reaches the measured threshold."""
+    facts: tuple[Fact, ...] = ()
+    """Facts that are what was asked for: those that hold first, then those that ended, then the links to them."""
 
 
 @dataclass(frozen=True)

@@ -19,6 +19,7 @@ from memory.aliases import known_as
 from memory.config import SearchConfig
 from memory.corpus import REACH, Corpus, load_corpus, moment
 from memory.embedding import Embedder
+from memory.facts.found import facts_first
 from memory.index import Indexes
 from memory.lexical import Occurrences, bm25, occurrences, rare_words
 from memory.query import Query, names_speaker, sub_questions, understand
@@ -49,6 +50,11 @@ class Limits:
 
     before: str | None = None
     exclude_turns: tuple[int, ...] = ()
+
+    def allows(self, chunk: Chunk) -> bool:
+        """Whether a passage may be found, as `_allowed` says it of rows."""
+        early = self.before is None or (chunk.at is not None and moment(chunk.at) < moment_before(self.before))
+        return early and chunk.turn_id not in self.exclude_turns
 
 
 @dataclass(frozen=True)
@@ -117,14 +123,15 @@ class Searcher:
         if not query.strip():
             return Found((), 0.0, False)
         limits = Limits(before, tuple(exclude_turns))
-        ranked = [
-            self._ranked(self.candidates(understand(part, recent=recent), user_id=user_id, limits=limits))
-            for part in sub_questions(query)
-        ]
+        asked = [understand(part, recent=recent) for part in sub_questions(query)]
+        ranked = [self._ranked(self.candidates(part, user_id=user_id, limits=limits)) for part in asked]
         ranked = [item for item in ranked if len(item.order)]
         confidence = max((item.confidence for item in ranked), default=0.0)
-        hits = self._hits(ranked, k=k or self._config.k)
-        return Found(hits, confidence, bool(hits) and confidence >= self._config.threshold)
+        k, owners = k or self._config.k, self._store.readable_by(user_id)
+        hits = self._hits(ranked, k=k)
+        found = Found(hits, confidence, bool(hits) and confidence >= self._config.threshold)
+        texts = [part.text for part in asked]
+        return facts_first(found, self._store, texts, owners=owners, k=k, may_find=limits.allows)
 
     def _ranked(self, found: Candidates) -> _Ranked:
         scaled = found.scaled()

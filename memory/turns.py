@@ -17,6 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from memory.errors import FamiliarError
+from memory.facts.profile import learn_rules
 from memory.facts.store import learn_turn
 from memory.records import Citation, Feedback, Message, NewTurn, Passage, RecalledMemory, Timings, Turn
 from memory.store import Store, utc_now
@@ -48,8 +49,11 @@ def open_conversation(store: Store, *, user_id: int, channel: str, chat_id: int 
     return cursor.lastrowid or 0
 
 
-def add_turn(store: Store, turn: NewTurn, *, user_id: int, said: Said | None) -> Turn:
-    """Store a turn, make what the user said findable and learn its facts, in one transaction."""
+def add_turn(store: Store, turn: NewTurn, *, user_id: int, said: Said | None, learn: bool = True) -> Turn:
+    """Store a turn, make what the user said findable and learn its facts and standing rules, in one transaction.
+
+    :param learn: False for a turn of an export, which brings what was learned from it
+    """
     fields = {item.name: getattr(turn, item.name) for item in dataclasses.fields(turn)}
     row = {key: _json(value) if key in _AS_JSON else value for key, value in fields.items()}
     with store.transaction() as db:
@@ -59,7 +63,9 @@ def add_turn(store: Store, turn: NewTurn, *, user_id: int, said: Said | None) ->
         turn_id = cursor.lastrowid or 0
         if said is not None and said.passages:
             store.add_turn_chunks(said.passages, said.vectors, user_id=user_id, embedder=said.embedder, turn_id=turn_id)
+        if learn:
             learn_turn(store, turn_id, user_id=user_id)
+            learn_rules(store, turn.user_text, user_id=user_id, turn_id=turn_id, at=turn.asked_at)
     return Turn(id=turn_id, user_id=user_id, **fields)
 
 

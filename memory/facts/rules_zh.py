@@ -206,7 +206,7 @@ def _attribute(match: re.Match[str], me: str, said: date) -> Iterator[Claim]:
     """ "家里的wifi密码是X", "我的手机号是X", "X项目的客户是Y"."""
     whose, attribute = match["owner"], match["attribute"]
     attribute = _ATTRIBUTES.get(attribute, attribute)
-    value = _clean(normalise_dates(match["value"], said=said))
+    value = _clean(re.split(r"[，,；;]", normalise_dates(match["value"], said=said))[0])
     subject = _owner(whose, me)
     if subject is None or not _ok(value, 40) or re.match(r"[^\d]{0,3}(?:很|太|非常|比较|不|挺|超)", value):
         return

@@ -100,7 +100,7 @@ def _add(db: sqlite3.Connection, claim: Claim, source: Source, *, user_id: int) 
             ),
         )
         fact_id = cursor.lastrowid or 0
-        _add_names(db, fact_id, claim, user_id=user_id)
+        add_names(db, fact_id, claim, user_id=user_id)
     db.execute("INSERT OR IGNORE INTO fact_sources VALUES (?, ?, ?)", (fact_id, source.chunk_id, source.said_at))
 
 
@@ -117,7 +117,8 @@ def _changed_between(db: sqlite3.Connection, claim: Claim, same: sqlite3.Row, sa
     return rows.fetchone() is not None
 
 
-def _add_names(db: sqlite3.Connection, fact_id: int, claim: Claim, *, user_id: int) -> None:
+def add_names(db: sqlite3.Connection, fact_id: int, claim: Claim, *, user_id: int) -> None:
+    """Make a fact findable by the words of its subject and, where it links to somebody, of its value."""
     names = [claim.subject, *([claim.value] if is_relation(claim.attribute) else [])]
     for name in names:
         words = set() if name.startswith(USER) else set(split_words(name))
@@ -230,7 +231,7 @@ def correct(store: Store, fact_id: int, value: str, *, user_id: int) -> Fact:
             (value, key_of(value), fact_id),
         )
         db.execute("DELETE FROM fact_names WHERE fact_id = ?", (fact_id,))
-        _add_names(db, fact_id, Claim(old.subject, old.attribute, value), user_id=user_id)
+        add_names(db, fact_id, Claim(old.subject, old.attribute, value), user_id=user_id)
     return replace(fact(store, fact_id, user_id=user_id), corrected=True)
 
 
