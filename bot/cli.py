@@ -134,6 +134,13 @@ def _memory(add: Callable[[str, str, str], argparse.ArgumentParser]) -> None:
     what.add_argument("--text", metavar="TEXT", help="every document and turn that holds this text")
     what.add_argument("--everything", action="store_true", help="all of this user")
     add("documents", "library:documents", "what was imported")
+    facts = add("facts", "facts:facts", "what is known, with dates; put it right, pin or delete it")
+    facts.add_argument("action", nargs="?", choices=["correct", "pin", "unpin", "delete", "learn"])
+    facts.add_argument("id", nargs="?", metavar="ID")
+    facts.add_argument("value", nargs="?", metavar="VALUE", help="the right value, for good")
+    facts.add_argument("--about", metavar="NAME", help="only what is linked to a name")
+    facts.add_argument("--all", action="store_true", help="also what no longer holds")
+    facts.add_argument("--plot", type=Path, metavar="FILE", help="a picture of who and what is related")
 
 
 def _learning(add: Callable[[str, str, str], argparse.ArgumentParser]) -> None:

@@ -36,6 +36,7 @@ def chat(app: App, args: argparse.Namespace, out: Output) -> int:
     conversation = open_conversation(app.store, user_id=user.id, channel="terminal")
     failed = 0
     for text in [args.once] if args.once is not None else _lines(user):
+        user = app.user(args.user)  # what was said before may have changed how replies are wished for
         try:
             turn = app.assistant.turn(text, user=user, conversation_id=conversation, on_text=out.piece)
         except FamiliarError as exc:

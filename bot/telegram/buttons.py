@@ -12,7 +12,7 @@ from dataclasses import replace
 from telegram.error import TelegramError
 
 from bot.locales import say
-from bot.telegram import forgetting, preferences
+from bot.telegram import forgetting, knowing, preferences
 from bot.telegram.access import decide
 from bot.telegram.desk import Visit
 from bot.telegram.outbox import Place
@@ -82,6 +82,7 @@ PRESSES: Mapping[str, Press] = {
     "choose": forgetting.chosen,
     "forget": forgetting.confirmed,
     "keep": forgetting.kept,
+    "fact": knowing.deleted,
     "set": preferences.changed,
     "allow": allow,
     "refuse": refuse,

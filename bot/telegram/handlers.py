@@ -13,6 +13,7 @@ from bot.telegram.buttons import press
 from bot.telegram.desk import Visit
 from bot.telegram.files import document
 from bot.telegram.forgetting import forget
+from bot.telegram.knowing import facts
 from bot.telegram.learning import tune
 from bot.telegram.preferences import settings
 from bot.telegram.render import reply_parts, source_lines
@@ -129,6 +130,7 @@ HANDLERS: tuple[Route, ...] = (
     Route(command("summary"), summary),
     Route(command("why"), why),
     Route(command("forget"), forget),
+    Route(command("facts"), facts, private_only=True),
     Route(command("tune"), tune, private_only=True),
     Route(command("settings"), settings, private_only=True),
     Route(command("correct"), correction),

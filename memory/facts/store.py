@@ -8,7 +8,6 @@ against any statement, earlier or later.
 from __future__ import annotations
 
 import json
-import re
 import sqlite3
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
@@ -40,6 +39,18 @@ def learn_document(store: Store, document_id: int, *, user_id: int) -> int:
 def learn_turn(store: Store, turn_id: int, *, user_id: int) -> int:
     """Learn what the user told in a turn; within the transaction that stores it. How many statements were read."""
     return _learn(store, "c.turn_id = ?", turn_id, user_id=user_id)
+
+
+def learn_all(store: Store, *, user_id: int) -> int:
+    """Read facts out of everything that a user has told and imported, as a home from before there were facts needs.
+
+    What is known already stays as it is; facts that the user deleted come back. Returns how many are known.
+    """
+    for row in store.rows("SELECT id FROM documents WHERE user_id = ? ORDER BY id", (user_id,)):
+        learn_document(store, row["id"], user_id=user_id)
+    for row in store.rows("SELECT id FROM turns WHERE user_id = ? ORDER BY id", (user_id,)):
+        learn_turn(store, row["id"], user_id=user_id)
+    return int(store.rows("SELECT count(*) FROM facts WHERE user_id = ?", (user_id,))[0][0])
 
 
 def _learn(store: Store, condition: str, value: int, *, user_id: int) -> int:
@@ -260,15 +271,3 @@ def name_of(store: Store, *, user_id: int) -> str | None:
     """How the user is called, as they said it themselves."""
     rows = store.rows(f"{FACT_ROWS} WHERE f.user_id = ? AND f.subject_key = ? AND f.kind = 'name'", (user_id, USER))
     return next((item.value for item in with_ends(rows) if item.current), None)
-
-
-def line_of(item: Fact) -> str:
-    """A fact for a person, in one line with its dates."""
-    until = f" until {item.valid_to}" if item.valid_to else ""
-    marks = "".join(f" ({name})" for name in ("pinned", "corrected") if getattr(item, name))
-    return f"{item.subject}: {item.attribute} = {item.value}  [since {item.valid_from}{until}]{marks}"
-
-
-def plain_subject(subject: str) -> bool:
-    """Whether a subject is a name of its own rather than somebody's relation."""
-    return not re.search(r"'s \S+$", subject)

@@ -117,6 +117,7 @@ def test_no_byte_is_left(life: Life, forget: Forget) -> None:
     cited = [row["citations"] for row in life.store.rows("SELECT citations FROM turns ORDER BY id")]
     assert MARKER in cited[0]
     assert HAN in cited[1]
+    assert [row for row in life.store.rows("SELECT value FROM facts") if HAN in row["value"]]
     look_for = wanted(life)
     before = grep(life.home, look_for)
     for name in ("familiar.db: utf-8", "familiar.db: word 8842771936", "backups/one.familiar/familiar.db: utf-8"):

@@ -98,12 +98,10 @@ def test_others_facts_are_out_of_reach(home: Home) -> None:
     home.told(("2026-01-01", "I like tea."))
     home.note("I like rum. Nordwind's lawyer is Ida Stein.", user_id=shared)
     (fact,) = facts_of(home.store, owners=[home.user_id])
-    for change in (
-        lambda: correct(home.store, fact.id, "x", user_id=other),
-        lambda: pin(home.store, fact.id, user_id=other),
-    ):
-        with pytest.raises(FamiliarError, match=f"no fact {fact.id}"):
-            change()
+    with pytest.raises(FamiliarError, match=f"no fact {fact.id}"):
+        correct(home.store, fact.id, "x", user_id=other)
+    with pytest.raises(FamiliarError, match=f"no fact {fact.id}"):
+        pin(home.store, fact.id, user_id=other)
     with pytest.raises(FamiliarError, match=f"no fact {fact.id}"):
         delete(home.store, fact.id, user_id=other)
     readable = facts_of(home.store, owners=home.store.readable_by(other))
