@@ -171,13 +171,13 @@ def migrations() -> Migrations:
                 db.execute(statement)
 
     @steps()
-    def m0004_facts(db: Database) -> None:
-        for statement in FACTS:
+    def m0005_keeping(db: Database) -> None:
+        for statement in _KEEPING:
             db.execute(statement)
 
     @steps()
-    def m0005_keeping(db: Database) -> None:
-        for statement in _KEEPING:
+    def m0004_facts(db: Database) -> None:
+        for statement in FACTS:
             db.execute(statement)
 
     return steps
