@@ -1,47 +1,82 @@
-"""What ranking must know of every passage a user may read, as arrays: so that no search loops over chunks in Python.
+"""What ranking must know of a question's candidates and the passages around them, as arrays, read by primary key.
 
-Rows are ordered by conversation or document and then by position, so that a passage's neighbours are the rows beside
-it. Texts stay in SQLite; only those that are shown are read.
+A search reads as many rows as it has candidates, however large memory is. What it must know of all passages (how many,
+how long, who speaks) is counted as they come and go (``memory.schema``). Passages of a document have ids in a row, so
+that those around one are found by its id; rows here are ordered by place and then by id, so that neighbours are the
+rows beside each other. Texts stay in SQLite; only those that are shown are read.
 """
 
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from memory.query import understand
 from memory.store import Store
+
+Ids = NDArray[np.int64]
 
 REACH = 2
 """Neighbours on each side that count as a passage's surroundings."""
 
-_ROWS = (
-    "SELECT c.id, c.user_id, coalesce(c.document_id, -t.conversation_id) AS place, c.turn_id, c.at,"
-    " coalesce(c.speaker, '') AS speaker, coalesce(c.speaker = d.me, c.turn_id IS NOT NULL) AS own,"
-    " length(CAST(c.text AS BLOB)) AS bytes, substr(rtrim(c.text), -1) IN ('?', '？') AS asks"
-    " FROM chunks c LEFT JOIN documents d ON d.id = c.document_id LEFT JOIN turns t ON t.id = c.turn_id"
-    " WHERE c.user_id IN (SELECT value FROM json_each(?)) ORDER BY c.id"
+_COLUMNS = (
+    "SELECT group_concat(c.id), group_concat(c.user_id), group_concat(coalesce(c.document_id, -c.turn_id)),"
+    " group_concat(length(CAST(c.text AS BLOB))),"
+    " group_concat(substr(CAST(rtrim(c.text) AS BLOB), -1) = x'3F'"
+    " OR substr(CAST(rtrim(c.text) AS BLOB), -3) = x'EFBC9F'),"
+    " json_group_array(coalesce(c.speaker, '')), json_group_array(substr(c.at, 1, 10))"
+    " FROM json_each(?) j CROSS JOIN chunks c ON c.id = j.value"
+    " WHERE c.user_id IN (SELECT value FROM json_each(?))"
+)
+"""One row with a list for each column: thousands of rows would cost more as Python objects than they do in SQLite.
+A question ends in "?" or "？", compared as bytes: the last letter of a text is found by counting all of them."""
+_NAMES = (
+    "WITH RECURSIVE named(owner, name) AS ("
+    " SELECT value, (SELECT min(speaker) FROM chunks WHERE user_id = value AND speaker IS NOT NULL) FROM json_each(?)"
+    " UNION ALL"
+    " SELECT owner, (SELECT min(speaker) FROM chunks WHERE user_id = owner AND speaker > name)"
+    " FROM named WHERE name IS NOT NULL"
+    ") SELECT DISTINCT name FROM named WHERE name IS NOT NULL ORDER BY name"
+)
+"""Steps from one name to the next in an index, where DISTINCT would read a row for each passage."""
+_SPEAKERS = (
+    "SELECT value AS document,"
+    " (SELECT min(speaker) FROM chunks WHERE document_id = value AND speaker IS NOT NULL) AS first,"
+    " (SELECT max(speaker) FROM chunks WHERE document_id = value AND speaker IS NOT NULL) AS last FROM json_each(?)"
 )
 
 
 @dataclass(frozen=True)
-class Corpus:
-    """All passages of some owners; every array has one entry a passage."""
+class Readable:
+    """All passages that a user may read, as far as it is known without reading them."""
 
-    ids: NDArray[np.int64]
+    owners: tuple[int, ...]
+    total: int
+    """Passages of all owners."""
+    mean_bytes: float
+    """Mean length of their texts; at least 1."""
+    names: frozenset[str]
+    """Words of the names of all who speak in them."""
+    mine: Mapping[int, str]
+    """By document: which of its speakers is its owner, where that is known."""
+
+
+@dataclass(frozen=True)
+class Corpus:
+    """Passages and those around them; every array has one entry a passage."""
+
+    ids: Ids
     owners: NDArray[np.int64]
     places: NDArray[np.int64]
-    """Document id, or minus the conversation's id: passages of one place are neighbours."""
-    turns: NDArray[np.int64]
-    """The turn in which it was said; 0 for documents."""
-    at: NDArray[np.str_]
-    """When it was said or written, comparable as text: a date without a time stands for the end of that day."""
+    """Document id, or minus the turn's id: passages of one document are neighbours."""
     days: NDArray[np.datetime64]
-    """The day of ``at``; NaT where it is not known."""
+    """When it was said or written; NaT where that is not known."""
     speakers: NDArray[np.int64]
     """Index into ``names``."""
     names: tuple[str, ...]
@@ -53,55 +88,110 @@ class Corpus:
     """It is a line of a talk between at least two speakers, so that its neighbours are its context."""
     by_id: NDArray[np.int64]
     """Rows in ascending order of chunk id."""
-    sorted_ids: NDArray[np.int64]
-    owner_ids: tuple[int, ...]
-    """Each owner of a passage once."""
-    mean_bytes: float
+    sorted_ids: Ids
 
-    def rows_of(self, ids: NDArray[np.int64]) -> NDArray[np.int64]:
-        """Rows of chunk ids; -1 for those of other owners."""
+    def rows_of(self, ids: Ids) -> NDArray[np.int64]:
+        """Rows of chunk ids; -1 for those that are not here."""
         if not len(self.ids):
             return np.full(len(ids), -1, np.int64)
         places = np.minimum(np.searchsorted(self.sorted_ids, ids), len(self.sorted_ids) - 1)
         return np.where(self.sorted_ids[places] == ids, self.by_id[places], -1)
 
     def neighbours(self, rows: NDArray[np.int64]) -> NDArray[np.int64]:
-        """Rows (m, 2 * REACH + 1) around each of ``rows`` (m,) in order of place; -1 beyond the place's ends."""
+        """Rows (m, 2 * REACH + 1) around each of ``rows`` (m,) in order of place; -1 where there is none.
+
+        Complete for rows whose ``ids_around`` were read.
+        """
         around = rows[:, None] + np.arange(-REACH, REACH + 1)
         inside = (around >= 0) & (around < len(self.ids))
         around = np.where(inside, around, 0)
-        same = inside & (self.places[around] == self.places[rows][:, None])
+        near = np.abs(self.ids[around] - self.ids[rows][:, None]) <= REACH
+        same = inside & near & (self.places[around] == self.places[rows][:, None])
         return np.where(same, around, -1)
 
 
-def load_corpus(store: Store, owners: Sequence[int]) -> Corpus:
-    """Read the passages of these owners from the store."""
-    rows = store.rows(_ROWS, (json.dumps(list(owners)),))
-    places = np.array([row["place"] for row in rows], np.int64)
-    order = np.lexsort((np.arange(len(rows)), places))
-    rows = [rows[i] for i in order]
-    names = tuple(dict.fromkeys(row["speaker"] for row in rows))
-    codes = {name: code for code, name in enumerate(names)}
-    ids = np.array([row["id"] for row in rows], np.int64)
-    places, speakers = places[order], np.array([codes[row["speaker"]] for row in rows], np.int64)
-    return Corpus(
-        ids=ids,
-        owners=np.array([row["user_id"] for row in rows], np.int64),
-        places=places,
-        turns=np.array([row["turn_id"] or 0 for row in rows], np.int64),
-        at=np.array([moment(row["at"]) for row in rows], np.str_),
-        days=np.array([_day(row["at"]) for row in rows], "datetime64[D]"),
-        speakers=speakers,
-        names=names,
-        own=np.array([bool(row["own"]) for row in rows], np.bool_),
-        bytes=np.array([row["bytes"] for row in rows], np.float32),
-        asks=np.array([bool(row["asks"]) for row in rows], np.bool_),
-        dialogue=_talks(places, speakers),
-        by_id=np.argsort(ids),
-        sorted_ids=np.sort(ids),
-        owner_ids=tuple(sorted({row["user_id"] for row in rows})),
-        mean_bytes=max(1.0, sum(row["bytes"] for row in rows) / max(len(rows), 1)),
+def readable(store: Store, owners: Sequence[int]) -> Readable:
+    """What is known of all passages of these owners."""
+    values = (json.dumps(list(owners)),)
+    counted = "SELECT sum(chunks) AS chunks, sum(bytes) AS bytes FROM memory_sizes"
+    size = store.rows(f"{counted} WHERE user_id IN (SELECT value FROM json_each(?))", values)[0]
+    mine = "SELECT id, me FROM documents INDEXED BY documents_me WHERE me IS NOT NULL AND user_id"
+    return Readable(
+        owners=tuple(owners),
+        total=size["chunks"] or 0,
+        mean_bytes=max(1.0, (size["bytes"] or 0) / max(size["chunks"] or 0, 1)),
+        names=frozenset(word for row in store.rows(_NAMES, values) for word in understand(row["name"]).words),
+        mine={row["id"]: row["me"] for row in store.rows(f"{mine} IN (SELECT value FROM json_each(?))", values)},
     )
+
+
+def ids_around(ids: Ids) -> Ids:
+    """The ids with those of their neighbours, whether or not they exist, each once and in order."""
+    found: Ids = np.unique(ids[:, None] + np.arange(-REACH, REACH + 1))
+    return found
+
+
+def load_corpus(store: Store, memory: Readable, ids: Ids) -> Corpus:
+    """Read those of the passages that the memory's owners have."""
+    values = (json.dumps(ids.tolist()), json.dumps(memory.owners))
+    *numbers, speakers, days = store.tuples(_COLUMNS, values)[0]
+    found, owners, places, lengths, asks = (np.fromstring(text or "", np.int64, sep=",") for text in numbers)
+    order = np.lexsort((found, places))
+    said, dated = _codes(json.loads(speakers)), _codes(json.loads(days))
+    known = np.array([_day(text) for text in dated.names], "datetime64[D]")
+    mine = _codes_of(memory, places, said.names)
+    return Corpus(
+        ids=found[order],
+        owners=owners[order],
+        places=places[order],
+        days=known[dated.codes][order],
+        speakers=said.codes[order],
+        names=said.names,
+        own=((places < 0) | (said.codes == mine))[order],
+        bytes=lengths[order].astype(np.float32),
+        asks=asks[order] > 0,
+        dialogue=np.isin(places, list(dialogues(store, np.unique(places[places > 0]).tolist())))[order],
+        by_id=np.argsort(found[order]),
+        sorted_ids=np.sort(found),
+    )
+
+
+@dataclass(frozen=True)
+class _Coded:
+    """Texts as numbers: ``names[codes[i]]`` is the i-th."""
+
+    names: tuple[Any, ...]
+    codes: NDArray[np.int64]
+
+
+def _codes(texts: Sequence[Any]) -> _Coded:
+    numbers = {text: number for number, text in enumerate(dict.fromkeys(texts))}
+    return _Coded(tuple(numbers), np.array([numbers[text] for text in texts], np.int64))
+
+
+def _codes_of(memory: Readable, places: NDArray[np.int64], names: Sequence[str]) -> NDArray[np.int64]:
+    """The speaker (n,) who is the owner of each passage's document, as a code of ``names``; -1 for none of them."""
+    documents, inverse = np.unique(places, return_inverse=True)
+    codes: dict[str | None, int] = {name: code for code, name in enumerate(names)}
+    mine = [codes.get(memory.mine.get(document), -1) for document in documents.tolist()]
+    return np.array(mine, np.int64)[inverse]
+
+
+def dialogues(store: Store, documents: Iterable[int]) -> dict[int, tuple[str, ...]]:
+    """Those of the documents in which at least two speak: the first and the last of them by name."""
+    found = store.rows(_SPEAKERS, (json.dumps(list(documents)),))
+    talks = {row["document"]: (row["first"], row["last"]) for row in found if row["first"] is not None}
+    return {
+        document: (first, last)
+        for document, (first, last) in talks.items()
+        if first != last or _has_unnamed(store, document)
+    }
+
+
+def _has_unnamed(store: Store, document: int) -> bool:
+    """Whether nobody is said to have spoken some lines of a document; both counts are read from indexes alone."""
+    count = "SELECT count(*) FROM chunks WHERE document_id = ?1"
+    return bool(store.tuples(f"SELECT ({count} AND speaker IS NOT NULL) < ({count})", (document,))[0][0])
 
 
 def moment(at: str | None) -> str:
@@ -116,9 +206,3 @@ def _day(at: str | None) -> np.datetime64:
         return np.datetime64(date.fromisoformat((at or "")[:10]), "D")
     except ValueError:
         return np.datetime64("NaT", "D")
-
-
-def _talks(places: NDArray[np.int64], speakers: NDArray[np.int64]) -> NDArray[np.bool_]:
-    pairs = np.unique(np.stack([places, speakers], axis=1), axis=0) if len(places) else np.zeros((0, 2), np.int64)
-    found, counts = np.unique(pairs[:, 0], return_counts=True)
-    return np.isin(places, found[counts > 1])

@@ -15,6 +15,7 @@ import sys
 import tempfile
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, replace
+from itertools import islice
 from pathlib import Path
 
 import numpy as np
@@ -171,11 +172,15 @@ def recall(conversation: Conversation, weights: Doubles, *, k: int) -> float:
         ranked = []
         for part in item.searched:
             order = np.argsort(-(part.scaled @ weights), kind="stable")
-            ranked.append(part.found.rows[order].tolist())
-        gold = set(np.concatenate([part.found.rows[part.gold] for part in item.searched]).tolist())
-        right = sum(row in gold for row, _ in interleave(ranked)[:k])
+            ranked.append(_ids(part)[order].tolist())
+        gold = set(np.concatenate([_ids(part)[part.gold] for part in item.searched]).tolist())
+        right = sum(id_ in gold for id_, _ in islice(interleave(ranked), k))
         shares.append(min(1.0, right / item.turns))  # a long turn may be two passages
     return float(np.mean(shares))
+
+
+def _ids(item: Asked) -> NDArray[np.int64]:
+    return item.found.corpus.ids[item.found.rows]
 
 
 def fit_confidence(conversations: Sequence[Conversation], weights: Doubles) -> Doubles:

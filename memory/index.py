@@ -63,11 +63,18 @@ class Indexes:
         self._lock = threading.RLock()
 
     def search(
-        self, query: NDArray[np.float32], *, user_id: int, k: int, among: Ids | None = None
+        self,
+        query: NDArray[np.float32],
+        *,
+        user_id: int,
+        k: int,
+        among: Ids | None = None,
+        without: Ids | None = None,
     ) -> tuple[Ids, Scores]:
         """The k chunks of one owner nearest to a unit query vector (d,): ids and cosines, best first.
 
-        :param among: only these chunk ids; None for all
+        :param among: only these chunk ids, whoever's they are; None for all
+        :param without: not these
         :raises FamiliarError: the owner's vectors were made by another embedder
         """
         with self._lock:
@@ -75,7 +82,7 @@ class Indexes:
             k = min(k, index.ntotal if among is None else len(among))
             if k == 0:
                 return np.zeros(0, np.int64), np.zeros(0, np.float32)
-            scores, ids = index.search(_finite(query[None, :]), k, params=_only(among))
+            scores, ids = index.search(_finite(query[None, :]), k, params=_only(among, without))
         live = ids[0] >= 0
         return ids[0][live].astype(np.int64), scores[0][live].astype(np.float32)
 
@@ -237,12 +244,16 @@ def _ids_of(index: Any) -> Ids:
     return ids
 
 
-def _only(among: Ids | None) -> Any:
+def _only(among: Ids | None, without: Ids | None) -> Any:
     import faiss
 
-    if among is None:
+    selectors: list[Any] = [] if among is None else [faiss.IDSelectorBatch(among)]
+    if without is not None and len(without):
+        selectors.append(faiss.IDSelectorNot(faiss.IDSelectorBatch(without)))
+    if not selectors:
         return None
-    return faiss.SearchParameters(sel=faiss.IDSelectorBatch(among))  # type: ignore[call-arg]  # wrapped at run time
+    selector = selectors[0] if len(selectors) == 1 else faiss.IDSelectorAnd(*selectors)
+    return faiss.SearchParameters(sel=selector)  # type: ignore[call-arg]  # wrapped at run time
 
 
 def _finite(rows: NDArray[np.float32]) -> NDArray[np.float32]:

@@ -1,8 +1,11 @@
 """BM25 from SQLite's full-text index: which passages hold a question's words, how often, and how rare each word is.
 
-FTS5's own bm25() scores one row at a time and counts rarity over all users of the home. Here the word lists are read
-through fts5vocab, so that rarity is that of the readable memory alone and a passage can be scored together with its
-neighbours. Words are compared as values, never as a query: no text can be a syntax error.
+FTS5's own bm25() scores one row at a time and counts rarity over all users of the home. Here words are kept with their
+owner and read through fts5vocab, so that rarity and cost are those of the readable memory alone and a passage can be
+scored together with its neighbours. Words are compared as values, never as a query: no text can be a syntax error.
+
+A word that very many passages hold names no candidates: its list is not read, its rarity is still right, and how often
+candidates hold it is counted in their own words.
 """
 
 from __future__ import annotations
@@ -14,62 +17,116 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from memory.corpus import Corpus
+from memory.corpus import Ids, Readable
 from memory.store import Store
+from memory.words import owned_word
 
 K1 = 1.2
 B = 0.75
 """The usual constants of BM25 (Robertson and Zaragoza 2009)."""
+MOST_POSTINGS = 100_000
+"""Of a question's words the rarest are looked up until so many passages hold them in all."""
+
+_FREQUENCIES = (
+    "SELECT j.key AS place, v.doc AS passages FROM json_each(?) j CROSS JOIN temp.word_counts v ON v.term = j.value"
+)
+_POSTINGS = "SELECT key, (SELECT group_concat(doc) FROM temp.chunk_words WHERE term = value) FROM json_each(?)"
 
 
 @dataclass(frozen=True)
 class Occurrences:
-    """Where a question's words occur: one entry a word and passage."""
+    """Where a question's words occur: one entry a word and passage, those of a word together and in order of id."""
 
     words: NDArray[np.int64]
     """Index of the word in the question."""
-    rows: NDArray[np.int64]
-    """Row of the passage in the corpus."""
+    ids: Ids
+    """The passage."""
     counts: NDArray[np.float32]
     idf: NDArray[np.float32]
     """One entry a word of the question; that of a word which no passage holds is the highest possible."""
+    frequency: NDArray[np.float32]
+    """One entry a word: passages that hold it."""
+    listed: NDArray[np.bool_]
+    """One entry a word: its passages are among the entries; not so for a word that too many hold."""
 
-    def table(self, corpus_rows: int) -> NDArray[np.float32]:
-        """Counts (words, corpus_rows + 1); the last column is the empty passage to which row -1 points."""
-        table = np.zeros((len(self.idf), corpus_rows + 1), np.float32)
-        table[self.words, self.rows] = self.counts
+    def table(self, store: Store, words: Sequence[str], ids: Ids, owners: NDArray[np.int64]) -> NDArray[np.float32]:
+        """Counts (words, len(ids) + 1) in these passages; the last column is the empty passage.
+
+        :param words: those that were looked up
+        :param owners: (n,) whose each passage is
+        """
+        table = np.zeros((len(self.idf), len(ids) + 1), np.float32)
+        for place in range(len(self.idf)):
+            mine = slice(*np.searchsorted(self.words, [place, place + 1]))
+            if mine.start < mine.stop:
+                held = np.minimum(np.searchsorted(self.ids[mine], ids), mine.stop - mine.start - 1)
+                table[place, :-1] = np.where(self.ids[mine][held] == ids, self.counts[mine][held], 0.0)
+        common = np.flatnonzero(~self.listed)
+        if len(common):
+            for column, (text, owner) in enumerate(zip(owned_words_of(store, ids), owners.tolist(), strict=True)):
+                padded = f" {text} ".replace(" ", "  ")
+                wanted = [f" {owned_word(words[place], user_id=owner)} " for place in common.tolist()]
+                table[common, column] = [padded.count(word) for word in wanted]
         return table
 
 
-def occurrences(store: Store, words: Sequence[str], corpus: Corpus) -> Occurrences:
-    """Look up the words of a question in the passages of a corpus."""
-    store.rows("CREATE VIRTUAL TABLE IF NOT EXISTS temp.chunk_words USING fts5vocab('main', 'chunks_fts', 'instance')")
-    found = store.rows(
-        "SELECT j.key AS word, group_concat(v.doc) AS ids FROM json_each(?) j"
-        " CROSS JOIN temp.chunk_words v ON v.term = j.value GROUP BY j.key",
-        (json.dumps(list(words), ensure_ascii=False),),
-    )
-    lists = [np.fromstring(row["ids"], np.int64, sep=",") for row in found]
-    word = np.repeat(np.array([row["word"] for row in found], np.int64), [len(ids) for ids in lists])
-    word, ids, counts = _counted(word, np.concatenate([*lists, np.zeros(0, np.int64)]))
-    rows = corpus.rows_of(ids)
-    mine = rows >= 0
-    word, rows, counts = word[mine], rows[mine], counts[mine]
-    frequency = np.bincount(word, minlength=len(words)).astype(np.float32)
-    total = len(corpus.ids)
-    idf = np.log(1.0 + (total - frequency + 0.5) / (frequency + 0.5)).astype(np.float32)
-    return Occurrences(word, rows, counts, idf)
+def occurrences(store: Store, words: Sequence[str], memory: Readable, *, most: int = MOST_POSTINGS) -> Occurrences:
+    """Look up the words of a question in the readable memory; the rarest, until ``most`` passages hold them in all."""
+    frequency = frequencies(store, words, memory.owners)
+    listed = np.zeros(len(words), np.bool_)
+    rarest = np.argsort(frequency, kind="stable")
+    listed[rarest] = np.cumsum(frequency[rarest]) <= most
+    word, ids, counts = _postings(store, [words[place] for place in np.flatnonzero(listed).tolist()], memory.owners)
+    idf = np.log(1.0 + (memory.total - frequency + 0.5) / (frequency + 0.5)).astype(np.float32)
+    return Occurrences(np.flatnonzero(listed)[word], ids, counts, idf, frequency, listed)
 
 
-def rare_words(store: Store, words: Sequence[str], *, most: int) -> list[str]:
-    """Those of the words that at least two and at most ``most`` passages of the home hold, without reading which."""
+def frequencies(store: Store, words: Sequence[str], owners: Sequence[int]) -> NDArray[np.float32]:
+    """How many passages (words,) of these owners hold each word, without reading which."""
     store.rows("CREATE VIRTUAL TABLE IF NOT EXISTS temp.word_counts USING fts5vocab('main', 'chunks_fts', 'row')")
-    found = store.rows(
-        "SELECT j.value AS word FROM json_each(?) j CROSS JOIN temp.word_counts v ON v.term = j.value"
-        " WHERE v.doc BETWEEN 2 AND ?",
-        (json.dumps(list(words), ensure_ascii=False), most),
-    )
-    return [row["word"] for row in found]
+    found = np.array(store.tuples(_FREQUENCIES, (_owned(words, owners),)), np.int64).reshape(-1, 2)
+    counts = np.bincount(found[:, 0] // len(owners), weights=found[:, 1], minlength=len(words)) if len(owners) else 0
+    return np.zeros(len(words), np.float32) + np.asarray(counts, np.float32)
+
+
+def first_with(store: Store, word: str, owners: Sequence[int], *, most: int) -> Ids:
+    """The earliest passages that hold a word, at most so many of each owner."""
+    _open_words(store)
+    ids: list[int] = []
+    for owner in owners:
+        sql = "SELECT DISTINCT doc FROM temp.chunk_words WHERE term = ? LIMIT ?"
+        ids += [row[0] for row in store.tuples(sql, (owned_word(word, user_id=owner), most))]
+    return np.array(sorted(ids), np.int64)
+
+
+def owned_words_of(store: Store, ids: Ids) -> list[str]:
+    """The words of passages as they are indexed (``memory.words.owned_word``), in the order of ``ids``."""
+    sql = "SELECT c.id, c.c0 FROM json_each(?) j CROSS JOIN chunks_fts_content c ON c.id = j.value"
+    found = dict(store.tuples(sql, (json.dumps(ids.tolist()),)))
+    return [found.get(id_, "") for id_ in ids.tolist()]
+
+
+def _postings(
+    store: Store, words: Sequence[str], owners: Sequence[int]
+) -> tuple[NDArray[np.int64], Ids, NDArray[np.float32]]:
+    _open_words(store)
+    found = [row for row in store.tuples(_POSTINGS, (_owned(words, owners),)) if row[1]]
+    lists = [np.fromstring(ids, np.int64, sep=",") for _, ids in found]
+    word = np.repeat(np.array([place // len(owners) for place, _ in found], np.int64), [len(ids) for ids in lists])
+    ids = np.concatenate([*lists, np.zeros(0, np.int64)])
+    if len(owners) > 1:
+        order = np.lexsort((ids, word))
+        word, ids = word[order], ids[order]
+    return _counted(word, ids)
+
+
+def _open_words(store: Store) -> None:
+    store.rows("CREATE VIRTUAL TABLE IF NOT EXISTS temp.chunk_words USING fts5vocab('main', 'chunks_fts', 'instance')")
+
+
+def _owned(words: Sequence[str], owners: Sequence[int]) -> str:
+    """All words of all owners as JSON; the index over the number of owners is that of the word."""
+    return json.dumps([owned_word(word, user_id=owner) for word in words for owner in owners], ensure_ascii=False)
 
 
 def _counted(

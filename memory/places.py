@@ -60,6 +60,8 @@ TABLES = (
     Table("feedback", ("correction",), ("vote", "at"), on_text="erasure"),
     Table("chunks", ("text", "section", "speaker", "external_ids"), ("at",), on_text="erasure"),
     Table("vectors", ("vector",), ("embedder",), on_text="derived"),
+    Table("memory_sizes", everything=False),
+    Table("vector_changes", everything=False),
     Table("chunks_fts", ("words",), (), on_text="derived"),
     Table(
         "adapters",

@@ -2,7 +2,8 @@
 
 A migration, once released, is never edited; a change is a new one at the end. Every table that holds a user's text
 has user_id, so that no query can forget whose it is. ``generation`` in users counts changes to that user's chunks:
-the vector index compares it to know whether it is stale.
+the vector index compares it to know whether it is stale. What a search must know of all passages (how many, how long,
+who speaks) is counted as they come and go, so that opening a home reads none of them.
 """
 
 from __future__ import annotations
@@ -11,6 +12,7 @@ from sqlite_utils import Database
 from sqlite_utils.migrations import Migrations
 
 from memory.facts.tables import STATEMENTS as FACTS
+from memory.words import owned_words
 
 _INITIAL = """
 CREATE TABLE users (
@@ -160,6 +162,53 @@ _KEEPING = (
 )
 
 
+_SCALE = (
+    """CREATE TABLE memory_sizes (
+    user_id INTEGER PRIMARY KEY REFERENCES users(id) ON DELETE CASCADE,
+    chunks INTEGER NOT NULL,
+    bytes INTEGER NOT NULL
+)""",
+    "INSERT INTO memory_sizes SELECT user_id, count(*), sum(length(CAST(text AS BLOB))) FROM chunks GROUP BY user_id",
+    """CREATE TABLE vector_changes (
+    id INTEGER PRIMARY KEY AUTOINCREMENT,
+    user_id INTEGER NOT NULL REFERENCES users(id) ON DELETE CASCADE,
+    chunk_id INTEGER NOT NULL
+)""",
+    "CREATE INDEX vector_changes_user ON vector_changes(user_id, id)",
+    """CREATE TRIGGER chunks_added AFTER INSERT ON chunks BEGIN
+    INSERT INTO memory_sizes VALUES (new.user_id, 1, length(CAST(new.text AS BLOB)))
+    ON CONFLICT (user_id) DO UPDATE SET chunks = chunks + 1, bytes = bytes + excluded.bytes;
+END""",
+    """CREATE TRIGGER chunks_changed AFTER UPDATE OF text ON chunks BEGIN
+    UPDATE memory_sizes SET bytes = bytes + length(CAST(new.text AS BLOB)) - length(CAST(old.text AS BLOB))
+    WHERE user_id = new.user_id;
+END""",
+    """CREATE TRIGGER chunks_removed AFTER DELETE ON chunks BEGIN
+    UPDATE memory_sizes SET chunks = chunks - 1, bytes = bytes - length(CAST(old.text AS BLOB))
+    WHERE user_id = old.user_id;
+    INSERT INTO vector_changes (user_id, chunk_id)
+    SELECT id, old.id FROM users WHERE id = old.user_id;
+END""",
+    """CREATE TRIGGER vectors_changed AFTER UPDATE ON vectors BEGIN
+    INSERT INTO vector_changes (user_id, chunk_id) SELECT user_id, id FROM chunks WHERE id = new.chunk_id;
+END""",
+    "CREATE INDEX chunks_speaker ON chunks(user_id, speaker) WHERE speaker IS NOT NULL",
+    "CREATE INDEX chunks_document_speaker ON chunks(document_id, speaker) WHERE speaker IS NOT NULL",
+    "CREATE INDEX documents_me ON documents(user_id, me) WHERE me IS NOT NULL",
+    "ALTER TABLE chunks_fts RENAME TO chunks_fts_unowned",
+    "CREATE VIRTUAL TABLE chunks_fts USING fts5(words, tokenize = 'unicode61 remove_diacritics 2')",
+)
+"""``vector_changes`` notes removed and re-embedded chunks: what an index has to take out; new ones have higher ids."""
+
+
+def _own_words(db: Database) -> None:
+    """Words of passages are kept with their owner, so that neither cost nor rarity depends on what others store."""
+    rows = db.execute("SELECT f.rowid, c.user_id, f.words FROM chunks_fts_unowned f JOIN chunks c ON c.id = f.rowid")
+    owned = ((id_, owned_words(words.split(), user_id=user_id)) for id_, user_id, words in rows)
+    db.conn.executemany("INSERT INTO chunks_fts (rowid, words) VALUES (?, ?)", owned)
+    db.execute("DROP TABLE chunks_fts_unowned")
+
+
 def migrations() -> Migrations:
     """All schema changes in the order in which they are applied."""
     steps = Migrations("familiar")
@@ -179,5 +228,11 @@ def migrations() -> Migrations:
     def m0004_facts(db: Database) -> None:
         for statement in FACTS:
             db.execute(statement)
+
+    @steps()
+    def m0006_scale(db: Database) -> None:
+        for statement in _SCALE:
+            db.execute(statement)
+        _own_words(db)
 
     return steps

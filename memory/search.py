@@ -1,15 +1,17 @@
 """Hybrid retrieval: what a user may read, ranked by meaning, words, who said it and when, with one confidence.
 
 One search embeds the question once, asks FAISS and the word index for candidates, adds their neighbours, and ranks all
-of them by one weighted sum (``memory.ranking``). Cost follows the number of candidates, not the size of memory.
+of them by one weighted sum (``memory.ranking``). Only candidates and the passages around them are read, by primary key.
 Nothing outside ``Store.readable_by(user_id)`` is looked at.
 """
 
 from __future__ import annotations
 
+import json
 import threading
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from itertools import islice
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,18 +19,19 @@ from numpy.typing import NDArray
 from memory import ranking
 from memory.aliases import known_as
 from memory.config import SearchConfig
-from memory.corpus import REACH, Corpus, load_corpus, moment
+from memory.corpus import REACH, Corpus, Readable, dialogues, ids_around, load_corpus, moment, readable
 from memory.embedding import Embedder
 from memory.facts.found import facts_first
 from memory.index import Indexes
-from memory.lexical import Occurrences, bm25, occurrences, rare_words
+from memory.lexical import Occurrences, bm25, first_with, frequencies, occurrences, owned_words_of
 from memory.query import Query, names_speaker, sub_questions, understand
 from memory.ranking import Floats, Weights
 from memory.records import Chunk, Found, Hit
 from memory.store import Store
-from memory.words import index_words, stem
+from memory.words import owned_word, stem, unowned_word
 
 Rows = NDArray[np.int64]
+Ids = NDArray[np.int64]
 
 _EXPANDED = 60
 """Of the best passages by each signal, those whose neighbours become candidates too."""
@@ -40,8 +43,15 @@ _NAMED_LINES = 300
 """Lines with a name that are read to tell whose it is."""
 _TOP = 5
 """Hits on which confidence rests."""
+_LENGTHS = 5
+"""Passages with the question's words whose lengths are read, for each that is nominated."""
 _SPARE = 3
 """Ranked passages read for each one that is wanted, as the same text takes one place only."""
+_BYTES = "SELECT c.id, length(CAST(c.text AS BLOB)) FROM json_each(?) j CROSS JOIN chunks c ON c.id = j.value"
+_EARLIER = (
+    "SELECT id FROM chunks WHERE user_id IN (SELECT value FROM json_each(?)) AND at <> ''"
+    " AND CASE WHEN length(at) = 10 THEN at || 'T24' ELSE substr(at, 1, 26) END < ? ORDER BY id"
+)
 
 
 @dataclass(frozen=True)
@@ -58,10 +68,25 @@ class Limits:
 
 
 @dataclass(frozen=True)
+class Allowed:
+    """The same as ids of passages."""
+
+    only: Ids | None
+    """None: all but ``without``."""
+    without: Ids
+
+    def __call__(self, ids: Ids) -> NDArray[np.bool_]:
+        """Which of the passages may be found."""
+        allowed = ~np.isin(ids, self.without)
+        return allowed if self.only is None else allowed & np.isin(ids, self.only)
+
+
+@dataclass(frozen=True)
 class Candidates:
     """The passages that a question is ranked over."""
 
     corpus: Corpus
+    """They and the passages around them."""
     rows: Rows
     """(m,) rows of the corpus."""
     signals: Floats
@@ -99,7 +124,7 @@ class Searcher:
         self._embedder = embedder
         self._config = config
         self._weights = weights or ranking.load_weights()
-        self._corpora: dict[tuple[int, ...], tuple[tuple[int, ...], Corpus]] = {}
+        self._memories: dict[tuple[int, ...], tuple[tuple[int, ...], Readable]] = {}
         self._lock = threading.Lock()
 
     def search(
@@ -142,47 +167,58 @@ class Searcher:
 
     def candidates(self, query: Query, *, user_id: int, limits: Limits) -> Candidates:
         """What a question is ranked over, with all signals."""
-        corpus = self._corpus(self._store.readable_by(user_id))
-        allowed = _allowed(corpus, limits)
+        memory = self._memory(self._store.readable_by(user_id))
+        allowed = _allowed(self._store, memory, limits)
         vector = self._embedder.embed_query(query.text)
-        words = occurrences(self._store, query.words, corpus)
-        nearest = self._nearest(corpus, vector, allowed)
-        rows = _with_neighbours(
-            corpus, [nearest, _most_words(corpus, words, self._config.candidates, allowed)], allowed
-        )
-        around = _surroundings(corpus, rows, allowed)
-        return self._measure(query, corpus, vector, words, around)
+        words = occurrences(self._store, query.words, memory)
+        nominated = [
+            self._nearest(memory, vector, allowed),
+            _most_words(self._store, memory, words, self._config.candidates, allowed),
+        ]
+        corpus, rows = self._with_neighbours(memory, nominated, allowed)
+        return self._measure(query, memory, vector, words, _surroundings(corpus, rows, allowed), corpus)
 
-    def _corpus(self, owners: tuple[int, ...]) -> Corpus:
+    def _memory(self, owners: tuple[int, ...]) -> Readable:
         generations = tuple(self._store.generation(owner) for owner in owners)
         with self._lock:
-            known = self._corpora.get(owners)
+            known = self._memories.get(owners)
             if known is None or known[0] != generations:
-                known = (generations, load_corpus(self._store, owners))
-                self._corpora[owners] = known
+                known = (generations, readable(self._store, owners))
+                self._memories[owners] = known
             return known[1]
 
-    def _nearest(self, corpus: Corpus, vector: Floats, allowed: NDArray[np.bool_] | None) -> Rows:
-        """Rows of the nearest passages, best first."""
-        ids, scores = [], []
-        for owner in corpus.owner_ids:
-            among = None if allowed is None else corpus.ids[allowed & (corpus.owners == owner)]
-            found = self._indexes.search(vector, user_id=owner, k=self._config.candidates, among=among)
-            ids.append(found[0])
-            scores.append(found[1])
-        if not ids:
-            return np.zeros(0, np.int64)
-        best = np.argsort(-np.concatenate(scores), kind="stable")[: self._config.candidates]
-        rows = corpus.rows_of(np.concatenate(ids)[best])
-        return rows[rows >= 0]
+    def _nearest(self, memory: Readable, vector: Floats, allowed: Allowed) -> Ids:
+        """The nearest passages, best first."""
+        found = [
+            self._indexes.search(
+                vector, user_id=owner, k=self._config.candidates, among=allowed.only, without=allowed.without
+            )
+            for owner in memory.owners
+        ]
+        scores = np.concatenate([scores for _, scores in found])
+        best = np.argsort(-scores, kind="stable")[: self._config.candidates]
+        return np.concatenate([ids for ids, _ in found])[best]
 
-    def _measure(self, query: Query, corpus: Corpus, vector: Floats, words: Occurrences, around: Rows) -> Candidates:
+    def _with_neighbours(self, memory: Readable, nominated: Sequence[Ids], allowed: Allowed) -> tuple[Corpus, Rows]:
+        """The nominated passages and, of the best in a dialogue, their neighbours; with all that stand around them."""
+        best = np.concatenate([ids[:_EXPANDED] for ids in nominated])
+        ids = np.unique(np.concatenate([*nominated, ids_around(best)]))
+        corpus = load_corpus(self._store, memory, ids_around(ids))
+        best_rows = corpus.rows_of(best)
+        best_rows = best_rows[best_rows >= 0]
+        around = corpus.neighbours(best_rows[corpus.dialogue[best_rows]]).ravel()
+        rows = np.unique(np.concatenate([corpus.rows_of(np.concatenate(nominated)), around]))
+        rows = rows[rows >= 0]
+        return corpus, rows[allowed(corpus.ids[rows])]
+
+    def _measure(
+        self, query: Query, memory: Readable, vector: Floats, words: Occurrences, around: Rows, corpus: Corpus
+    ) -> Candidates:
         rows = around[:, REACH]
         cosines = self._cosines(corpus, vector, around)
-        table = words.table(len(corpus.ids))
-        counts = table[:, around]
+        counts = words.table(self._store, query.words, corpus.ids, corpus.owners)[:, around]
         signals = np.zeros((len(rows), len(ranking.SIGNALS)), np.float32)
-        lengths = np.append(corpus.bytes, 0.0).astype(np.float32) / np.float32(corpus.mean_bytes)
+        lengths = np.append(corpus.bytes, 0.0).astype(np.float32) / np.float32(memory.mean_bytes)
         for reach in range(REACH + 1):
             window = slice(REACH - reach, REACH + reach + 1)
             inside = (around[:, window] >= 0).sum(axis=1)
@@ -192,16 +228,15 @@ class Searcher:
         column = {name: place for place, name in enumerate(ranking.SIGNALS)}
         both = ranking.to_unit(signals[:, [column["dense"], column["words"]]]).sum(axis=1)
         best = np.argsort(-both, kind="stable")[:_LINKING]
-        signals[:, column["words_linked"]] = self._linked(query, corpus, rows, best)
-        signals[:, column["speaker_named"]] = (_named(query, corpus) | self._known_as(query, corpus, words))[rows]
+        signals[:, column["words_linked"]] = self._linked(query, memory, corpus, rows, best)
+        signals[:, column["speaker_named"]] = _named(query, corpus, rows) | self._known_as(query, memory, corpus, rows)
         signals[:, column["long"]] = corpus.bytes[rows] > ranking.LONG_BYTES
         signals[:, column["question"]] = corpus.asks[rows]
         signals[:, column["date"]] = ranking.date_match(query.days, corpus.days[rows])
         signals[:, column["coverage"]] = ranking.coverage(counts[:, :, REACH] > 0, words.idf)
-        names = {word for name in corpus.names for word in understand(name).words}
-        kept = np.array([word not in names for word in query.words], np.bool_)
+        kept = np.array([word not in memory.names for word in query.words], np.bool_)
         idf = words.idf[kept]
-        nowhere = ~table[kept].any(axis=1)
+        nowhere = words.frequency[kept] == 0
         return Candidates(
             corpus=corpus,
             rows=rows,
@@ -213,46 +248,47 @@ class Searcher:
             unknown=float(idf[nowhere].sum() / idf.sum()) if idf.size else 0.0,
         )
 
-    def _linked(self, query: Query, corpus: Corpus, rows: Rows, best: Rows) -> Floats:
+    def _linked(self, query: Query, memory: Readable, corpus: Corpus, rows: Rows, best: Rows) -> Floats:
         """How much (m,) each candidate shares of the rare words of the best ones that the question lacks.
 
         A better passage counts more, one passage does not count for itself, and long ones are held down.
         """
-        chunks = self._store.chunks(corpus.ids[rows[best]].tolist(), owners=corpus.owner_ids)
-        told = [
-            set(index_words(chunk.text, speaker=chunk.speaker, section=chunk.section).split()) - set(query.words)
-            for chunk in chunks
-        ]
-        most = max(_LINKED_PASSAGES, len(corpus.ids) // 20)
-        rare = rare_words(self._store, sorted(set().union(*told)), most=most)
-        found = occurrences(self._store, rare, corpus)
-        frequency = np.bincount(found.words, minlength=len(rare))
-        shares = np.log1p(len(corpus.ids) / np.maximum(frequency, 1))
-        linked = np.zeros(len(corpus.ids), np.float32)
-        for rank, (words, own) in enumerate(zip(told, rows[best], strict=True), 1):
-            holds = np.array([word in words for word in rare], np.bool_)
-            weights = (shares * holds / rank)[found.words]
-            added = np.bincount(found.rows, weights=weights, minlength=len(corpus.ids))
-            added[own] = 0.0
-            linked += added.astype(np.float32)
-        return np.asarray(linked[rows] / np.sqrt(corpus.bytes[rows] / corpus.mean_bytes + 0.5), np.float32)
+        if not len(best):
+            return np.zeros(len(rows), np.float32)
+        held = [text.split() for text in owned_words_of(self._store, corpus.ids[rows])]
+        told = [{unowned_word(word) for word in held[place]} - set(query.words) for place in best]
+        others = sorted(set().union(*told))
+        frequency = frequencies(self._store, others, memory.owners)
+        most = max(_LINKED_PASSAGES, memory.total // 20)
+        rare = (frequency >= 2) & (frequency <= most)
+        shares = np.log1p(memory.total / np.maximum(frequency, 1.0)) * rare
+        ranks = np.array([[word in words for words in told] for word in others], np.float32).reshape(-1, len(told))
+        weights = shares[:, None] * ranks / np.arange(1, len(told) + 1)
+        places = {
+            owned_word(others[place], user_id=owner): place for place in np.flatnonzero(rare) for owner in memory.owners
+        }
+        known = frozenset(places)
+        found = [(row, places[word]) for row, words in enumerate(held) for word in known.intersection(words)]
+        holder, word = np.array(found, np.int64).reshape(-1, 2).T
+        linked = np.stack([np.bincount(holder, weights[word, n], len(rows)) for n in range(len(told))], axis=1)
+        linked[best, np.arange(len(best))] = 0.0
+        return np.asarray(linked.sum(axis=1) / np.sqrt(corpus.bytes[rows] / memory.mean_bytes + 0.5), np.float32)
 
-    def _known_as(self, query: Query, corpus: Corpus, words: Occurrences) -> NDArray[np.bool_]:
-        """Which rows were said by somebody whom the talk calls by a name in the question."""
-        said = np.zeros(len(corpus.ids), np.bool_)
+    def _known_as(self, query: Query, memory: Readable, corpus: Corpus, rows: Rows) -> NDArray[np.bool_]:
+        """Which candidates were said by somebody whom the talk calls by a name in the question."""
+        said = np.zeros(len(rows), np.bool_)
         for name in query.names:
             if stem(name) not in query.words:
                 continue
-            rows = words.rows[words.words == query.words.index(stem(name))]
-            rows = rows[corpus.dialogue[rows]][:_NAMED_LINES]
-            for place in np.unique(corpus.places[rows]):
-                inside = corpus.places == place
-                speakers = [corpus.names[code] for code in np.unique(corpus.speakers[inside])]
-                ids = corpus.ids[rows[corpus.places[rows] == place]].tolist()
-                chunks = self._store.chunks(ids, owners=corpus.owner_ids)
-                called = known_as(name, [(chunk.speaker or "", chunk.text) for chunk in chunks], speakers)
-                if called is not None:
-                    said |= inside & (corpus.speakers == corpus.names.index(called))
+            ids = first_with(self._store, stem(name), memory.owners, most=_NAMED_LINES)
+            lines = self._store.chunks(ids.tolist(), owners=memory.owners)
+            talks = dialogues(self._store, {line.document_id for line in lines if line.document_id})
+            for place, speakers in talks.items():
+                told = [(line.speaker or "", line.text) for line in lines if line.document_id == place]
+                called = known_as(name, [line for line in told if line[0] in speakers], speakers)
+                if called in corpus.names:
+                    code = corpus.names.index(called)
+                    said |= (corpus.places[rows] == place) & (corpus.speakers[rows] == code)
         return said
 
     def _cosines(self, corpus: Corpus, vector: Floats, around: Rows) -> Floats:
@@ -260,24 +296,22 @@ class Searcher:
         wanted = np.zeros(len(corpus.ids) + 1, np.bool_)
         wanted[around] = True
         table = np.zeros(len(corpus.ids) + 1, np.float32)
-        for owner in corpus.owner_ids:
+        for owner in np.unique(corpus.owners):
             rows = np.flatnonzero(wanted[:-1] & (corpus.owners == owner))
-            table[rows] = self._indexes.vectors(corpus.ids[rows], user_id=owner) @ vector
+            table[rows] = self._indexes.vectors(corpus.ids[rows], user_id=int(owner)) @ vector
         return table[around]
 
     def _hits(self, ranked: Sequence[_Ranked], *, k: int) -> tuple[Hit, ...]:
         """The best of each question in turn; the same text takes one place."""
         hits: list[Hit] = []
         seen: set[str] = set()
+        owners = sorted({owner for item in ranked for owner in item.found.corpus.owners.tolist()})
         turns = interleave([item.found.corpus.ids[item.found.rows[item.order]].tolist() for item in ranked])
-        for start in range(0, len(turns), k * _SPARE):
-            part = dict(turns[start : start + k * _SPARE])
-            for chunk in self._store.chunks(part, owners=ranked[0].found.corpus.owner_ids):
+        while len(hits) < k and (part := dict(islice(turns, k * _SPARE))):
+            for chunk in self._store.chunks(part, owners=owners):
                 if _same_text(chunk) not in seen and len(hits) < k:
                     seen.add(_same_text(chunk))
                     hits.append(ranked[part[chunk.id]].hit(chunk, self._weights))
-            if len(hits) >= k:
-                break
         return tuple(hits)
 
 
@@ -297,22 +331,22 @@ class _Ranked:
         return Hit(chunk, float(self.scores[place]), _parts(self.scaled[place], weights))
 
 
-def interleave(lists: Sequence[Sequence[int]]) -> list[tuple[int, int]]:
+def interleave(lists: Sequence[Sequence[int]]) -> Iterator[tuple[int, int]]:
     """Ids of several ranked lists, the best of each in turn and each id once, with the list it came from.
 
-    >>> interleave([[1, 2], [1, 3]])
+    >>> list(interleave([[1, 2], [1, 3]]))
     [(1, 0), (3, 1), (2, 0)]
     """
-    first: dict[int, int] = {}
+    seen: set[int] = set()
     queues = {number: iter(items) for number, items in enumerate(lists)}
     while queues:
         for number, queue in list(queues.items()):
-            new = next((id_ for id_ in queue if id_ not in first), None)
+            new = next((id_ for id_ in queue if id_ not in seen), None)
             if new is None:
                 del queues[number]
             else:
-                first[new] = number
-    return list(first.items())
+                seen.add(new)
+                yield new, number
 
 
 def evidence(found: Candidates, order: Rows) -> tuple[float, ...]:
@@ -326,14 +360,15 @@ def evidence(found: Candidates, order: Rows) -> tuple[float, ...]:
     )
 
 
-def _allowed(corpus: Corpus, limits: Limits) -> NDArray[np.bool_] | None:
-    """Which rows may be found; None where all may."""
-    if limits.before is None and not limits.exclude_turns:
-        return None
-    allowed: NDArray[np.bool_] = ~np.isin(corpus.turns, limits.exclude_turns) | (corpus.turns == 0)
-    if limits.before is not None:
-        allowed &= (corpus.at != "") & (corpus.at < moment_before(limits.before))
-    return allowed
+def _allowed(store: Store, memory: Readable, limits: Limits) -> Allowed:
+    """Which passages may be found, as ids: the limits hold while candidates are named, not on what is left of them."""
+    turns = json.dumps(list(limits.exclude_turns))
+    without = store.tuples("SELECT id FROM chunks WHERE turn_id IN (SELECT value FROM json_each(?))", (turns,))
+    if limits.before is None:
+        return Allowed(None, np.array(without, np.int64).ravel())
+    values = (json.dumps(memory.owners), moment_before(limits.before))
+    earlier = np.array(store.tuples(_EARLIER, values), np.int64).ravel()
+    return Allowed(earlier, np.array(without, np.int64).ravel())
 
 
 def moment_before(before: str) -> str:
@@ -341,40 +376,33 @@ def moment_before(before: str) -> str:
     return before if len(before) == len("2026-05-08") else moment(before)
 
 
-def _most_words(corpus: Corpus, words: Occurrences, most: int, allowed: NDArray[np.bool_] | None) -> Rows:
-    """Rows of the passages with the most of the question's words, best first."""
-    if not len(words.rows):
-        return np.zeros(0, np.int64)
+def _most_words(store: Store, memory: Readable, words: Occurrences, most: int, allowed: Allowed) -> Ids:
+    """The passages with the most of the question's words, best first; long ones are held down."""
+    ids, places = np.unique(words.ids, return_inverse=True)
     weights = words.idf[words.words] * words.counts / (words.counts + 1.0)
-    sums = np.bincount(words.rows, weights=weights, minlength=len(corpus.ids))
-    sums = sums / (1.0 + corpus.bytes / corpus.mean_bytes)
-    if allowed is not None:
-        sums = np.where(allowed, sums, 0.0)
-    rows = np.argsort(-sums, kind="stable")[:most]
-    return rows[sums[rows] > 0]
+    sums = np.where(allowed(ids), np.bincount(places, weights=weights, minlength=len(ids)), 0.0)
+    first = np.argsort(-sums, kind="stable")[: most * _LENGTHS]
+    ids, sums = ids[first], sums[first]
+    lengths = dict(store.tuples(_BYTES, (json.dumps(ids.tolist()),)))
+    relative = np.array([lengths.get(id_, 0) for id_ in ids.tolist()], np.float64) / memory.mean_bytes
+    held_down = sums / (1.0 + relative)
+    best = np.argsort(-held_down, kind="stable")[:most]
+    return ids[best[held_down[best] > 0]]
 
 
-def _with_neighbours(corpus: Corpus, lists: Sequence[Rows], allowed: NDArray[np.bool_] | None) -> Rows:
-    best = np.concatenate([rows[:_EXPANDED] for rows in lists])
-    around = corpus.neighbours(best[corpus.dialogue[best]]).ravel() if len(best) else best
-    rows = np.unique(np.concatenate([*lists, around[around >= 0]]))
-    return rows if allowed is None else rows[allowed[rows]]
-
-
-def _surroundings(corpus: Corpus, rows: Rows, allowed: NDArray[np.bool_] | None) -> Rows:
+def _surroundings(corpus: Corpus, rows: Rows, allowed: Allowed) -> Rows:
     """Rows (m, 2 * REACH + 1) around each candidate of a dialogue; -1 elsewhere and for what may not be found."""
     around = np.where(corpus.dialogue[rows][:, None], corpus.neighbours(rows), -1)
-    if allowed is not None:
-        around = np.where(allowed[around], around, -1)
+    around = np.where(allowed(corpus.ids)[around], around, -1) if len(rows) else around
     around[:, REACH] = rows
     return around
 
 
-def _named(query: Query, corpus: Corpus) -> NDArray[np.bool_]:
-    """Which rows were said by someone whom the question names; "I" names the user."""
+def _named(query: Query, corpus: Corpus, rows: Rows) -> NDArray[np.bool_]:
+    """Which candidates were said by someone whom the question names; "I" names the user."""
     named = np.array([names_speaker(query.spoken, name) for name in corpus.names], np.bool_)
-    said = named[corpus.speakers] if len(named) else np.zeros(len(corpus.ids), np.bool_)
-    return said | corpus.own if query.first_person else said
+    said = named[corpus.speakers[rows]] if len(named) else np.zeros(len(rows), np.bool_)
+    return said | corpus.own[rows] if query.first_person else said
 
 
 def _same_text(chunk: Chunk) -> str:

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import re
 import unicodedata
+from collections.abc import Iterable
 
 from memory.days import day_words
 from memory.normal import broken_words, searchable
@@ -108,3 +109,26 @@ def index_words(text: str, *, speaker: str | None = None, section: str | None = 
     """What goes into the full-text index for a passage: its words and those of its speaker and section."""
     whole = " ".join(part for part in (speaker, section, text) if part)
     return " ".join([*split_words(whole), *split_words(" ".join(broken_words(text)))])
+
+
+def owned_word(word: str, *, user_id: int) -> str:
+    """How a word of an owner's passage stands in the full-text index; no two owners' words are one.
+
+    >>> owned_word("key", user_id=12)
+    '12xkey'
+    """
+    return f"{user_id}x{word}"
+
+
+def owned_words(words: Iterable[str], *, user_id: int) -> str:
+    """Words of an owner's passage as one text for the full-text index."""
+    return " ".join(f"{user_id}x{word}" for word in words)
+
+
+def unowned_word(word: str) -> str:
+    """The word that ``owned_word`` took.
+
+    >>> unowned_word(owned_word("key", user_id=12))
+    'key'
+    """
+    return word.partition("x")[2]

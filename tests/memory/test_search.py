@@ -169,6 +169,19 @@ def test_only_earlier_passages_are_found_before_a_time(home: Home) -> None:
     assert len(home.find("garden key")) == 5
 
 
+def test_limits_hold_while_candidates_are_named(home: Home) -> None:
+    """What may be found is found even where more passages than are ever nominated fit better but may not."""
+    later = [f"garden key garden key {n}" for n in range(SearchConfig().candidates + 50)]
+    home.note("later", *later, at="2026-03-01")
+    home.note("early", "the key", at="2026-01-01")
+    assert home.find("garden key", before="2026-02-01") == ["the key"]
+    conversation = open_conversation(home.store, user_id=1, channel="terminal")
+    said = [home.told(f"hamster wheel hamster {n}", conversation=conversation) for n in range(220)]
+    home.note("one", "about a hamster")
+    found = home.searcher.search("hamster wheel", user_id=1, k=1, exclude_turns=said)
+    assert texts(found) == ["about a hamster"]
+
+
 def test_neighbours_speak_for_a_line_of_a_dialogue(home: Home) -> None:
     """An answer that shares no word with the question is found through the line before it."""
     lines = [f"line {n} about nothing in particular" for n in range(80)]
@@ -259,4 +272,4 @@ def _bare(home: Home, text: str) -> None:
 
 def test_ranked_lists_take_turns() -> None:
     """The best of each list comes before the second of any; no id comes twice."""
-    assert interleave([[1, 2, 3], [1, 4], []]) == [(1, 0), (4, 1), (2, 0), (3, 0)]
+    assert list(interleave([[1, 2, 3], [1, 4], []])) == [(1, 0), (4, 1), (2, 0), (3, 0)]
