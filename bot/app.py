@@ -95,7 +95,13 @@ class App:
         from memory.index import Indexes
 
         embedder = self.embedder
-        return Indexes(self.home / "index", self.store, embedder_key=embedder.key, dimensions=embedder.dimensions)
+        return Indexes(
+            self.home / "index",
+            self.store,
+            embedder_key=embedder.key,
+            dimensions=embedder.dimensions,
+            config=self.settings.index,
+        )
 
     @cached_property
     def searcher(self) -> Searcher:

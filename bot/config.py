@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, get_type_hints
 
-from memory.config import EmbedderConfig, ImportConfig, SearchConfig
+from memory.config import EmbedderConfig, ImportConfig, IndexConfig, SearchConfig
 from memory.errors import UsageError
 from tuning.config import GateConfig, TuneConfig
 
@@ -112,6 +112,7 @@ class Settings:
     embedder: EmbedderConfig = field(default_factory=EmbedderConfig)
     chat: ChatConfig = field(default_factory=ChatConfig)
     search: SearchConfig = field(default_factory=SearchConfig)
+    index: IndexConfig = field(default_factory=IndexConfig)
     import_: ImportConfig = field(default_factory=ImportConfig)
     tuning: TuneConfig = field(default_factory=TuneConfig)
     gate: GateConfig = field(default_factory=GateConfig)

@@ -3,7 +3,8 @@
 Whatever state a file is in (missing, older than the database, damaged, of another embedder's size), the next search
 answers from what SQLite holds now: added and removed chunks are applied as a difference, anything else is rebuilt.
 Each owner's vectors lie in their own index, so that no search can see another's, and removed ids are really gone:
-a search for k gives k live chunks wherever the owner has that many.
+a search for k gives k live chunks wherever the owner has that many. Indexes of owners who asked long ago are let go
+when all together take more memory than is set.
 """
 
 from __future__ import annotations
@@ -12,24 +13,42 @@ import hashlib
 import json
 import os
 import threading
+from collections import OrderedDict
+from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from memory.chunking import embedded_text
+from memory.config import IndexConfig
 from memory.embedding import Embedder
 from memory.errors import FamiliarError
 from memory.records import Passage
 from memory.store import Store
+from memory.vector_index import (
+    ExactIndex,
+    PartitionedIndex,
+    VectorIndex,
+    finite,
+    fits,
+    sample_size,
+    write_partitioned,
+)
 
 Ids = NDArray[np.int64]
+Vectors = NDArray[np.float32]
 Scores = NDArray[np.float32]
 
 _SAVE_AFTER = 256
-"""Additions that are written to the file together; until then a restart applies them again from SQLite."""
+"""Fewest additions that are written to the file together; until then a restart applies them again from SQLite."""
+_LEAST_SHARE = 50
+"""Additions of less than one in so many are not worth writing a whole file."""
+_BATCH = 16_384
+"""Vectors read from SQLite at once."""
+_EDGE = 1 << 20
+"""Bytes at the beginning and the end of a mapped file that are checked when it is opened."""
 
 
 @dataclass(frozen=True)
@@ -37,6 +56,11 @@ class _Sidecar:
     """What the file beside an index says about it."""
 
     generation: int
+    last_id: int
+    """Greatest chunk id that was seen."""
+    change: int
+    """Last row of vector_changes that was applied."""
+    partitioned: bool
     embedder: str
     dimensions: int
     sha256: str
@@ -44,22 +68,27 @@ class _Sidecar:
 
 @dataclass
 class _Loaded:
-    """An index in memory. ``index`` is an IndexIDMap2 over a flat inner product; its ids are chunk ids."""
+    """An index in use, and up to where it follows the database."""
 
-    index: Any
-    generation: int
+    index: VectorIndex
+    generation: int = -1
+    last_id: int = 0
+    change: int = 0
     unsaved: int = 0
 
 
 class Indexes:
     """The vector indexes of one home, safe to use from several threads."""
 
-    def __init__(self, folder: Path, store: Store, *, embedder_key: str, dimensions: int) -> None:
+    def __init__(
+        self, folder: Path, store: Store, *, embedder_key: str, dimensions: int, config: IndexConfig | None = None
+    ) -> None:
         self.folder = folder
         self.embedder_key = embedder_key
         self.dimensions = dimensions
         self._store = store
-        self._loaded: dict[int, _Loaded] = {}
+        self._config = config or IndexConfig()
+        self._loaded: OrderedDict[int, _Loaded] = OrderedDict()
         self._lock = threading.RLock()
 
     def search(
@@ -78,38 +107,27 @@ class Indexes:
         :raises FamiliarError: the owner's vectors were made by another embedder
         """
         with self._lock:
-            index = self._current(user_id).index
-            k = min(k, index.ntotal if among is None else len(among))
-            if k == 0:
-                return np.zeros(0, np.int64), np.zeros(0, np.float32)
-            scores, ids = index.search(_finite(query[None, :]), k, params=_only(among, without))
-        live = ids[0] >= 0
-        return ids[0][live].astype(np.int64), scores[0][live].astype(np.float32)
+            return self._current(user_id).index.search(query, k, among=among, without=without)
 
-    def vectors(self, ids: Ids, *, user_id: int) -> NDArray[np.float32]:
+    def vectors(self, ids: Ids, *, user_id: int) -> Vectors:
         """The vectors (n, d) of chunks of one owner, in the order asked for; zeros for what has no vector."""
         with self._lock:
-            index = self._current(user_id).index
-            try:
-                return np.asarray(index.reconstruct_batch(ids), np.float32)
-            except RuntimeError:  # one of them is unknown to FAISS
-                rows = np.zeros((len(ids), self.dimensions), np.float32)
-                known = np.isin(ids, _ids_of(index))
-                rows[known] = index.reconstruct_batch(ids[known])
-                return rows
+            found = self._current(user_id).index.vectors(ids)
+            return self._stored(ids, user_id) if found is None else found
 
     def sync(self, user_id: int) -> int:
         """Bring an owner's index and its file up to date now; returns the number of vectors in it."""
         with self._lock:
             loaded = self._current(user_id)
-            self._save(user_id, loaded)
-            return int(loaded.index.ntotal)
+            if loaded.unsaved:
+                self._save(user_id, loaded)
+            return len(loaded.index)
 
     def save(self) -> None:
         """Write what was added since the last time; called when a process ends in peace."""
         with self._lock:
             for user_id, loaded in self._loaded.items():
-                if loaded.unsaved:
+                if loaded.unsaved and loaded.unsaved * _LEAST_SHARE >= len(loaded.index):
                     self._save(user_id, loaded)
 
     def drop(self, user_id: int) -> None:
@@ -119,41 +137,113 @@ class Indexes:
             for path in (self._path(user_id), self._sidecar_path(user_id)):
                 path.unlink(missing_ok=True)
 
+    @property
+    def memory(self) -> int:
+        """Bytes of memory that the indexes in use hold."""
+        return sum(loaded.index.memory for loaded in self._loaded.values())
+
     def _current(self, user_id: int) -> _Loaded:
         generation = self._store.generation(user_id)
-        loaded = self._loaded.get(user_id) or self._read(user_id) or _Loaded(_empty(self.dimensions), -1)
+        loaded = self._loaded.get(user_id) or self._read(user_id) or _Loaded(ExactIndex(self.dimensions))
         if loaded.generation != generation:
-            self._refuse_other_embedder(user_id)
-            changed, removed = self._apply_difference(user_id, loaded.index)
-            loaded.generation = generation
-            loaded.unsaved += changed
-            if removed or loaded.unsaved > _SAVE_AFTER:
-                self._save(user_id, loaded)
+            loaded = self._followed(user_id, loaded, generation)
         self._loaded[user_id] = loaded
+        self._loaded.move_to_end(user_id)
+        self._let_go()
         return loaded
 
-    def _apply_difference(self, user_id: int, index: Any) -> tuple[int, bool]:
-        rows = self._store.rows("SELECT id FROM chunks WHERE user_id = ?", (user_id,))
-        wanted = np.array([row["id"] for row in rows], np.int64)
-        known = _ids_of(index)
-        gone = np.setdiff1d(known, wanted)
-        if len(gone):
-            index.remove_ids(gone)
-        new = np.setdiff1d(wanted, known)
-        for part in np.array_split(new, max(1, len(new) // 4096)):
-            self._add(index, part, user_id)
-        return len(new) + len(gone), bool(len(gone))
+    def _let_go(self) -> None:
+        """Let those go that were used longest ago, until the others keep to the memory that is set."""
+        while len(self._loaded) > 1 and self.memory > self._config.memory_mb << 20:
+            user_id, loaded = next(iter(self._loaded.items()))
+            if loaded.unsaved:
+                self._save(user_id, loaded)
+            del self._loaded[user_id]
 
-    def _add(self, index: Any, ids: Ids, user_id: int) -> None:
-        rows = self._store.rows(
-            "SELECT v.chunk_id, v.vector FROM vectors v JOIN chunks c ON c.id = v.chunk_id"
-            " WHERE v.chunk_id IN (SELECT value FROM json_each(?)) AND c.user_id = ? AND v.embedder = ?",
-            (json.dumps(ids.tolist()), user_id, self.embedder_key),
+    # -- following the database
+
+    def _followed(self, user_id: int, loaded: _Loaded, generation: int) -> _Loaded:
+        """The index with what has changed since; made anew where its shape no longer fits or something is amiss."""
+        large = self._size(user_id) > self._config.exact_up_to
+        if loaded.generation > generation or (large and not len(loaded.index)):
+            loaded = self._built(user_id, generation)
+        removed = self._apply_difference(user_id, loaded)
+        missed = len(loaded.index) > self._size(user_id)
+        if missed or not fits(loaded.index, exact_up_to=self._config.exact_up_to):
+            loaded = self._built(user_id, generation)
+        loaded.generation = generation
+        exact = isinstance(loaded.index, ExactIndex)
+        if loaded.index.due or (exact and (removed or _many(loaded))):
+            self._save(user_id, loaded)
+        return loaded
+
+    def _apply_difference(self, user_id: int, loaded: _Loaded) -> bool:
+        """Take out what was removed or embedded anew and take in what is new; whether anything was taken out."""
+        log = self._store.tuples(
+            "SELECT id, chunk_id FROM vector_changes WHERE user_id = ? AND id > ? ORDER BY id", (user_id, loaded.change)
         )
-        if rows:
-            vectors = np.frombuffer(b"".join(row["vector"] for row in rows), np.float16).astype(np.float32)
-            found = np.array([row["chunk_id"] for row in rows], np.int64)
-            index.add_with_ids(_finite(vectors.reshape(len(rows), self.dimensions)), found)
+        changed = np.unique(np.array([chunk for _, chunk in log], np.int64))
+        changed = changed[changed <= loaded.last_id]
+        loaded.index.remove(changed)
+        new = self._store.tuples(
+            "SELECT id FROM chunks WHERE user_id = ? AND id > ? ORDER BY id", (user_id, loaded.last_id)
+        )
+        ids = np.concatenate([changed, np.array(new, np.int64).ravel()])
+        for found, vectors in self._batches(ids, user_id):
+            loaded.index.add(found, vectors)
+        loaded.change = log[-1][0] if log else loaded.change
+        loaded.last_id = max(loaded.last_id, int(ids.max(initial=0)))
+        loaded.unsaved += len(ids)
+        return bool(len(changed))
+
+    def _built(self, user_id: int, generation: int) -> _Loaded:
+        """An index of all vectors of an owner, of the shape for so many."""
+        change = self._store.tuples("SELECT coalesce(max(id), 0) FROM vector_changes WHERE user_id = ?", (user_id,))
+        rows = self._store.tuples("SELECT id FROM chunks WHERE user_id = ? ORDER BY id", (user_id,))
+        ids = np.array(rows, np.int64).ravel()
+        last_id = int(ids.max(initial=0))
+        loaded = _Loaded(ExactIndex(self.dimensions), generation, last_id, change[0][0], unsaved=len(ids))
+        if len(ids) <= self._config.exact_up_to:
+            for found, vectors in self._batches(ids, user_id):
+                loaded.index.add(found, vectors)
+            return loaded
+        chosen = np.random.default_rng(0).choice(ids, sample_size(len(ids)), replace=False)
+        sample = np.concatenate([vectors for _, vectors in self._batches(np.sort(chosen), user_id)])
+        temporary = self._temporary(user_id)
+        self._writing(lambda: write_partitioned(temporary, sample, self._batches(ids, user_id), size=len(ids)))
+        self._put(user_id, loaded, partitioned=True)
+        index = PartitionedIndex(self._path(user_id), dimensions=self.dimensions, last_id=last_id)
+        return _Loaded(index, generation, last_id, change[0][0])
+
+    def _size(self, user_id: int) -> int:
+        rows = self._store.tuples("SELECT chunks FROM memory_sizes WHERE user_id = ?", (user_id,))
+        return int(rows[0][0]) if rows else 0
+
+    def _batches(self, ids: Ids, user_id: int) -> Iterator[tuple[Ids, Vectors]]:
+        """Those of the chunks that are there, with their vectors."""
+        for start in range(0, len(ids), _BATCH):
+            rows = self._rows(ids[start : start + _BATCH], user_id)
+            if rows:
+                vectors = np.frombuffer(b"".join(row[1] for row in rows), np.float16).astype(np.float32)
+                yield np.array([row[0] for row in rows], np.int64), vectors.reshape(len(rows), self.dimensions)
+
+    def _rows(self, ids: Ids, user_id: int) -> list[tuple[int, bytes]]:
+        rows = self._store.tuples(
+            "SELECT v.chunk_id, v.vector, v.embedder FROM json_each(?) j CROSS JOIN vectors v ON v.chunk_id = j.value"
+            " JOIN chunks c ON c.id = v.chunk_id WHERE c.user_id = ?",
+            (json.dumps(ids.tolist()), user_id),
+        )
+        if any(embedder != self.embedder_key or len(vector) != 2 * self.dimensions for _, vector, embedder in rows):
+            self._refuse_other_embedder(user_id)
+        return [(id_, vector) for id_, vector, _ in rows]
+
+    def _stored(self, ids: Ids, user_id: int) -> Vectors:
+        """Vectors as SQLite holds them; zeros for those of others and for what is gone."""
+        found = np.zeros((len(ids), self.dimensions), np.float32)
+        places = {id_: place for place, id_ in enumerate(ids.tolist())}
+        for some, vectors in self._batches(ids, user_id):
+            found[[places[id_] for id_ in some.tolist()]] = finite(vectors)
+        return found
 
     def _refuse_other_embedder(self, user_id: int) -> None:
         rows = self._store.rows(
@@ -169,33 +259,60 @@ class Indexes:
                     " `familiar doctor --reindex` to embed them again"
                 )
 
+    # -- files
+
     def _read(self, user_id: int) -> _Loaded | None:
         """The index file where it is whole and fits this embedder; None where it has to be made again."""
-        import faiss
-
+        path = self._path(user_id)
         try:
-            data = self._path(user_id).read_bytes()
             sidecar = _Sidecar(**json.loads(self._sidecar_path(user_id).read_text(encoding="utf-8")))
-        except (OSError, ValueError, TypeError):
+            expected = (self.embedder_key, self.dimensions, _digest(path, edges=sidecar.partitioned))
+            if (sidecar.embedder, sidecar.dimensions, sidecar.sha256) != expected:
+                return None
+            index: VectorIndex
+            if sidecar.partitioned:
+                index = PartitionedIndex(path, dimensions=self.dimensions, last_id=sidecar.last_id)
+            else:
+                index = ExactIndex.read(path.read_bytes(), self.dimensions)
+        except (OSError, ValueError, TypeError, RuntimeError):  # the last is FAISS's, for a file that it can't read
             return None
-        expected = (self.embedder_key, self.dimensions, hashlib.sha256(data).hexdigest())
-        if (sidecar.embedder, sidecar.dimensions, sidecar.sha256) != expected:
-            return None
-        return _Loaded(faiss.deserialize_index(np.frombuffer(data, np.uint8)), sidecar.generation)
+        return _Loaded(index, sidecar.generation, sidecar.last_id, sidecar.change)
 
     def _save(self, user_id: int, loaded: _Loaded) -> None:
         """Write the file, then its sidecar: after a crash between them the checksum differs and it is made again."""
-        import faiss
+        partitioned = isinstance(loaded.index, PartitionedIndex)
+        temporary = self._temporary(user_id)
+        self._writing(lambda: loaded.index.write(temporary))
+        self._put(user_id, loaded, partitioned=partitioned)
+        loaded.index = loaded.index.reopened(self._path(user_id))
+        loaded.unsaved = 0
 
-        data = faiss.serialize_index(loaded.index).tobytes()
-        sidecar = _Sidecar(loaded.generation, self.embedder_key, self.dimensions, hashlib.sha256(data).hexdigest())
+    def _put(self, user_id: int, loaded: _Loaded, *, partitioned: bool) -> None:
+        path = self._path(user_id)
+        self._writing(lambda: _replace(self._temporary(user_id), path))
+        sidecar = _Sidecar(
+            generation=loaded.generation,
+            last_id=loaded.last_id,
+            change=loaded.change,
+            partitioned=partitioned,
+            embedder=self.embedder_key,
+            dimensions=self.dimensions,
+            sha256=_digest(path, edges=partitioned),
+        )
+        note = self._sidecar_path(user_id)
+        temporary = note.with_name(f".{note.name}.{os.getpid()}.tmp")
+        self._writing(lambda: temporary.write_text(json.dumps(asdict(sidecar)), encoding="utf-8"))
+        self._writing(lambda: _replace(temporary, note))
+
+    def _writing(self, write: Callable[[], object]) -> None:
         try:
             self.folder.mkdir(parents=True, exist_ok=True, mode=0o700)
-            _replace(self._path(user_id), data)
-            _replace(self._sidecar_path(user_id), json.dumps(asdict(sidecar)).encode())
-        except OSError as exc:
+            write()
+        except (OSError, RuntimeError) as exc:  # FAISS gives a RuntimeError when a file can't be written
             raise FamiliarError(f"{self.folder} can't be written: {exc}. Free some space or set its rights") from exc
-        loaded.unsaved = 0
+
+    def _temporary(self, user_id: int) -> Path:
+        return self.folder / f".{user_id}.faiss.{os.getpid()}.tmp"
 
     def _path(self, user_id: int) -> Path:
         return self.folder / f"{user_id}.faiss"
@@ -229,47 +346,23 @@ def reembed(store: Store, embedder: Embedder, *, user_id: int) -> int:
     return len(rows)
 
 
-def _empty(dimensions: int) -> Any:
-    try:
-        import faiss
-    except ImportError as exc:
-        raise FamiliarError("search needs the package faiss-cpu; run `pip install faiss-cpu`") from exc
-    return faiss.IndexIDMap2(faiss.IndexFlatIP(dimensions))
+def _many(loaded: _Loaded) -> bool:
+    return loaded.unsaved > max(_SAVE_AFTER, len(loaded.index) // _LEAST_SHARE)
 
 
-def _ids_of(index: Any) -> Ids:
-    import faiss
-
-    ids: Ids = faiss.vector_to_array(index.id_map)
-    return ids
-
-
-def _only(among: Ids | None, without: Ids | None) -> Any:
-    import faiss
-
-    selectors: list[Any] = [] if among is None else [faiss.IDSelectorBatch(among)]
-    if without is not None and len(without):
-        selectors.append(faiss.IDSelectorNot(faiss.IDSelectorBatch(without)))
-    if not selectors:
-        return None
-    selector = selectors[0] if len(selectors) == 1 else faiss.IDSelectorAnd(*selectors)
-    return faiss.SearchParameters(sel=selector)  # type: ignore[call-arg]  # wrapped at run time
+def _digest(path: Path, *, edges: bool) -> str:
+    """SHA-256 of a file, or of its size and edges where all of it is too much to read."""
+    with path.open("rb") as file:
+        if not edges:
+            return hashlib.file_digest(file, "sha256").hexdigest()
+        size = file.seek(0, os.SEEK_END)
+        file.seek(0)
+        first = file.read(_EDGE)
+        file.seek(max(0, size - _EDGE))
+        return hashlib.sha256(str(size).encode() + first + file.read(_EDGE)).hexdigest()
 
 
-def _finite(rows: NDArray[np.float32]) -> NDArray[np.float32]:
-    """Rows ready for FAISS; one that is not finite becomes zeros, which score 0, for NaN would sort anywhere."""
-    rows = np.ascontiguousarray(rows, np.float32)
-    broken = ~np.isfinite(rows).all(axis=1)
-    if broken.any():
-        rows = rows.copy()
-        rows[broken] = 0.0
-    return rows
-
-
-def _replace(path: Path, data: bytes) -> None:
-    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
-    with temporary.open("wb") as file:
-        file.write(data)
-        file.flush()
+def _replace(temporary: Path, path: Path) -> None:
+    with temporary.open("rb") as file:
         os.fsync(file.fileno())
     temporary.replace(path)

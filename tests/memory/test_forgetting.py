@@ -122,7 +122,7 @@ def test_no_byte_is_left(life: Life, forget: Forget) -> None:
     before = grep(life.home, look_for)
     for name in ("familiar.db: utf-8", "familiar.db: word 8842771936", "backups/one.familiar/familiar.db: utf-8"):
         assert name in before
-    assert [item for item in before if item.startswith("index/") and ("vector" in item or "float32" in item)]
+    assert [item for item in before if item.startswith("index/") and ("vector" in item or "float16" in item)]
     assert life.registry().live(life.user_id) is not None
     forget(life)
     everything_forgotten(life)

@@ -12,6 +12,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
+from memory.config import IndexConfig
 from memory.errors import FamiliarError
 from memory.index import Indexes, reembed
 from memory.records import NewDocument, Passage
@@ -30,8 +31,10 @@ def store(tmp_path: Path) -> Iterator[Store]:
     opened.close()
 
 
-def indexes(store: Store, *, key: str = "e", dimensions: int = DIMENSIONS) -> Indexes:
-    return Indexes(store.path.parent / "index", store, embedder_key=key, dimensions=dimensions)
+def indexes(
+    store: Store, *, key: str = "e", dimensions: int = DIMENSIONS, config: IndexConfig | None = None
+) -> Indexes:
+    return Indexes(store.path.parent / "index", store, embedder_key=key, dimensions=dimensions, config=config)
 
 
 def directions(count: int, *, seed: int = 0) -> NDArray[np.float32]:
@@ -198,3 +201,103 @@ def test_threads_search_while_documents_come_and_go(store: Store) -> None:
 def test_empty_owner_has_no_hits(store: Store) -> None:
     """A user without passages finds nothing, and no file is needed for that."""
     assert found(indexes(store), directions(1)[0]) == []
+
+
+LARGE = IndexConfig(exact_up_to=200)
+"""Above 200 vectors an index is partitioned."""
+
+
+def file_size(store: Store, user_id: int = 1) -> int:
+    stored: Any = faiss.read_index(str(store.path.parent / "index" / f"{user_id}.faiss"))
+    return int(stored.ntotal)
+
+
+def test_large_memory_follows_additions_and_deletions(store: Store) -> None:
+    """Partitioned above the limit: what comes and goes is found or not at once, here and after a restart."""
+    first = add(store, "a", directions(300))
+    index = indexes(store, config=LARGE)
+    assert found(index, directions(300)[7], k=1) == [8]
+    late = directions(3, seed=9)
+    second = add(store, "b", late)
+    assert found(index, late[1], k=1) == [302]
+    assert file_size(store) == 300
+    assert found(indexes(store, config=LARGE), late[1], k=1) == [302]
+    store.delete_document(second, user_id=1)
+    assert not {301, 302, 303} & {*found(index, late[1], k=100)}
+    assert not {301, 302, 303} & {*found(indexes(store, config=LARGE), late[1], k=100)}
+    store.delete_chunks([8], user_id=1)
+    assert index.sync(1) == 299
+    assert file_size(store) == 299
+    store.delete_document(first, user_id=1)
+    assert index.sync(1) == 0
+
+
+def test_large_memory_gives_vectors_as_they_are_stored(store: Store) -> None:
+    """Cosines of candidates come from SQLite, not from a byte a dimension."""
+    add(store, "a", directions(300))
+    add(store, "b", directions(2, seed=3), user_id=2)
+    index = indexes(store, config=LARGE)
+    rows = index.vectors(np.array([9, 301, 4]), user_id=1)
+    assert np.array_equal(rows[[0, 2]], directions(300)[[8, 3]].astype(np.float16).astype(np.float32))
+    assert not rows[1].any()
+
+
+def test_index_changes_its_shape_with_its_size(store: Store) -> None:
+    """It grows over the limit and shrinks under half of it."""
+    small = add(store, "a", directions(90))
+    index = indexes(store, config=LARGE)
+    index.sync(1)
+    exact_size = (store.path.parent / "index" / "1.faiss").stat().st_size
+    large = add(store, "b", directions(200, seed=2))
+    assert (index.sync(1), len(found(index, directions(1)[0], k=290)) > 60) == (290, True)
+    store.delete_document(large, user_id=1)
+    assert index.sync(1) == 90
+    assert (store.path.parent / "index" / "1.faiss").stat().st_size == exact_size
+    store.delete_document(small, user_id=1)
+    assert found(index, directions(1)[0]) == []
+
+
+@pytest.mark.parametrize("harm", ["missing", "cut", "flipped", "no sidecar"])
+def test_damaged_large_file_is_made_again(store: Store, harm: str) -> None:
+    """A mapped file is checked at its ends."""
+    vectors = directions(300)
+    add(store, "a", vectors)
+    indexes(store, config=LARGE).sync(1)
+    path, sidecar = (store.path.parent / "index" / name for name in ("1.faiss", "1.json"))
+    data = path.read_bytes()
+    if harm == "missing":
+        path.unlink()
+    elif harm == "cut":
+        path.write_bytes(data[: len(data) // 2])
+    elif harm == "flipped":
+        path.write_bytes(data[:30] + bytes([data[30] ^ 255]) + data[31:])
+    else:
+        sidecar.unlink()
+    assert found(indexes(store, config=LARGE), vectors[3], k=1) == [4]
+    assert path.stat().st_size == len(data)
+
+
+def test_missed_deletion_is_noticed(store: Store) -> None:
+    """Where the notes of what was removed are gone, an index that holds too much is made again."""
+    document = add(store, "a", directions(5))
+    add(store, "b", directions(3, seed=4))
+    index = indexes(store)
+    index.sync(1)
+    store.delete_document(document, user_id=1)
+    with store.transaction() as db:
+        db.execute("DELETE FROM vector_changes")
+    assert sorted(found(index, directions(1)[0])) == [6, 7, 8]
+
+
+def test_memory_of_indexes_is_bounded(store: Store) -> None:
+    """Indexes used longest ago are let go, with what they had not yet written, and come back when they are asked."""
+    owners = [store.add_user(f"u{n}", role="member").id for n in range(6)]
+    wide = 512
+    for owner in owners:
+        rows = np.random.default_rng(owner).normal(size=(500, wide)).astype(np.float32)
+        add(store, f"d{owner}", rows / np.linalg.norm(rows, axis=1, keepdims=True), user_id=owner)
+    index = indexes(store, dimensions=wide, config=IndexConfig(memory_mb=2))
+    for owner in [*owners, *owners]:
+        assert len(found(index, np.ones(wide, np.float32), user_id=owner)) == 5
+        assert index.memory <= 2 << 20
+    assert file_size(store, owners[0]) == 500
