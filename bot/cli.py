@@ -179,6 +179,9 @@ def _measuring(add: Callable[[str, str, str], argparse.ArgumentParser]) -> None:
     bench.add_argument(
         "what", nargs="*", choices=["help", "reply", "prefix", "retrieval", "import", "formats", []], metavar="WHAT"
     )
+    bench.add_argument("--chunks", type=_at_least_one, metavar="N", help="retrieval in a made memory of that size")
+    bench.add_argument("--owners", type=_at_least_one, metavar="M", help="dealt out to so many users (default: one)")
+    bench.add_argument("--peers", action="store_true", help="beside chromadb, lancedb and sqlite-vec, where installed")
     doctor = add("doctor", "care:doctor", "is everything in order, and what to do if not")
     doctor.add_argument("--reindex", action="store_true", help="embed again what another embedder has embedded")
     add("models", "care:list_models", "the models that can be used, with size and licence")
@@ -186,6 +189,12 @@ def _measuring(add: Callable[[str, str, str], argparse.ArgumentParser]) -> None:
     backup = add("backup", "keeping:backup", "a consistent copy of the memory and its adapters, in one file")
     backup.add_argument("file", type=Path, nargs="?", help="a new file (default: in the home's folder backups)")
     add("restore", "keeping:restore", "put a backup in the place of the memory").add_argument("file", type=Path)
+
+
+def _at_least_one(text: str) -> int:
+    if not text.isdecimal() or int(text) < 1:
+        raise argparse.ArgumentTypeError(f"{text!r} must be a whole number from 1")
+    return int(text)
 
 
 if __name__ == "__main__":

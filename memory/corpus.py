@@ -24,6 +24,8 @@ Ids = NDArray[np.int64]
 
 REACH = 2
 """Neighbours on each side that count as a passage's surroundings."""
+_ALIKE = 100
+"""While a memory has changed by less than one passage in so many, its common words are taken to be the same."""
 
 _COLUMNS = (
     "SELECT group_concat(c.id), group_concat(c.user_id), group_concat(coalesce(c.document_id, -c.turn_id)),"
@@ -65,6 +67,8 @@ class Readable:
     """Words of the names of all who speak in them."""
     mine: Mapping[int, str]
     """By document: which of its speakers is its owner, where that is known."""
+    common: set[str]
+    """Words found to be too common to lead from one passage to another; grows as searches meet them."""
 
 
 @dataclass(frozen=True)
@@ -100,7 +104,7 @@ class Corpus:
     def neighbours(self, rows: NDArray[np.int64]) -> NDArray[np.int64]:
         """Rows (m, 2 * REACH + 1) around each of ``rows`` (m,) in order of place; -1 where there is none.
 
-        Complete for rows whose ``ids_around`` were read.
+        Complete for lines of a dialogue that were asked for, or stand around those that were asked for widely.
         """
         around = rows[:, None] + np.arange(-REACH, REACH + 1)
         inside = (around >= 0) & (around < len(self.ids))
@@ -110,18 +114,24 @@ class Corpus:
         return np.where(same, around, -1)
 
 
-def readable(store: Store, owners: Sequence[int]) -> Readable:
-    """What is known of all passages of these owners."""
+def readable(store: Store, owners: Sequence[int], *, before: Readable | None = None) -> Readable:
+    """What is known of all passages of these owners.
+
+    :param before: what was known until the last change; a word does not become rare by one passage more or less
+    """
     values = (json.dumps(list(owners)),)
     counted = "SELECT sum(chunks) AS chunks, sum(bytes) AS bytes FROM memory_sizes"
     size = store.rows(f"{counted} WHERE user_id IN (SELECT value FROM json_each(?))", values)[0]
     mine = "SELECT id, me FROM documents INDEXED BY documents_me WHERE me IS NOT NULL AND user_id"
+    total = size["chunks"] or 0
+    alike = before is not None and abs(before.total - total) * _ALIKE <= total
     return Readable(
         owners=tuple(owners),
-        total=size["chunks"] or 0,
-        mean_bytes=max(1.0, (size["bytes"] or 0) / max(size["chunks"] or 0, 1)),
+        total=total,
+        mean_bytes=max(1.0, (size["bytes"] or 0) / max(total, 1)),
         names=frozenset(word for row in store.rows(_NAMES, values) for word in understand(row["name"]).words),
         mine={row["id"]: row["me"] for row in store.rows(f"{mine} IN (SELECT value FROM json_each(?))", values)},
+        common=before.common if before is not None and alike else set(),
     )
 
 
@@ -131,28 +141,69 @@ def ids_around(ids: Ids) -> Ids:
     return found
 
 
-def load_corpus(store: Store, memory: Readable, ids: Ids) -> Corpus:
-    """Read those of the passages that the memory's owners have."""
+def load_corpus(store: Store, memory: Readable, ids: Ids, *, widely: Ids | None = None) -> Corpus:
+    """Read those of the passages that the memory's owners have, and the lines around those of a dialogue.
+
+    :param widely: those of the ids whose neighbours are wanted with what stands around them in turn
+    """
+    rows = _read(store, memory, ids)
+    talks = list(dialogues(store, np.unique(rows.places[rows.places > 0]).tolist()))
+    spoken = rows.ids[np.isin(rows.places, talks)]
+    wide = ids_around(np.intersect1d(spoken, widely)) if widely is not None else spoken[:0]
+    around = np.setdiff1d(ids_around(np.union1d(spoken, wide)), ids)
+    return _corpus(memory, _joined(rows, _read(store, memory, around)), talks)
+
+
+@dataclass(frozen=True)
+class _Rows:
+    """Columns as they are read; one entry a passage."""
+
+    ids: Ids
+    owners: NDArray[np.int64]
+    places: NDArray[np.int64]
+    bytes: NDArray[np.int64]
+    asks: NDArray[np.int64]
+    speakers: list[str]
+    days: list[str | None]
+
+
+def _read(store: Store, memory: Readable, ids: Ids) -> _Rows:
     values = (json.dumps(ids.tolist()), json.dumps(memory.owners))
     *numbers, speakers, days = store.tuples(_COLUMNS, values)[0]
     found, owners, places, lengths, asks = (np.fromstring(text or "", np.int64, sep=",") for text in numbers)
-    order = np.lexsort((found, places))
-    said, dated = _codes(json.loads(speakers)), _codes(json.loads(days))
+    return _Rows(found, owners, places, lengths, asks, json.loads(speakers), json.loads(days))
+
+
+def _joined(first: _Rows, second: _Rows) -> _Rows:
+    return _Rows(
+        ids=np.append(first.ids, second.ids),
+        owners=np.append(first.owners, second.owners),
+        places=np.append(first.places, second.places),
+        bytes=np.append(first.bytes, second.bytes),
+        asks=np.append(first.asks, second.asks),
+        speakers=first.speakers + second.speakers,
+        days=first.days + second.days,
+    )
+
+
+def _corpus(memory: Readable, rows: _Rows, talks: Sequence[int]) -> Corpus:
+    order = np.lexsort((rows.ids, rows.places))
+    said, dated = _codes(rows.speakers), _codes(rows.days)
     known = np.array([_day(text) for text in dated.names], "datetime64[D]")
-    mine = _codes_of(memory, places, said.names)
+    mine = _codes_of(memory, rows.places, said.names)
     return Corpus(
-        ids=found[order],
-        owners=owners[order],
-        places=places[order],
+        ids=rows.ids[order],
+        owners=rows.owners[order],
+        places=rows.places[order],
         days=known[dated.codes][order],
         speakers=said.codes[order],
         names=said.names,
-        own=((places < 0) | (said.codes == mine))[order],
-        bytes=lengths[order].astype(np.float32),
-        asks=asks[order] > 0,
-        dialogue=np.isin(places, list(dialogues(store, np.unique(places[places > 0]).tolist())))[order],
-        by_id=np.argsort(found[order]),
-        sorted_ids=np.sort(found),
+        own=((rows.places < 0) | (said.codes == mine))[order],
+        bytes=rows.bytes[order].astype(np.float32),
+        asks=rows.asks[order] > 0,
+        dialogue=np.isin(rows.places, talks)[order],
+        by_id=np.argsort(rows.ids[order]),
+        sorted_ids=np.sort(rows.ids),
     )
 
 

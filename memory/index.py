@@ -29,10 +29,11 @@ from memory.records import Passage
 from memory.store import Store
 from memory.vector_index import (
     ExactIndex,
+    Halves,
     PartitionedIndex,
     VectorIndex,
-    finite,
     fits,
+    inner_products,
     sample_size,
     write_partitioned,
 )
@@ -109,11 +110,11 @@ class Indexes:
         with self._lock:
             return self._current(user_id).index.search(query, k, among=among, without=without)
 
-    def vectors(self, ids: Ids, *, user_id: int) -> Vectors:
-        """The vectors (n, d) of chunks of one owner, in the order asked for; zeros for what has no vector."""
+    def cosines(self, query: NDArray[np.float32], ids: Ids, *, user_id: int) -> Scores:
+        """Inner products (n,) of a vector (d,) with those of chunks of one owner; 0 for what has no vector."""
         with self._lock:
-            found = self._current(user_id).index.vectors(ids)
-            return self._stored(ids, user_id) if found is None else found
+            rows = self._current(user_id).index.halves(ids)
+            return inner_products(query, self._stored(ids, user_id) if rows is None else rows)
 
     def sync(self, user_id: int) -> int:
         """Bring an owner's index and its file up to date now; returns the number of vectors in it."""
@@ -237,13 +238,13 @@ class Indexes:
             self._refuse_other_embedder(user_id)
         return [(id_, vector) for id_, vector, _ in rows]
 
-    def _stored(self, ids: Ids, user_id: int) -> Vectors:
+    def _stored(self, ids: Ids, user_id: int) -> Halves:
         """Vectors as SQLite holds them; zeros for those of others and for what is gone."""
-        found = np.zeros((len(ids), self.dimensions), np.float32)
-        places = {id_: place for place, id_ in enumerate(ids.tolist())}
-        for some, vectors in self._batches(ids, user_id):
-            found[[places[id_] for id_ in some.tolist()]] = finite(vectors)
-        return found
+        rows = dict(self._rows(ids, user_id))
+        nothing = bytes(2 * self.dimensions)
+        whole = b"".join(rows.get(id_, nothing) for id_ in ids.tolist())
+        found = np.frombuffer(whole, np.float16).reshape(len(ids), self.dimensions)
+        return np.where(np.isfinite(found).all(axis=1, keepdims=True), found, np.float16(0.0))
 
     def _refuse_other_embedder(self, user_id: int) -> None:
         rows = self._store.rows(

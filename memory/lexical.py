@@ -83,7 +83,6 @@ def occurrences(store: Store, words: Sequence[str], memory: Readable, *, most: i
 
 def frequencies(store: Store, words: Sequence[str], owners: Sequence[int]) -> NDArray[np.float32]:
     """How many passages (words,) of these owners hold each word, without reading which."""
-    store.rows("CREATE VIRTUAL TABLE IF NOT EXISTS temp.word_counts USING fts5vocab('main', 'chunks_fts', 'row')")
     found = np.array(store.tuples(_FREQUENCIES, (_owned(words, owners),)), np.int64).reshape(-1, 2)
     counts = np.bincount(found[:, 0] // len(owners), weights=found[:, 1], minlength=len(words)) if len(owners) else 0
     return np.zeros(len(words), np.float32) + np.asarray(counts, np.float32)
@@ -91,7 +90,6 @@ def frequencies(store: Store, words: Sequence[str], owners: Sequence[int]) -> ND
 
 def first_with(store: Store, word: str, owners: Sequence[int], *, most: int) -> Ids:
     """The earliest passages that hold a word, at most so many of each owner."""
-    _open_words(store)
     ids: list[int] = []
     for owner in owners:
         sql = "SELECT DISTINCT doc FROM temp.chunk_words WHERE term = ? LIMIT ?"
@@ -109,7 +107,6 @@ def owned_words_of(store: Store, ids: Ids) -> list[str]:
 def _postings(
     store: Store, words: Sequence[str], owners: Sequence[int]
 ) -> tuple[NDArray[np.int64], Ids, NDArray[np.float32]]:
-    _open_words(store)
     found = [row for row in store.tuples(_POSTINGS, (_owned(words, owners),)) if row[1]]
     lists = [np.fromstring(ids, np.int64, sep=",") for _, ids in found]
     word = np.repeat(np.array([place // len(owners) for place, _ in found], np.int64), [len(ids) for ids in lists])
@@ -118,10 +115,6 @@ def _postings(
         order = np.lexsort((ids, word))
         word, ids = word[order], ids[order]
     return _counted(word, ids)
-
-
-def _open_words(store: Store) -> None:
-    store.rows("CREATE VIRTUAL TABLE IF NOT EXISTS temp.chunk_words USING fts5vocab('main', 'chunks_fts', 'instance')")
 
 
 def _owned(words: Sequence[str], owners: Sequence[int]) -> str:

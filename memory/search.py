@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 from memory import ranking
 from memory.aliases import known_as
 from memory.config import SearchConfig
-from memory.corpus import REACH, Corpus, Readable, dialogues, ids_around, load_corpus, moment, readable
+from memory.corpus import REACH, Corpus, Readable, dialogues, load_corpus, moment, readable
 from memory.embedding import Embedder
 from memory.facts.found import facts_first
 from memory.index import Indexes
@@ -43,7 +43,7 @@ _NAMED_LINES = 300
 """Lines with a name that are read to tell whose it is."""
 _TOP = 5
 """Hits on which confidence rests."""
-_LENGTHS = 5
+_LENGTHS = 3
 """Passages with the question's words whose lengths are read, for each that is nominated."""
 _SPARE = 3
 """Ranked passages read for each one that is wanted, as the same text takes one place only."""
@@ -183,7 +183,8 @@ class Searcher:
         with self._lock:
             known = self._memories.get(owners)
             if known is None or known[0] != generations:
-                known = (generations, readable(self._store, owners))
+                before = known[1] if known is not None else None
+                known = (generations, readable(self._store, owners, before=before))
                 self._memories[owners] = known
             return known[1]
 
@@ -202,8 +203,7 @@ class Searcher:
     def _with_neighbours(self, memory: Readable, nominated: Sequence[Ids], allowed: Allowed) -> tuple[Corpus, Rows]:
         """The nominated passages and, of the best in a dialogue, their neighbours; with all that stand around them."""
         best = np.concatenate([ids[:_EXPANDED] for ids in nominated])
-        ids = np.unique(np.concatenate([*nominated, ids_around(best)]))
-        corpus = load_corpus(self._store, memory, ids_around(ids))
+        corpus = load_corpus(self._store, memory, np.unique(np.concatenate(nominated)), widely=best)
         best_rows = corpus.rows_of(best)
         best_rows = best_rows[best_rows >= 0]
         around = corpus.neighbours(best_rows[corpus.dialogue[best_rows]]).ravel()
@@ -257,10 +257,11 @@ class Searcher:
             return np.zeros(len(rows), np.float32)
         held = [text.split() for text in owned_words_of(self._store, corpus.ids[rows])]
         told = [{unowned_word(word) for word in held[place]} - set(query.words) for place in best]
-        others = sorted(set().union(*told))
+        others = sorted(set().union(*told) - memory.common)
         frequency = frequencies(self._store, others, memory.owners)
-        most = max(_LINKED_PASSAGES, memory.total // 20)
-        rare = (frequency >= 2) & (frequency <= most)
+        common = frequency > max(_LINKED_PASSAGES, memory.total // 20)
+        memory.common.update(others[place] for place in np.flatnonzero(common).tolist())
+        rare = (frequency >= 2) & ~common
         shares = np.log1p(memory.total / np.maximum(frequency, 1.0)) * rare
         ranks = np.array([[word in words for words in told] for word in others], np.float32).reshape(-1, len(told))
         weights = shares[:, None] * ranks / np.arange(1, len(told) + 1)
@@ -298,7 +299,7 @@ class Searcher:
         table = np.zeros(len(corpus.ids) + 1, np.float32)
         for owner in np.unique(corpus.owners):
             rows = np.flatnonzero(wanted[:-1] & (corpus.owners == owner))
-            table[rows] = self._indexes.vectors(corpus.ids[rows], user_id=int(owner)) @ vector
+            table[rows] = self._indexes.cosines(vector, corpus.ids[rows], user_id=int(owner))
         return table[around]
 
     def _hits(self, ranked: Sequence[_Ranked], *, k: int) -> tuple[Hit, ...]:

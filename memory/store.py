@@ -50,6 +50,8 @@ class Store:
             self._db = Database(connection)
             _check_age(self._db, path)
             migrations().apply(self._db)
+            for name, kind in (("word_counts", "row"), ("chunk_words", "instance")):
+                connection.execute(f"CREATE VIRTUAL TABLE temp.{name} USING fts5vocab('main', 'chunks_fts', '{kind}')")
         except sqlite3.Error as exc:
             raise FamiliarError(f"{path} can't be opened: {exc}. Put a backup in its place, or move it away") from exc
 

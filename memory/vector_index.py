@@ -19,6 +19,8 @@ from memory.errors import FamiliarError
 
 Ids = NDArray[np.int64]
 Vectors = NDArray[np.float32]
+Halves = NDArray[np.float16]
+"""Vectors as SQLite and an exact index keep them."""
 Scores = NDArray[np.float32]
 
 PROBED = 4
@@ -64,7 +66,7 @@ class VectorIndex(Protocol):
         """Take out ids that were added."""
         ...
 
-    def vectors(self, ids: Ids) -> Vectors | None:
+    def halves(self, ids: Ids) -> Halves | None:
         """The vectors (n, d) of ids as they were added; None where they are not all here as such."""
         ...
 
@@ -120,12 +122,23 @@ class ExactIndex:
         if len(ids):
             self.index.remove_ids(ids)
 
-    def vectors(self, ids: Ids) -> Vectors | None:
-        """The vectors, as float16 keeps them."""
-        try:
-            return np.asarray(self.index.reconstruct_batch(ids), np.float32)
-        except RuntimeError:  # one of them is unknown to FAISS
+    def halves(self, ids: Ids) -> Halves | None:
+        """The vectors as they are kept."""
+        known = load_faiss().vector_to_array(self.index.id_map)
+        order = None if np.all(known[1:] > known[:-1]) else np.argsort(known)
+        places = np.searchsorted(known, ids, sorter=order).clip(max=max(len(known) - 1, 0))
+        places = places if order is None else order[places]
+        if not len(known) or not np.array_equal(known[places], ids):
             return None
+        found: Halves = self._codes()[places]
+        return found
+
+    def _codes(self) -> Halves:
+        """All vectors where FAISS keeps them; valid until the index changes."""
+        faiss = load_faiss()
+        codes = faiss.downcast_index(self.index.index).codes
+        view: Halves = faiss.rev_swig_ptr(codes.data(), codes.size()).view(np.float16).reshape(len(self), -1)
+        return view
 
     def write(self, path: Path) -> None:
         """Write all of it."""
@@ -139,7 +152,8 @@ class ExactIndex:
     def contents(self) -> tuple[Ids, Vectors]:
         """All ids and their vectors."""
         ids: Ids = load_faiss().vector_to_array(self.index.id_map)
-        return ids, self.index.reconstruct_batch(ids) if len(ids) else np.zeros((0, self._dimensions), np.float32)
+        vectors = self._codes().astype(np.float32) if len(ids) else np.zeros((0, self._dimensions), np.float32)
+        return ids, vectors
 
 
 class PartitionedIndex:
@@ -198,7 +212,7 @@ class PartitionedIndex:
         self._new.remove(ids)
         self._gone = np.union1d(self._gone, ids[ids <= self._last_id])
 
-    def vectors(self, ids: Ids) -> Vectors | None:
+    def halves(self, ids: Ids) -> Halves | None:
         """None: a byte a dimension is not what was added."""
         del ids
         return None
@@ -265,6 +279,20 @@ def load_faiss() -> Any:
     except ImportError as exc:
         raise FamiliarError("search needs the package faiss-cpu; run `pip install faiss-cpu`") from exc
     return faiss
+
+
+def inner_products(query: Vectors, rows: Halves) -> Scores:
+    """Inner products (n,) of a vector (d,) with rows (n, d), by the kernel that reads float16 as it is."""
+    faiss = load_faiss()
+    kind = faiss.ScalarQuantizer.QT_fp16
+    index = faiss.IndexScalarQuantizer(len(query), kind, faiss.METRIC_INNER_PRODUCT)
+    if not len(rows):
+        return np.zeros(0, np.float32)
+    index.add_sa_codes(np.ascontiguousarray(rows).view(np.uint8))
+    scores, places = index.search(finite(query[None, :]), len(rows))
+    found = np.empty(len(rows), np.float32)
+    found[places[0]] = scores[0]
+    return found
 
 
 def finite(rows: Vectors) -> Vectors:

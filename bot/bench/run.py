@@ -9,12 +9,18 @@ from bot.bench.rows import BenchRow
 
 if TYPE_CHECKING:
     from bot.app import App
+    from bot.bench.scale import ScaleConfig
 
 BENCHES = ("help", "reply", "prefix", "retrieval", "import", "formats")
 
 
-def run_bench(app: App, names: Sequence[str]) -> Iterator[BenchRow]:
-    """The rows of the named benchmarks, or of all."""
+def run_bench(app: App, names: Sequence[str], *, scale: ScaleConfig | None = None) -> Iterator[BenchRow]:
+    """The rows of the named benchmarks, or of all; with ``scale`` those of search in a memory of that size."""
+    if scale is not None:
+        from bot.bench.scale import bench_scale
+
+        yield from bench_scale(scale, embedder=app.embedder)
+        return
     for name in names or BENCHES:
         yield from _one(app, name)
 

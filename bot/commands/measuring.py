@@ -6,12 +6,16 @@ import argparse
 import json
 import tempfile
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from bot.app import App
 from bot.commands.library import import_folder
 from bot.commands.output import Output, plain
-from memory.errors import FamiliarError
+from memory.errors import FamiliarError, UsageError
 from memory.ingest import ImportOptions
+
+if TYPE_CHECKING:
+    from bot.bench.scale import ScaleConfig
 
 
 def evaluate(app: App, args: argparse.Namespace, out: Output) -> int:
@@ -103,7 +107,20 @@ def bench(app: App, args: argparse.Namespace, out: Output) -> int:
     from bot.bench.run import run_bench
 
     missed = 0
-    for row in run_bench(app, args.what):
+    for row in run_bench(app, args.what, scale=_scale(app, args)):
         missed += not row.passed
         out.result(plain(row) | {"passed": row.passed}, row.line())
     return 1 if missed else 0
+
+
+def _scale(app: App, args: argparse.Namespace) -> ScaleConfig | None:
+    if args.chunks is None:
+        if args.owners is not None or args.peers:
+            raise UsageError("--owners and --peers say more about --chunks N; give that too")
+        return None
+    if args.what != ["retrieval"]:
+        raise UsageError("--chunks is about one benchmark: `familiar bench retrieval --chunks N`")
+    from bot.bench.scale import ScaleConfig
+
+    settings = app.settings
+    return ScaleConfig(args.chunks, args.owners or 1, search=settings.search, index=settings.index, peers=args.peers)

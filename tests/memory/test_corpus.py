@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from sqlite_utils import Database
 
-from memory.corpus import dialogues, ids_around, load_corpus, readable
+from memory.corpus import dialogues, load_corpus, readable
 from memory.lexical import first_with, frequencies, occurrences
 from memory.records import NewDocument, Passage
 from memory.schema import migrations
@@ -54,15 +54,17 @@ def test_all_passages_are_counted_as_they_come_and_go(store: Store) -> None:
 def test_candidates_are_read_with_what_stands_around_them(store: Store) -> None:
     """Fields of each row, and neighbours within the same document only."""
     memory = readable(store, (1,))
-    corpus = load_corpus(store, memory, ids_around(np.array([2, 6])))
-    assert corpus.ids.tolist() == [1, 2, 3, 4, 5, 6, 7]
+    corpus = load_corpus(store, memory, np.array([2, 6]))
+    assert corpus.ids.tolist() == [1, 2, 3, 4, 6]
+    corpus = load_corpus(store, memory, np.array([2, 6]), widely=np.array([2, 6]))
+    assert corpus.ids.tolist() == [1, 2, 3, 4, 5, 6]
     first = corpus.rows_of(np.array([2]))
     assert corpus.ids[corpus.neighbours(first)[0][1:]].tolist() == [1, 2, 3, 4]
     assert corpus.neighbours(first)[0][0] == -1
     assert [corpus.names[code] for code in corpus.speakers[:2]] == ["Cy", "Ann"]
     assert corpus.own[:2].tolist() == [False, True]
-    assert corpus.asks.tolist() == [False, True, False, False, True, False, False]
-    assert corpus.dialogue.tolist() == [True] * 5 + [False] * 2
+    assert corpus.asks.tolist() == [False, True, False, False, True, False]
+    assert corpus.dialogue.tolist() == [True] * 5 + [False]
     assert str(corpus.days[0]) == "2026-01-01"
     assert np.isnat(corpus.days[-1])
 
@@ -70,13 +72,13 @@ def test_candidates_are_read_with_what_stands_around_them(store: Store) -> None:
 def test_rows_of_others_are_not_read(store: Store) -> None:
     """An id of another owner gives no row."""
     assert load_corpus(store, readable(store, (1,)), np.array([8])).ids.tolist() == []
-    assert load_corpus(store, readable(store, (2,)), ids_around(np.array([8]))).ids.tolist() == [8]
+    assert load_corpus(store, readable(store, (2,)), np.array([7, 8])).ids.tolist() == [8]
 
 
 def test_forgotten_line_is_nobodys_neighbour(store: Store) -> None:
     """The lines around a gap stay neighbours as far as the reach goes."""
     store.delete_chunks([2], user_id=1)
-    corpus = load_corpus(store, readable(store, (1,)), ids_around(np.array([1])))
+    corpus = load_corpus(store, readable(store, (1,)), np.array([1]))
     around = corpus.neighbours(corpus.rows_of(np.array([1])))[0]
     assert corpus.ids[around[around >= 0]].tolist() == [1, 3]
 

@@ -71,7 +71,8 @@ def test_no_search_sees_another_owner(store: Store) -> None:
     index = indexes(store)
     assert set(found(index, vectors[0], user_id=1, k=99)) == set(range(1, 11))
     assert set(found(index, vectors[0], user_id=2, k=99)) == set(range(11, 21))
-    assert not index.vectors(np.array([3]), user_id=2).any()
+    assert index.cosines(vectors[2], np.array([3]), user_id=2).tolist() == [0.0]
+    assert index.cosines(vectors[2], np.array([3]), user_id=1)[0] > 0.99
 
 
 def test_deletion_leaves_k_live_hits(store: Store) -> None:
@@ -232,14 +233,17 @@ def test_large_memory_follows_additions_and_deletions(store: Store) -> None:
     assert index.sync(1) == 0
 
 
-def test_large_memory_gives_vectors_as_they_are_stored(store: Store) -> None:
-    """Cosines of candidates come from SQLite, not from a byte a dimension."""
+@pytest.mark.parametrize("config", [IndexConfig(), LARGE], ids=["exact", "partitioned"])
+def test_cosines_are_those_of_the_stored_vectors(store: Store, config: IndexConfig) -> None:
+    """In the order asked for, not rounded to a byte a dimension; 0 for another's and for what is not there."""
     add(store, "a", directions(300))
     add(store, "b", directions(2, seed=3), user_id=2)
-    index = indexes(store, config=LARGE)
-    rows = index.vectors(np.array([9, 301, 4]), user_id=1)
-    assert np.array_equal(rows[[0, 2]], directions(300)[[8, 3]].astype(np.float16).astype(np.float32))
-    assert not rows[1].any()
+    index, query = indexes(store, config=config), directions(1, seed=7)[0]
+    found(index, query)
+    stored = directions(300).astype(np.float16).astype(np.float32)
+    assert index.cosines(query, np.array([9, 4]), user_id=1) == pytest.approx(stored[[8, 3]] @ query, abs=1e-6)
+    mixed = index.cosines(query, np.array([9, 301, 4, 999]), user_id=1)
+    assert mixed == pytest.approx([stored[8] @ query, 0, stored[3] @ query, 0], abs=1e-6)
 
 
 def test_index_changes_its_shape_with_its_size(store: Store) -> None:

@@ -114,9 +114,19 @@ def test_limits_are_exact(index: VectorIndex) -> None:
 
 def test_vectors_come_back_as_they_were_or_not_at_all(index: VectorIndex) -> None:
     """An index that keeps less than what was added does not pretend."""
-    found = index.vectors(np.array([5, 2], np.int64))
-    assert found is None or np.array_equal(found, rows(SIZE)[[4, 1]])
-    assert index.vectors(np.array([5, 9999], np.int64)) is None
+    found = index.halves(np.array([5, 2], np.int64))
+    assert found is None or np.array_equal(found, rows(SIZE)[[4, 1]].astype(np.float16))
+    assert index.halves(np.array([5, 9999], np.int64)) is None
+
+
+def test_vectors_are_found_by_id_in_any_order() -> None:
+    """Also after one was taken out and added again, which puts it last."""
+    index = exact(Path())
+    index.remove(np.array([2], np.int64))
+    index.add(np.array([2], np.int64), rows(1, seed=4))
+    found = index.halves(np.array([3, 2, 600], np.int64))
+    assert found is not None
+    assert np.array_equal(found, np.stack([rows(SIZE)[2], rows(1, seed=4)[0], rows(SIZE)[599]]).astype(np.float16))
 
 
 def test_file_holds_what_can_be_found_and_nothing_else(index: VectorIndex, tmp_path: Path) -> None:
