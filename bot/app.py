@@ -87,7 +87,7 @@ class App:
 
         config = self.settings.embedder
         ready = ensure(config.name, folder=self.model_folder, offline=self.settings.model.offline)
-        return open_embedder(ready.path, key=ready.key, batch_size=config.batch_size)
+        return open_embedder(ready.path, key=ready.key, config=config, converted=self.model_folder / "converted")
 
     @cached_property
     def indexes(self) -> Indexes:

@@ -177,7 +177,10 @@ def _measuring(add: Callable[[str, str, str], argparse.ArgumentParser]) -> None:
     kinds.add_parser("summaries", parents=[_common()], help="two profiles, the same pages in English and Chinese")
     bench = add("bench", "measuring:bench", "speed as ratios to the bare libraries within one run")
     bench.add_argument(
-        "what", nargs="*", choices=["help", "reply", "prefix", "retrieval", "import", "formats", []], metavar="WHAT"
+        "what",
+        nargs="*",
+        choices=["help", "reply", "prefix", "retrieval", "import", "formats", "embedding", []],
+        metavar="WHAT",
     )
     bench.add_argument("--chunks", type=_at_least_one, metavar="N", help="retrieval in a made memory of that size")
     bench.add_argument("--owners", type=_at_least_one, metavar="M", help="dealt out to so many users (default: one)")

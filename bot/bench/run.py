@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     from bot.app import App
     from bot.bench.scale import ScaleConfig
 
-BENCHES = ("help", "reply", "prefix", "retrieval", "import", "formats")
+BENCHES = ("help", "reply", "prefix", "retrieval", "import", "formats", "embedding")
 
 
 def run_bench(app: App, names: Sequence[str], *, scale: ScaleConfig | None = None) -> Iterator[BenchRow]:
@@ -34,6 +34,12 @@ def _one(app: App, name: str) -> Sequence[BenchRow]:
         from bot.bench.start import bench_help
 
         return bench_help()
+    if name == "embedding":
+        from bot.bench.embedding import bench_embedding
+        from bot.models import ensure
+
+        ready = ensure(app.settings.embedder.name, folder=app.model_folder, offline=app.settings.model.offline)
+        return bench_embedding(ready.path, app.model_folder / "converted")
     if name == "formats":
         from bot.bench.formats import bench_formats
 

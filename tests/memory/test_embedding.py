@@ -88,7 +88,7 @@ def test_a_question_is_near_its_passage(e5: SentenceEmbedder) -> None:
 @pytest.mark.model
 def test_the_tokenizer_is_xlm_robertas(e5: SentenceEmbedder) -> None:
     """Ids that XLM-RoBERTa's model card and code use as examples."""
-    ids = e5._model().tokenizer("Hello world")["input_ids"]
+    ids = e5.encoder.model.tokenizer("Hello world")["input_ids"]
     assert ids == [0, 35378, 8999, 2]
     assert e5.count_tokens("Hello world") == 6  # and "passage", ":"
 
