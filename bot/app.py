@@ -27,15 +27,18 @@ from memory.records import Profile, User
 from memory.store import Store
 
 if TYPE_CHECKING:
-    from bot.assistant import Assistant
+    from bot.assistant import Assistant, Voice
     from bot.engines.base import AdapterFiles, Engine
     from bot.models import ReadyModel
+    from bot.parts import Parts
     from bot.summaries import Summarizer
+    from memory.config import EmbedderConfig
     from memory.embedding import Embedder
     from memory.erasure import Eraser, Forgotten
     from memory.index import Indexes
     from memory.ingest import Ingestor
     from memory.reapply import CaughtUp
+    from memory.reembedding import OnProgress
     from memory.search import Searcher
     from tuning.adapters import Registry
     from tuning.job import BaseModel
@@ -59,6 +62,8 @@ class App:
         self.home = home
         self.settings = settings
         self.now = now
+        self._parts: Parts | None = None
+        self._making_parts = threading.Lock()
 
     @cached_property
     def store(self) -> Store:
@@ -81,41 +86,101 @@ class App:
 
     @cached_property
     def embedder(self) -> Embedder:
-        """The embedding model, fetched if it is not there."""
+        """The embedding model that the settings name, fetched if it is not there; `parts` has the one that serves."""
+        return self.open_embedder(self.settings.embedder)
+
+    def open_embedder(self, config: EmbedderConfig) -> Embedder:
+        """An embedding model, fetched if it is not there; loads nothing yet."""
         from bot.models import ensure
         from memory.embedding import open_embedder
 
-        config = self.settings.embedder
         ready = ensure(config.name, folder=self.model_folder, offline=self.settings.model.offline)
         return open_embedder(ready.path, key=ready.key, config=config, converted=self.model_folder / "converted")
 
-    @cached_property
-    def indexes(self) -> Indexes:
-        """The vector indexes, one per owner of memory."""
-        from memory.index import Indexes
+    @property
+    def parts(self) -> Parts:
+        """What reads and writes memory now, with the embedder that serves this home."""
+        from bot.parts import Parts
+        from memory.reembedding import serving
 
-        embedder = self.embedder
-        return Indexes(
-            self.home / "index",
-            self.store,
-            embedder_key=embedder.key,
-            dimensions=embedder.dimensions,
-            config=self.settings.index,
+        key = serving(self.store, self.embedder.key)
+        with self._making_parts:
+            if self._parts is None or self._parts.key != key:
+                old = key != self.embedder.key
+                if old:
+                    self._tell_of_change(key)
+                self._parts = Parts(self, key, (lambda: self._embedder_of(key)) if old else (lambda: self.embedder))
+            return self._parts
+
+    def _tell_of_change(self, serving: str) -> None:
+        from memory.reembedding import embedded
+
+        old, new = embedded(self.store, serving), self.embedder
+        print(
+            f"familiar: {old.passages} passages were embedded by {serving} ({old.dimensions} dimensions), but"
+            f" [embedder] name is now {new.key} ({new.dimensions} dimensions). They are found as before until"
+            " `familiar run` or `familiar doctor --reindex` has embedded them again",
+            file=sys.stderr,
         )
 
-    @cached_property
+    def _embedder_of(self, key: str) -> Embedder:
+        """The embedder that made a key, so that what it has embedded can be searched.
+
+        :raises FamiliarError: there is no such model any more
+        """
+        from bot.models import setting_of
+
+        name, precision = setting_of(key)
+        config = replace(self.settings.embedder, name=name, precision=precision, backend="auto")
+        try:
+            embedder = self.open_embedder(config)
+            reason = f"{name} is now {embedder.key}"
+        except FamiliarError as exc:
+            embedder, reason = None, str(exc)
+        if embedder is None or embedder.key != key:
+            raise FamiliarError(
+                f"what is stored was embedded by {key}, which can't be had any more ({reason}); run `familiar doctor"
+                f" --reindex` to embed it again by {self.embedder.key}"
+            )
+        return embedder
+
+    def reembed(self, *, cancel: threading.Event | None = None, on_progress: OnProgress | None = None) -> int:
+        """Have the configured embedder embed what it has not, then serve; returns the number of passages.
+
+        :raises FamiliarError: the model can't be loaded, or the database can't be written
+        """
+        from memory.reembedding import reembed
+
+        # a model of its own: its threads take on the priority of the one that calls this
+        count = reembed(self.store, self.open_embedder(self.settings.embedder), cancel=cancel, on_progress=on_progress)
+        for user in self.store.users() if count else ():
+            self.indexes.sync(user.id)
+        return count
+
+    @property
+    def indexes(self) -> Indexes:
+        """The vector indexes, one per owner of memory."""
+        return self.parts.indexes
+
+    @property
     def searcher(self) -> Searcher:
         """Retrieval over what a user may read."""
-        from memory.search import Searcher
+        return self.parts.searcher
 
-        return Searcher(self.store, self.indexes, self.embedder, self.settings.search)
-
-    @cached_property
+    @property
     def ingestor(self) -> Ingestor:
         """Import of files."""
-        from memory.ingest import Ingestor
+        return self.parts.ingestor
 
-        return Ingestor(self.store, self.embedder, self.settings.import_)
+    @property
+    def assistant(self) -> Assistant:
+        """Answers turns."""
+        return self.parts.assistant
+
+    @property
+    def summarizer(self) -> Summarizer:
+        """Summarises."""
+        return self.parts.summarizer
 
     @cached_property
     def base_model(self) -> ReadyModel:
@@ -155,22 +220,11 @@ class App:
         return quality >= self.settings.chat.quality_floor
 
     @cached_property
-    def assistant(self) -> Assistant:
-        """Answers turns."""
-        from bot.assistant import Assistant, Voice
+    def voice(self) -> Voice:
+        """What writes the replies."""
+        from bot.assistant import Voice
 
-        voice = Voice(self.engine, _Live(self), self.settings.model, trusted=self.trusted)
-        return Assistant(
-            self.store, self.searcher, self.embedder, voice, chat=self.settings.chat, passages=self.settings.search.k
-        )
-
-    @cached_property
-    def summarizer(self) -> Summarizer:
-        """Summarises; a model that is not trusted writes nothing, sentences are quoted."""
-        from bot.summaries import Summarizer
-
-        engine = self.engine if self.trusted else None
-        return Summarizer(self.store, self.searcher, self.embedder, engine, today=lambda: self.now().date())
+        return Voice(self.engine, _Live(self), self.settings.model, trusted=self.trusted)
 
     def forget(
         self,
@@ -267,9 +321,9 @@ class App:
         made = self.__dict__
         if "engine" in made:
             self.engine.close()
-        if "indexes" in made:
+        if self._parts is not None and "indexes" in self._parts.__dict__:
             try:
-                self.indexes.save()
+                self._parts.indexes.save()
             except FamiliarError as exc:  # a derived file: the next start makes it again
                 print(f"familiar: {exc}", file=sys.stderr)
         if "store" in made:

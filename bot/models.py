@@ -55,6 +55,13 @@ class ReadyModel:
         return f"{self.entry.name}|{self.source}|{self.revision}"
 
 
+def setting_of(key: str) -> tuple[str, str]:
+    """The [embedder] name and precision that led to a `ReadyModel.key`: a folder's path, else the catalogue's name."""
+    name, _, rest = key.removesuffix("|int8").partition("|")
+    source = rest.rpartition("|")[0]
+    return source if Path(source).is_dir() else name, "int8" if key.endswith("|int8") else "float32"
+
+
 def tell_stderr(text: str) -> None:
     """Progress as a line on standard error."""
     print(text, file=sys.stderr, flush=True)

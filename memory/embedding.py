@@ -148,7 +148,9 @@ class SentenceEmbedder:
 
     @property
     def dimensions(self) -> int:
-        """Length of a vector."""
+        """Length of a vector; where the folder says it, the model is not loaded for it."""
+        if self._encoder is None and (stated := stated_dimensions(self.folder)) is not None:
+            return stated
         return self.encoder.dimensions
 
     @property
@@ -281,6 +283,19 @@ def read_prompts(folder: Path) -> tuple[str, str]:
         return "", ""
     except (OSError, ValueError, AttributeError) as exc:
         raise FamiliarError(f"{path} can't be read: {exc}. Delete {folder} to fetch it again") from exc
+
+
+def stated_dimensions(folder: Path) -> int | None:
+    """The length of a vector as a folder's configuration says it; None where only the loaded model knows."""
+    try:
+        kinds = [item["type"].rpartition(".")[2] for item in json.loads((folder / "modules.json").read_bytes())]
+        pooling = json.loads((folder / "1_Pooling" / "config.json").read_bytes())
+        modes = [value for key, value in pooling.items() if key.startswith("pooling_mode") and value]
+        if kinds[:2] == ["Transformer", "Pooling"] and set(kinds[2:]) <= {"Normalize"} and len(modes) == 1:
+            return int(pooling.get("word_embedding_dimension") or pooling["embedding_dimension"])
+    except (OSError, ValueError, KeyError, TypeError, AttributeError):  # whatever is wrong is said when it is loaded
+        return None
+    return None
 
 
 def open_embedder(

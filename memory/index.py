@@ -21,11 +21,8 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from memory.chunking import embedded_text
 from memory.config import IndexConfig
-from memory.embedding import Embedder
 from memory.errors import FamiliarError
-from memory.records import Passage
 from memory.store import Store
 from memory.vector_index import (
     ExactIndex,
@@ -230,13 +227,13 @@ class Indexes:
 
     def _rows(self, ids: Ids, user_id: int) -> list[tuple[int, bytes]]:
         rows = self._store.tuples(
-            "SELECT v.chunk_id, v.vector, v.embedder FROM json_each(?) j CROSS JOIN vectors v ON v.chunk_id = j.value"
-            " JOIN chunks c ON c.id = v.chunk_id WHERE c.user_id = ?",
-            (json.dumps(ids.tolist()), user_id),
+            "SELECT v.chunk_id, v.vector FROM json_each(?) j CROSS JOIN vectors v ON v.chunk_id = j.value"
+            " JOIN chunks c ON c.id = v.chunk_id WHERE c.user_id = ? AND v.embedder = ?",
+            (json.dumps(ids.tolist()), user_id, self.embedder_key),
         )
-        if any(embedder != self.embedder_key or len(vector) != 2 * self.dimensions for _, vector, embedder in rows):
+        if len(rows) < len(ids) or any(len(vector) != 2 * self.dimensions for _, vector in rows):
             self._refuse_other_embedder(user_id)
-        return [(id_, vector) for id_, vector, _ in rows]
+        return rows
 
     def _stored(self, ids: Ids, user_id: int) -> Halves:
         """Vectors as SQLite holds them; zeros for those of others and for what is gone."""
@@ -247,18 +244,27 @@ class Indexes:
         return np.where(np.isfinite(found).all(axis=1, keepdims=True), found, np.float16(0.0))
 
     def _refuse_other_embedder(self, user_id: int) -> None:
-        rows = self._store.rows(
-            "SELECT v.embedder, count(*) AS n, max(length(v.vector)) / 2 AS dimensions FROM vectors v"
-            " JOIN chunks c ON c.id = v.chunk_id WHERE c.user_id = ? GROUP BY v.embedder",
-            (user_id,),
+        """Where there are vectors, but none of this embedder and length."""
+        found = self._store.tuples(
+            "SELECT 1 FROM vectors v JOIN chunks c ON c.id = v.chunk_id"
+            " WHERE c.user_id = ? AND v.embedder = ? AND length(v.vector) = ? LIMIT 1",
+            (user_id, self.embedder_key, 2 * self.dimensions),
         )
-        for row in rows:
-            if (row["embedder"], row["dimensions"]) != (self.embedder_key, self.dimensions):
-                raise FamiliarError(
-                    f"{row['n']} passages were embedded by {row['embedder']} ({row['dimensions']} dimensions), but"
-                    f" [embedder] name is now {self.embedder_key} ({self.dimensions} dimensions); set it back, or run"
-                    " `familiar doctor --reindex` to embed them again"
-                )
+        others = (
+            ()
+            if found
+            else self._store.tuples(
+                "SELECT count(*), v.embedder, max(length(v.vector)) / 2 FROM vectors v"
+                " JOIN chunks c ON c.id = v.chunk_id WHERE c.user_id = ? GROUP BY v.embedder",
+                (user_id,),
+            )
+        )
+        for count, embedder, dimensions in others:
+            raise FamiliarError(
+                f"{count} passages were embedded by {embedder} ({dimensions} dimensions), but [embedder] name is now"
+                f" {self.embedder_key} ({self.dimensions} dimensions); set it back, or run `familiar doctor --reindex`"
+                " to embed them again"
+            )
 
     # -- files
 
@@ -320,31 +326,6 @@ class Indexes:
 
     def _sidecar_path(self, user_id: int) -> Path:
         return self.folder / f"{user_id}.json"
-
-
-def reembed(store: Store, embedder: Embedder, *, user_id: int) -> int:
-    """Embed again what another embedder embedded, in one transaction; returns the number of passages.
-
-    :raises FamiliarError: the database can't be written
-    """
-    rows = store.rows(
-        "SELECT c.id, c.text, c.section, c.speaker, coalesce(d.title, '') AS title FROM vectors v"
-        " JOIN chunks c ON c.id = v.chunk_id LEFT JOIN documents d ON d.id = c.document_id"
-        " WHERE c.user_id = ? AND v.embedder <> ? ORDER BY c.id",
-        (user_id, embedder.key),
-    )
-    texts = [
-        embedded_text(Passage(row["text"], section=row["section"], speaker=row["speaker"]), title=row["title"])
-        for row in rows
-    ]
-    vectors = embedder.embed_passages(texts).astype(np.float16)
-    with store.transaction() as db:
-        db.executemany(
-            "UPDATE vectors SET embedder = ?, vector = ? WHERE chunk_id = ?",
-            [(embedder.key, vector.tobytes(), row["id"]) for vector, row in zip(vectors, rows, strict=True)],
-        )
-        db.execute("UPDATE users SET generation = generation + 1 WHERE id = ?", (user_id,))
-    return len(rows)
 
 
 def _many(loaded: _Loaded) -> bool:

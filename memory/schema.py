@@ -209,6 +209,20 @@ def _own_words(db: Database) -> None:
     db.execute("DROP TABLE chunks_fts_unowned")
 
 
+_VECTORS_BY_EMBEDDER = (
+    """CREATE TABLE vectors_by_embedder (
+    chunk_id INTEGER NOT NULL REFERENCES chunks(id) ON DELETE CASCADE,
+    embedder TEXT NOT NULL,
+    vector BLOB NOT NULL,
+    PRIMARY KEY (chunk_id, embedder)
+)""",
+    "INSERT INTO vectors_by_embedder SELECT chunk_id, embedder, vector FROM vectors ORDER BY chunk_id",
+    "DROP TABLE vectors",
+    "ALTER TABLE vectors_by_embedder RENAME TO vectors",
+)
+"""A passage may have vectors of two embedders: of the one that serves, and of the one that is to come."""
+
+
 def migrations() -> Migrations:
     """All schema changes in the order in which they are applied."""
     steps = Migrations("familiar")
@@ -234,5 +248,15 @@ def migrations() -> Migrations:
         for statement in _SCALE:
             db.execute(statement)
         _own_words(db)
+
+    @steps()
+    def m0007_vectors_by_embedder(db: Database) -> None:
+        triggers = db.execute(
+            "SELECT sql FROM sqlite_master WHERE type = 'trigger' AND tbl_name = 'vectors'"
+        ).fetchall()
+        for statement in _VECTORS_BY_EMBEDDER:
+            db.execute(statement)
+        for (trigger,) in triggers:  # they went with the table
+            db.execute(trigger)
 
     return steps

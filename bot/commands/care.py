@@ -5,12 +5,14 @@ from __future__ import annotations
 import argparse
 import os
 import shutil
+import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
 
 from bot import models
 from bot.app import App
 from bot.commands.output import Output, plain
+from memory.reembedding import embedded, serving
 
 
 @dataclass(frozen=True)
@@ -35,14 +37,17 @@ def doctor(app: App, args: argparse.Namespace, out: Output) -> int:
 
 
 def _reindex(app: App, out: Output) -> None:
-    """Embed again what another embedder has embedded, and make the indexes anew."""
-    from memory.index import reembed
+    """Embed again what another embedder has embedded, and make the indexes anew; can be broken off and called again."""
+    from rich.console import Console
+    from rich.progress import Progress
 
+    with Progress(console=Console(stderr=True), transient=True, disable=not sys.stderr.isatty()) as bar:
+        task = bar.add_task("embedding again", total=None)
+        count = app.reembed(on_progress=lambda done, total: bar.update(task, completed=done, total=total))
     for user in app.store.users():
-        count = reembed(app.store, app.embedder, user_id=user.id)
         app.indexes.drop(user.id)
         app.indexes.sync(user.id)
-        out.note(f"{user.name}: {count} passages embedded again")
+    out.note(f"{count} passages embedded again by {app.embedder.key}")
 
 
 def _findings(app: App) -> Iterator[Finding]:
@@ -58,10 +63,7 @@ def _findings(app: App) -> Iterator[Finding]:
         yield Finding(
             f"model {name}", there, "ready" if there else "missing", None if there else "it is fetched at first use"
         )
-    missing = app.store.rows(
-        "SELECT count(*) FROM chunks c LEFT JOIN vectors v ON v.chunk_id = c.id WHERE v.chunk_id IS NULL"
-    )
-    yield Finding("vectors", missing[0][0] == 0, f"{missing[0][0]} chunks without one", None)
+    yield _vectors(app)
     behind = app.store.rows(
         "SELECT count(*) FROM backups WHERE erased_to < (SELECT coalesce(max(id), 0) FROM erasures)"
     )[0][0]
@@ -69,6 +71,22 @@ def _findings(app: App) -> Iterator[Finding]:
     yield Finding("backups", behind == 0, f"{behind} hold what was forgotten", remedy if behind else None)
     token = bool(app.settings.telegram.token)
     yield Finding("Telegram token", True, "set" if token else "not set", None if token else "ask @BotFather for one")
+
+
+def _vectors(app: App) -> Finding:
+    """Whether the configured embedder has embedded everything, and what serves until then."""
+    name = app.settings.embedder.name
+    if not models.is_ready(name, folder=app.model_folder):
+        count = app.store.rows("SELECT count(*) FROM chunks")[0][0]
+        return Finding("vectors", count == 0, f"{name} is missing, so {count} passages can't be searched by meaning")
+    wanted, key = embedded(app.store, app.embedder.key), serving(app.store, app.embedder.key)
+    if key == wanted.embedder and not wanted.lacking:
+        return Finding("vectors", True, f"all {wanted.passages} passages are embedded by {key}")
+    value = f"{wanted.passages} of {wanted.passages + wanted.lacking} passages are embedded by {wanted.embedder}"
+    if key != wanted.embedder:
+        old = embedded(app.store, key)
+        value += f" ({app.embedder.dimensions} dimensions); until all are, {key} ({old.dimensions}) serves searches"
+    return Finding("vectors", False, value, "familiar doctor --reindex; `familiar run` does it beside the chat")
 
 
 def list_models(app: App, args: argparse.Namespace, out: Output) -> int:

@@ -67,7 +67,7 @@ def import_folder(
 
 def import_export(app: App, folder: Path, *, user: User, on_receipt: Callable[[Receipt], None]) -> Iterator[Receipt]:
     """Take in what `familiar export` wrote, as it was."""
-    for receipt in ExportReader(app.store, app.embedder, folder, user_id=user.id).read():
+    for receipt in ExportReader(app.store, app.parts.embedder, folder, user_id=user.id).read():
         on_receipt(receipt)
         yield receipt
 

@@ -134,6 +134,8 @@ class Services:
     tune: Tune
     tune_due: Callable[[User], bool]
     """Whether a tune of this user should start by itself now."""
+    reembed: Callable[[threading.Event], int]
+    """Embeds what another embedder has embedded, until the event is set; gives the number of passages."""
     live_adapter: Callable[[User], str | None]
     """The name of the adapter that answers this user; None: the base model."""
     settings: Settings

@@ -14,6 +14,7 @@ import re
 import secrets
 import signal
 import socket
+import threading
 import time
 from collections.abc import Awaitable, Callable, Iterator
 from typing import TYPE_CHECKING, Any
@@ -32,9 +33,10 @@ from bot.telegram.logs import quiet_logs
 from bot.telegram.outbox import kind, seconds_of
 from bot.telegram.ports import Services
 from bot.telegram.preferences import set_menus
+from bot.telegram.reembedding import embed_again
 from bot.telegram.threads import first_of, in_thread, pause
 from memory.errors import FamiliarError, UsageError
-from memory.records import Receipt, User
+from memory.records import Receipt, Turn, User
 
 if TYPE_CHECKING:
     from bot.app import App
@@ -88,11 +90,12 @@ def services_of(app: App) -> Services:
     """What the bot needs of the program; loads the models, so that the first message does not wait for them."""
     from memory.ingest import ImportOptions
 
-    ingestor, registry, summarizer = app.ingestor, app.registry, app.summarizer
+    registry = app.registry
+    _ = app.assistant, app.summarizer
 
     def import_bytes(name: str, data: bytes, *, user: User, me: str | None, learn_from: str | None) -> Receipt:
         options = ImportOptions(me=me, learn_from=learn_from)
-        return ingestor.import_bytes(name, data, user_id=user.id, options=options)
+        return app.ingestor.import_bytes(name, data, user_id=user.id, options=options)
 
     def forget(*, user: User, document: int | None, turn: int | None, text: str | None) -> object:
         return app.forget(user_id=user.id, document=document, turn=turn, text=text, everything=False)
@@ -103,16 +106,36 @@ def services_of(app: App) -> Services:
 
     return Services(
         store=app.store,
-        assistant=app.assistant,
+        assistant=_Turns(app),
         import_bytes=import_bytes,
-        summarize=summarizer.summarize,
+        summarize=lambda *, user, about, since: app.summarizer.summarize(user=user, about=about, since=since),
         forget=forget,
         tune=app.tune,
         tune_due=app.tune_due,
+        reembed=lambda cancel: app.reembed(cancel=cancel),
         live_adapter=live_adapter,
         settings=app.settings,
         clock=time.monotonic,
     )
+
+
+class _Turns:
+    """Each turn by the embedder that serves when it begins."""
+
+    def __init__(self, app: App) -> None:
+        self._app = app
+
+    def turn(
+        self,
+        text: str,
+        *,
+        user: User,
+        conversation_id: int,
+        on_text: Callable[[str], None] = lambda _: None,
+        cancel: threading.Event | None = None,
+    ) -> Turn:
+        assistant = self._app.assistant
+        return assistant.turn(text, user=user, conversation_id=conversation_id, on_text=on_text, cancel=cancel)
 
 
 async def run(services: Callable[[], Services], config: TelegramConfig, *, note: Note, stop: asyncio.Event) -> None:
@@ -242,6 +265,7 @@ async def _answer_until_stopped(application: App_, desk: Desk, line: _Line, stop
         return
     if desk.services.settings.tuning.enabled:
         desk.start(tune_by_schedule(desk))
+    desk.start(embed_again(desk))
     line.note("ready")
     await first_of(line.broken, stopped)
     if line.broken.done():

@@ -14,10 +14,9 @@ from numpy.typing import NDArray
 
 from memory.config import IndexConfig
 from memory.errors import FamiliarError
-from memory.index import Indexes, reembed
+from memory.index import Indexes
 from memory.records import NewDocument, Passage
 from memory.store import Store
-from tests.embedder import WordEmbedder
 
 DIMENSIONS = 16
 
@@ -141,16 +140,6 @@ def test_other_embedder_is_named_with_both_sizes(store: Store) -> None:
     add(store, "a", directions(4))
     with pytest.raises(FamiliarError, match=r"4 passages .* e \(16 dimensions\).*other \(24 dimensions\)"):
         found(indexes(store, key="other", dimensions=24), np.zeros(24, np.float32))
-
-
-def test_embedding_again_makes_them_findable(store: Store) -> None:
-    """After the embedder was changed, passages embedded again by the new one are found, each by its own vector."""
-    add(store, "a", directions(4))
-    embedder = WordEmbedder()
-    assert reembed(store, embedder, user_id=2) == 0
-    assert reembed(store, embedder, user_id=1) == 4
-    index = indexes(store, key=embedder.key, dimensions=embedder.dimensions)
-    assert found(index, embedder.embed_passages(["a\na 2"])[0], k=1) == [3]
 
 
 def test_rows_that_are_not_finite_are_refused(store: Store) -> None:

@@ -16,7 +16,9 @@ WORDS = [
 MAX_TOKENS = 16
 
 
-def tiny_model(folder: Path, *, pooling: str = "mean", seed: int = 0, dtype: str = "float32") -> Path:
+def tiny_model(
+    folder: Path, *, pooling: str = "mean", seed: int = 0, dtype: str = "float32", dimensions: int = 32
+) -> Path:
     """Write it; ``pooling`` as sentence-transformers names it."""
     import torch
     from transformers import BertConfig, BertModel
@@ -24,7 +26,7 @@ def tiny_model(folder: Path, *, pooling: str = "mean", seed: int = 0, dtype: str
     torch.manual_seed(seed)
     config = BertConfig(
         vocab_size=len(WORDS),
-        hidden_size=32,
+        hidden_size=dimensions,
         num_hidden_layers=2,
         num_attention_heads=4,
         intermediate_size=64,
@@ -45,7 +47,7 @@ def tiny_model(folder: Path, *, pooling: str = "mean", seed: int = 0, dtype: str
         "tokenizer_config.json": settings,
         "modules.json": modules,
         "sentence_bert_config.json": {"max_seq_length": MAX_TOKENS, "do_lower_case": False},
-        "1_Pooling/config.json": {"word_embedding_dimension": 32, **flags},
+        "1_Pooling/config.json": {"word_embedding_dimension": dimensions, **flags},
     }.items():
         (folder / name).write_text(json.dumps(value), encoding="utf-8")
     return folder

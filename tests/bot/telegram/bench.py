@@ -98,6 +98,7 @@ class Bench:
         self.reply: Callable[[tuple[Prompt, ...]], str] = lambda _: "Once upon a time."
         self.on_word: Callable[[str], None] = lambda _word: None
         self.tunes = Tunes()
+        self.reembed: Callable[[threading.Event], int] = lambda _cancel: 0
         self.notes: list[str] = []
         self.now = 0.0
         self.settings = Settings(
@@ -123,6 +124,7 @@ class Bench:
             forget=self._forget,
             tune=self.tunes.tune,
             tune_due=self.tunes.tune_due,
+            reembed=lambda cancel: self.reembed(cancel),
             live_adapter=lambda user: self.tunes.adapters.get(user.id),
             settings=self.settings,
             clock=lambda: self.now,
