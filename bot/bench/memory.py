@@ -116,7 +116,7 @@ class _Counting:
 
 def bench_import(embedder: Embedder, settings: Settings) -> tuple[BenchRow, ...]:
     """Seconds of the bare embedder over those of an import of 60 notes, on the texts that the import embedded."""
-    embedder.embed_passages(["warm up"])
+    embedder.embed_passages(["warm up"] * 256)  # so many that the model is converted, where it can be
     embedder.count_tokens("warm up")
     counting = _Counting(embedder)
     with tempfile.TemporaryDirectory(prefix="familiar-bench-") as folder:
@@ -138,7 +138,7 @@ def bench_import(embedder: Embedder, settings: Settings) -> tuple[BenchRow, ...]
     bare = time.perf_counter() - start
     stored = sum(receipt.chunks for receipt in receipts)
     return (
-        BenchRow("import over the bare embedder", bare / whole, 0.85, "ratio", "at least"),
+        BenchRow("import over the bare embedder", bare / whole, 0.9, "ratio", "at least"),
         BenchRow("embeddings per stored chunk", len(counting.texts) / stored, 1.0, "ratio", "at most"),
         BenchRow("import", stored / whole, None, "chunks a second"),
     )

@@ -39,7 +39,7 @@ def _one(app: App, name: str) -> Sequence[BenchRow]:
         from bot.models import ensure
 
         ready = ensure(app.settings.embedder.name, folder=app.model_folder, offline=app.settings.model.offline)
-        return bench_embedding(ready.path, app.model_folder / "converted")
+        return list(bench_embedding(ready.path, app.model_folder / "converted"))
     if name == "formats":
         from bot.bench.formats import bench_formats
 
