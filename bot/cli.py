@@ -175,6 +175,10 @@ def _measuring(add: Callable[[str, str, str], argparse.ArgumentParser]) -> None:
     answers.add_argument("--limit", type=int, metavar="N", help="only the first N questions")
     answers.add_argument("--other", type=Path, metavar="QUESTIONS.jsonl", help="questions the material can't answer")
     kinds.add_parser("summaries", parents=[_common()], help="two profiles, the same pages in English and Chinese")
+    facts = kinds.add_parser("facts", parents=[_common()], help="facts of labelled statements, or of whole dialogues")
+    facts.add_argument("dialogues", nargs="*", type=Path, metavar="DIALOGUE.jsonl")
+    facts.add_argument("--sample", type=Path, metavar="FILE", help="fifty of them at random, to be judged")
+    facts.add_argument("--seed", type=int, default=0, metavar="N", help="another sample")
     bench = add("bench", "measuring:bench", "speed as ratios to the bare libraries within one run")
     bench.add_argument(
         "what",

@@ -34,6 +34,8 @@ class SearchConfig:
 
     Where true finds exceed false ones most on the development conversations, by ``python -m memory.fit``.
     """
+    facts: bool = True
+    """Passages that state exactly what is asked come first, over two links where the question names them."""
 
 
 @dataclass(frozen=True)

@@ -155,7 +155,7 @@ class Searcher:
         k, owners = k or self._config.k, self._store.readable_by(user_id)
         hits = self._hits(ranked, k=k)
         found = Found(hits, confidence, bool(hits) and confidence >= self._config.threshold)
-        texts = [part.text for part in asked]
+        texts = [part.text for part in asked] if self._config.facts else []
         return facts_first(found, self._store, texts, owners=owners, k=k, may_find=limits.allows)
 
     def _ranked(self, found: Candidates) -> _Ranked:

@@ -25,6 +25,7 @@ def evaluate(app: App, args: argparse.Namespace, out: Output) -> int:
         "replies": _replies,
         "answers": _answers,
         "summaries": _summaries,
+        "facts": _facts,
     }[args.what](app, args, out)
 
 
@@ -100,6 +101,34 @@ def _summaries(app: App, args: argparse.Namespace, out: Output) -> int:
         out.note(f"{summary.text}\n")
         out.result(record, "  ".join(f"{key} {value}" for key, value in record.items()))
     return 0
+
+
+def _facts(app: App, args: argparse.Namespace, out: Output) -> int:
+    from bot.eval_facts import base_voice, evaluate_dialogues, evaluate_labelled, write_sample
+
+    def show(row: object) -> None:
+        record = {"measured": type(row).__name__} | plain(row)
+        figures = "  ".join(f"{key} {value}" for key, value in plain(row).items())
+        out.result(record, f"{record['measured']}: {figures}")
+
+    if not args.dialogues:
+        voice = base_voice(app.engine, app.settings, trusted=app.trusted)
+        for row in evaluate_labelled(embedder=app.embedder, settings=app.settings, voice=voice):
+            show(row)
+        return 0
+    rows, sample = evaluate_dialogues(
+        args.dialogues, embedder=app.embedder, sample=_SAMPLE if args.sample else 0, seed=args.seed
+    )
+    for found in rows:
+        show(found)
+    if args.sample:
+        write_sample(args.sample, sample)
+        out.note(f"{len(sample)} facts to judge in {args.sample}")
+    return 0
+
+
+_SAMPLE = 50
+"""Facts that are written down to be judged."""
 
 
 def bench(app: App, args: argparse.Namespace, out: Output) -> int:

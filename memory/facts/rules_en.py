@@ -104,7 +104,11 @@ def _split_date(text: str, said: date, tense: Tense) -> tuple[str, str | None]:
     if not found:
         return text.strip(" ,"), None
     last = found[-1]
-    before = re.sub(r"\s*\b(?:on|in|at|since|by|from|for|this coming)$", "", text[: last.start].rstrip(" ,"))
+    before = re.sub(
+        r"\s*\b(?:(?:on|in|at|since|by|from|for|this coming|about|around|back in)\s*)+$",
+        "",
+        text[: last.start].rstrip(" ,"),
+    )
     after = re.sub(r"^\s*(?:at \d[\d:.]*\s*(?:am|pm|o'clock)?)?", "", text[last.end :])
     return f"{before} {after}".strip(" ,"), last.value
 

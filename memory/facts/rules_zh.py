@@ -186,6 +186,7 @@ _ATTRIBUTES = {
     **dict.fromkeys(["手机号", "手机号码", "手机", "电话", "电话号码", "联系方式", "联系电话"], "phone number"),
     **dict.fromkeys(["邮箱", "邮箱地址", "电子邮箱", "邮件地址", "email"], "email"),
     **dict.fromkeys(["生日", "出生日期"], "birthday"),
+    "年龄": "age",
     **dict.fromkeys(["工作", "职业", "职位"], "job"),
     **dict.fromkeys(["单位", "公司", "工作单位"], "employer"),
     **dict.fromkeys(["老家", "家乡", "籍贯"], "hometown"),
@@ -206,13 +207,20 @@ def _attribute(match: re.Match[str], me: str, said: date) -> Iterator[Claim]:
     """ "家里的wifi密码是X", "我的手机号是X", "X项目的客户是Y"."""
     whose, attribute = match["owner"], match["attribute"]
     attribute = _ATTRIBUTES.get(attribute, attribute)
-    value = _clean(re.split(r"[，,；;]", normalise_dates(match["value"], said=said))[0])
+    value = normalise_dates(match["value"], said=said)
+    value = _clean(value if attribute in ("主要内容", "主题") else re.split(r"[，,；;]", value)[0])
     subject = _owner(whose, me)
     if subject is None or not _ok(value, 40) or re.match(r"[^\d]{0,3}(?:很|太|非常|比较|不|挺|超)", value):
         return
     if attribute == "name":
         owner, mark, relation = subject.rpartition("'s ")
         subject, attribute = (owner, relation) if mark else (subject, "name")
+    if attribute in RELATIONS and _NOT_NAMES.search(value):
+        return
+    if attribute == "hometown":
+        value = value.removesuffix("的")
+    if attribute == "age":
+        value = str(number(value.removesuffix("岁")) or "")
     if attribute == "job":
         value = re.sub(r"^(?:一?[名个位]|做|当)|的$", "", value)
     if attribute == "birthday" and not find_dates(match["value"], said=said):
