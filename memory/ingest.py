@@ -20,7 +20,7 @@ from numpy.typing import NDArray
 from memory.chunking import embedded_text
 from memory.config import ImportConfig
 from memory.embedding import Embedder
-from memory.facts.store import learn_document
+from memory.facts.store import learn_document, relearn_document
 from memory.importers.converter import Converter
 from memory.importers.note_folder import NoteFolder
 from memory.importers.walk import FoundFile, find_files
@@ -160,7 +160,9 @@ class Ingestor:
             me = match_speaker(options.me, names) or document.me
             learn_from = match_speaker(options.learn_from, names) or document.learn_from
             if (me, learn_from) != (document.me, document.learn_from):
-                self._store.set_speakers(document.id, user_id=document.user_id, me=me, learn_from=learn_from)
+                with self._store.transaction():
+                    self._store.set_speakers(document.id, user_id=document.user_id, me=me, learn_from=learn_from)
+                    relearn_document(self._store, document.id, user_id=document.user_id)
                 changes[f"now yours: {me or 'nobody'}, learned from: {learn_from or 'nobody'}"] = None
         return [*not_among(options, list(everybody)), *changes]
 

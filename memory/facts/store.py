@@ -36,6 +36,24 @@ def learn_document(store: Store, document_id: int, *, user_id: int) -> int:
     return _learn(store, "c.document_id = ?", document_id, user_id=user_id)
 
 
+def relearn_document(store: Store, document_id: int, *, user_id: int) -> None:
+    """Learn a document again after it was said who of its speakers is the user; corrected and pinned facts stay,
+    now as the user's own."""
+    with store.transaction() as db:
+        db.execute(
+            "UPDATE facts SET subject = ?1, subject_key = ?1 WHERE (corrected OR pinned)"
+            " AND subject = (SELECT me FROM documents WHERE id = ?2 AND user_id = ?3) AND id IN (SELECT fact_id"
+            " FROM fact_sources s JOIN chunks c ON c.id = s.chunk_id WHERE c.document_id = ?2 AND c.user_id = ?3)",
+            (USER, document_id, user_id),
+        )
+        db.execute(
+            "DELETE FROM fact_sources WHERE chunk_id IN (SELECT id FROM chunks WHERE document_id = ? AND user_id = ?)"
+            " AND fact_id NOT IN (SELECT id FROM facts WHERE corrected OR pinned)",
+            (document_id, user_id),
+        )
+        learn_document(store, document_id, user_id=user_id)
+
+
 def learn_turn(store: Store, turn_id: int, *, user_id: int) -> int:
     """Learn what the user told in a turn; within the transaction that stores it. How many statements were read."""
     return _learn(store, "c.turn_id = ?", turn_id, user_id=user_id)

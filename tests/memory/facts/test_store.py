@@ -2,11 +2,17 @@
 
 from __future__ import annotations
 
+import json
+from pathlib import Path
+
 import pytest
 
+from memory.config import ImportConfig
 from memory.erasure import forget_everything, forget_text, forget_turn
 from memory.errors import FamiliarError
 from memory.facts.store import correct, delete, facts_of, name_of, pin
+from memory.ingest import ImportOptions, Ingestor
+from tests.embedder import WordEmbedder
 from tests.memory.facts.home import Home
 
 
@@ -139,6 +145,23 @@ def test_who_i_is(home: Home) -> None:
         ("user", "Rome"),
         ("user", "tea"),
     ]
+
+
+def test_who_the_user_is_may_be_said_later(home: Home, tmp_path: Path) -> None:
+    """An import that names the user makes what they said theirs; what was corrected or pinned stays."""
+    path = tmp_path / "talk.jsonl"
+    lines = [("Ann", "I live in Rome."), ("Bo", "I live in Oslo."), ("Ann", "I like tea.")]
+    path.write_text(
+        "".join(json.dumps({"id": f"{n}", "speaker": who, "text": text}) + "\n" for n, (who, text) in enumerate(lines))
+    )
+    ingestor = Ingestor(home.store, WordEmbedder(), ImportConfig())
+    list(ingestor.import_paths([path], user_id=home.user_id, options=ImportOptions()))
+    tea = next(item for item in facts_of(home.store, owners=[home.user_id]) if item.value == "tea")
+    correct(home.store, tea.id, "green tea", user_id=home.user_id)
+    (receipt,) = ingestor.import_paths([path], user_id=home.user_id, options=ImportOptions(me="Ann"))
+    assert receipt.status == "duplicate"
+    found = {(subject, value) for subject, _, value, *_ in shown(home)}
+    assert found == {("user", "green tea"), ("user", "Rome"), ("Bo", "Oslo")}
 
 
 def test_name(home: Home) -> None:
