@@ -1,7 +1,8 @@
 """Facts in a search: passages that state exactly what is asked come first, with what became of their statement.
 
 "Exactly" is narrow, because a wrong first place costs more than a right one gains: the question names the thing or
-person and the attribute, over links that it names, and few facts answer it. All else is left to the ranking.
+person and the attribute, over links that it names, and nothing else (`memory.facts.exact`), and few facts answer it.
+All else is left to the ranking.
 """
 
 from __future__ import annotations
@@ -10,6 +11,7 @@ import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 
+from memory.facts.exact import answers
 from memory.facts.recall import ASKED, LINK, Match, related, understand_facts
 from memory.facts.records import Fact
 from memory.facts.vocabulary import MANY, key_of, kind_of
@@ -31,14 +33,15 @@ def answering(store: Store, questions: Sequence[str], *, owners: Sequence[int]) 
     found: dict[int, Fact] = {}
     for question in questions:
         matches = related(store, question, owners=owners)
+        links = [item.fact for item in matches if _is_link(item)]
         holding = [item.fact for item in matches if item.strength == ASKED and item.fact.current]
-        holding = _at_the_end(holding, [item.fact for item in matches if _is_link(item)], question)
+        holding = [fact for fact in _at_the_end(holding, links, question) if answers(question, fact, links)]
         if not 0 < len(holding) <= _MOST_ANSWERS or len({_slot(fact) for fact in holding}) > 2:
             continue
         slots = {_slot(fact) for fact in holding}
         ended = [item.fact for item in matches if not item.fact.current and _slot(item.fact) in slots]
-        links = [item.fact for item in matches if _is_link(item) and item.fact not in holding]
-        for fact in [*holding, *ended[:_MOST_ENDED], *links[:_MOST_LINKS]]:
+        way = [fact for fact in links if fact not in holding]
+        for fact in [*holding, *ended[:_MOST_ENDED], *way[:_MOST_LINKS]]:
             found.setdefault(fact.id, fact)
     return tuple(found.values())
 
@@ -46,13 +49,19 @@ def answering(store: Store, questions: Sequence[str], *, owners: Sequence[int]) 
 def _at_the_end(holding: list[Fact], links: Sequence[Fact], question: str) -> list[Fact]:
     """Of "where does my sister live" what is known of the sister, not where the user lives."""
     relations = understand_facts(question).relations
+    if not relations:
+        return holding
     ends = {
         key_of(name)
         for link in links
         for name in ([link.value] if kind_of(link.attribute) in relations else [link.subject])
     } | {key_of(f"{link.subject}'s {link.attribute}") for link in links}
-    reached = [fact for fact in holding if key_of(fact.subject) in ends or "'s " in fact.subject]
-    return reached if reached and not _SELF.search(question) else holding
+    reached = [
+        fact
+        for fact in holding
+        if key_of(fact.subject) in ends or "'s " in fact.subject or kind_of(fact.attribute) in relations
+    ]
+    return holding if _SELF.search(question) and not reached else reached
 
 
 def _slot(fact: Fact) -> tuple[int, str, str]:
