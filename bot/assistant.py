@@ -31,7 +31,7 @@ from bot.prompts import build_prompt, system_prompt
 from memory.embedding import Embedder
 from memory.facts.profile import about_user
 from memory.facts.records import Fact
-from memory.facts.standing import standing_of
+from memory.facts.standing import only_rules, standing_of
 from memory.intent import Intent, intent_of, told_part
 from memory.query import expand
 from memory.records import Citation, Found, Hit, Message, NewTurn, Passage, RecalledMemory, Timings, Turn, User
@@ -124,7 +124,7 @@ class Assistant:
         recent = [turn.user_text for turn in history[-2:]]
         found = self._recall.search(text, user_id=user.id, k=self._passages, recent=recent)
         clock.retrieved()
-        intent = intent_of(text)
+        intent = "request" if only_rules(text) else intent_of(text)
         question = expand(text, recent) if intent == "question" else text
         # A follow-up is also about what it follows: "and when does it end?" after "which policy do I have?"
         asked = [question] if question == text else [question, recent[-1]]

@@ -29,7 +29,7 @@ _JOB_END = (
     "技工|技师|文员|秘书|助理|店长|老板|创业者|自由职业者|营业员|服务员|收银员|业务员|售货员"
 )
 _NOT_NAMES = re.compile(
-    r"^[做当在个一搞从]|的$|[你您他她它这那哪什么谁怎吗呢吧了的很不没啥]|我们|自己|大家|一[个位名只条]|意思|觉得|说|想|认为|希望|昨天|今天|明天"
+    r"^[做当在个一搞从]|的$|[你您他她它这那哪什么谁怎吗呢吧了的很不没啥]|我们|自己|大家|一[个位名只条]|意思|觉得|说|想|认为|希望|昨天|今天|明天|^[前后最头每上下第]|[晚天日年月周次]$"
 )
 
 Build = Callable[[re.Match[str], str, date], Iterator[Claim]]
@@ -223,6 +223,8 @@ def _attribute(match: re.Match[str], me: str, said: date) -> Iterator[Claim]:
         value = str(number(value.removesuffix("岁")) or "")
     if attribute == "job":
         value = re.sub(r"^(?:一?[名个位]|做|当)|的$", "", value)
+    if attribute == "phone number" and not re.search(r"\d[\d -]{4,}", value):
+        return
     if attribute == "birthday" and not find_dates(match["value"], said=said):
         return
     yield Claim(subject, attribute, value)

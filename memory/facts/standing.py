@@ -113,6 +113,12 @@ def standing_of(text: str) -> Standing:
     return found
 
 
+def only_rules(text: str) -> bool:
+    """Whether a message lays something down and says nothing else, so that there is nothing to look up."""
+    pieces = [piece for piece in _SENTENCE.split(text) if piece.strip()]
+    return bool(pieces) and all(any(_rule_sentences(piece)) for piece in pieces)
+
+
 def _rule_sentences(text: str) -> Iterator[str]:
     for piece in _SENTENCE.split(text.replace("’", "'")):
         plain = piece.strip()

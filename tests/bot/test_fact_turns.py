@@ -111,3 +111,10 @@ def test_a_rule_holds_from_its_own_reply_on(store: Store, say: Say) -> None:
     assert lines == ["- name: Dana", "- From now on answer in Chinese and use metric units"]
     assert second.prompt[0] == third.prompt[0]
     assert owner(store).profile.language == "zh"
+
+
+def test_a_rule_is_noted_not_looked_up(store: Store, say: Say) -> None:
+    """Though it reads like a question for a small set of rules; in the language that it asks for."""
+    say("I like tea.")
+    assert say("以后都用中文简短回答").reply == "记下了。"
+    assert (owner(store).profile.language, owner(store).profile.length) == ("zh", "short")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from memory.facts.standing import Standing, standing_of
+from memory.facts.standing import Standing, only_rules, standing_of
 from memory.records import Profile
 
 
@@ -74,3 +74,12 @@ def test_no_rule(text: str) -> None:
 def test_applied() -> None:
     """What a rule leaves open stays as it was set."""
     assert Standing(language="zh").applied(Profile("en", "bullets", "long")) == Profile("zh", "bullets", "long")
+
+
+def test_only_rules() -> None:
+    """A message that asks or tells something besides is more than a rule."""
+    assert only_rules("以后都用中文简短回答")
+    assert only_rules("Always answer in Chinese. Keep your answers short.")
+    assert not only_rules("Always answer in Chinese. What is the wifi password?")
+    assert not only_rules("I like tea.")
+    assert not only_rules("  ")
