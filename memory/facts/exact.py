@@ -22,6 +22,7 @@ _ASKING = frozenset(
 )
 _ALSO_SAID = {"email": "address 地址 邮箱", "expiry": "expire expires valid until 到期 过期", "client": "project 项目"}
 """Words besides its own by which an attribute, or the last word of one, is asked for."""
+_RELATIONS = frozenset(stem(word) for word in RELATIONS if word.isascii())
 _ASKING_ZH = re.compile(
     r"什么时候|什么地方|什么|哪里|哪儿|哪[天位个家年月日]|谁|多少|几[点号岁月]|多大|怎么|如何|请问|告诉我?|现在|目前|当前|如今|最近"
     r"|名字|叫|是|的|在|吗|呢|啊|吧|了|有|我们?|咱们?|你|您|他|她|它|家|那|这|个|位|来着|还|记得|知道|到|上|做|号|为|用|会|呀|和|能|对|过|的话"
@@ -50,11 +51,7 @@ def _words_of_kind(kind: str) -> list[str]:
 def _left_latin(question: str, texts: Iterable[str]) -> set[str]:
     explained = {word for text in texts for word in split_words(text)} | _ASKING
     words = {word for word in content_words(question) if not HAN.search(word)}
-    return {word for word in words if word not in explained and not _asks_of_relation(word)}
-
-
-def _asks_of_relation(word: str) -> bool:
-    return any(stem(relation) == word for relation in RELATIONS if relation.isascii())
+    return words - explained - _RELATIONS
 
 
 def _left_han(question: str, texts: Iterable[str]) -> str:

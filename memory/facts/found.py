@@ -33,6 +33,8 @@ def answering(store: Store, questions: Sequence[str], *, owners: Sequence[int]) 
     found: dict[int, Fact] = {}
     for question in questions:
         matches = related(store, question, owners=owners)
+        if not matches:
+            continue
         links = [item.fact for item in matches if _is_link(item)]
         holding = [item.fact for item in matches if item.strength == ASKED and item.fact.current]
         holding = [fact for fact in _at_the_end(holding, links, question) if answers(question, fact, links)]
@@ -48,7 +50,7 @@ def answering(store: Store, questions: Sequence[str], *, owners: Sequence[int]) 
 
 def _at_the_end(holding: list[Fact], links: Sequence[Fact], question: str) -> list[Fact]:
     """Of "where does my sister live" what is known of the sister, not where the user lives."""
-    relations = understand_facts(question).relations
+    relations = understand_facts(question).relations if holding else ()
     if not relations:
         return holding
     ends = {

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from memory.facts.records import USER, Fact
@@ -29,6 +29,28 @@ _LATIN_RELATION = re.compile(
     rf"\b({'|'.join(re.escape(word) for word in _RELATION_WORDS if not HAN.search(word))})(?:'s|s|’s)?\b"
 )
 _HAN_RELATION = re.compile("|".join(word for word in _RELATION_WORDS if HAN.search(word)))
+
+
+@dataclass(frozen=True)
+class Hints:
+    """Words that ask for an attribute, in the forms in which a question is looked through."""
+
+    whole: frozenset[str]
+    stems: frozenset[str]
+    chinese: tuple[str, ...]
+
+    def asked_in(self, raw: set[str], stems: frozenset[str], text: str) -> bool:
+        """Whether one of them stands in a question, given as its words, their stems and its text."""
+        return bool(self.whole & raw or self.stems & stems) or any(hint in text for hint in self.chinese)
+
+
+def _hints_of(words: str) -> Hints:
+    latin = [word for word in words.split() if not HAN.search(word)]
+    chinese = tuple(word for word in words.split() if HAN.search(word))
+    return Hints(frozenset(latin), frozenset(map(stem, latin)), chinese)
+
+
+_HINTS = {name: _hints_of(words) for name, words in SYNONYMS.items()}
 
 
 @dataclass(frozen=True)
@@ -112,13 +134,9 @@ def understand_facts(question: str) -> Asked:
     if re.search(r"\bprojects?\b|项目", text) and "client" not in kinds:
         kinds = (*kinds, "project")
     raw = set(raw_words(question))
-    asked = {name for name, hints in SYNONYMS.items() if _hinted(hints.split(), raw, words, text)}
+    asked = {name for name, hints in _HINTS.items() if hints.asked_in(raw, words, text)}
     places = tuple((word, RELATIONS[word]) for word in dict.fromkeys(written))
     return Asked(words, text, bool(_FIRST_PERSON.search(question)), kinds, frozenset(asked), places)
-
-
-def _hinted(hints: Iterable[str], raw: set[str], stems: frozenset[str], text: str) -> bool:
-    return any(hint in text if HAN.search(hint) else hint in raw or stem(hint) in stems for hint in hints)
 
 
 def _named(store: Store, asked: Asked, owners: Sequence[int]) -> list[tuple[int, str]]:
