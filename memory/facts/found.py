@@ -31,7 +31,7 @@ SURE = 0.99
 def answering(store: Store, questions: Sequence[str], *, owners: Sequence[int]) -> tuple[Fact, ...]:
     """The facts that answer these questions exactly: those that hold, the newest that ended, the links to them."""
     found: dict[int, Fact] = {}
-    for question in questions:
+    for question in questions if _knows_any(store, owners) else ():
         matches = related(store, question, owners=owners)
         if not matches:
             continue
@@ -46,6 +46,10 @@ def answering(store: Store, questions: Sequence[str], *, owners: Sequence[int]) 
         for fact in [*holding, *ended[:_MOST_ENDED], *way[:_MOST_LINKS]]:
             found.setdefault(fact.id, fact)
     return tuple(found.values())
+
+
+def _knows_any(store: Store, owners: Sequence[int]) -> bool:
+    return any(store.rows("SELECT 1 FROM facts WHERE user_id = ? LIMIT 1", (owner,)) for owner in owners)
 
 
 def _at_the_end(holding: list[Fact], links: Sequence[Fact], question: str) -> list[Fact]:
