@@ -12,14 +12,9 @@ import re
 from collections.abc import Iterator
 from dataclasses import replace
 from datetime import datetime
-from email import message_from_bytes
-from email.errors import HeaderParseError
-from email.header import decode_header
-from email.message import Message
-from email.utils import parsedate_to_datetime
 from functools import partial
 from pathlib import PurePath
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from memory.importers.cleaning import clean
 from memory.importers.encodings import decode
@@ -28,6 +23,9 @@ from memory.importers.problems import first_few
 from memory.importers.quoting import without_quotes
 from memory.importers.records import Block, Conversion, ConversionError, ExtractedDocument, SourceFile
 from memory.importers.within import STEP, Convert, Names, Within
+
+if TYPE_CHECKING:
+    from email.message import Message
 
 _MAX_DEPTH = 5
 """Messages forwarded within messages; a chain of more is made to do harm."""
@@ -84,7 +82,7 @@ def read_mail(data: bytes, file: SourceFile, convert: Convert) -> Conversion:
     :param convert: reads an attachment
     :raises ConversionError: it holds no text
     """
-    message = _Reading(message_from_bytes(_unwrapped(data)), title=file.title, encoding=file.hints.encoding)
+    message = _Reading(_parsed(_unwrapped(data)), title=file.title, encoding=file.hints.encoding)
     within = Within(file, convert)
     documents = (message.document(), *message.attached(within, ""))
     return Conversion(documents, (*message.problems, *within.warnings("attachments")))
@@ -109,7 +107,7 @@ def read_mailbox(data: bytes, file: SourceFile, convert: Convert) -> Conversion:
             problems.append(f"{left} messages were left for want of time; [import] convert_seconds allows more")
             break
         try:
-            found = _Reading(message_from_bytes(raw), title=f"{file.title} {number}", encoding=file.hints.encoding)
+            found = _Reading(_parsed(raw), title=f"{file.title} {number}", encoding=file.hints.encoding)
             documents += _of_mailbox(found, raw, names, within, drop_quotes=bool(ids & found.answers()))
             problems += [f"message {number}: {problem}" for problem in found.problems]
         except MemoryError:
@@ -118,6 +116,12 @@ def read_mailbox(data: bytes, file: SourceFile, convert: Convert) -> Conversion:
             problems.append(f"message {number} could not be read ({type(exc).__name__}: {exc})"[:300])
     warnings = (*first_few(problems, most=8, what="messages"), *within.warnings("attachments"))
     return Conversion(tuple(documents), warnings)
+
+
+def _parsed(data: bytes) -> Message:
+    from email import message_from_bytes
+
+    return message_from_bytes(data)
 
 
 def split_mailbox(data: bytes) -> Iterator[bytes]:
@@ -187,11 +191,11 @@ class _Reading:
                 yield from within.read(name, partial(_payload, part))
 
     def _forwarded(self, part: Message, name: str, within: Within) -> Iterator[ExtractedDocument]:
-        inner = part.get_payload(0) if part.is_multipart() else None
-        if not isinstance(inner, Message) or self._depth >= _MAX_DEPTH:
+        inner = _children(part)
+        if not inner or self._depth >= _MAX_DEPTH:
             self.problems.append(f"{name}: a forwarded message in it was not read")
             return
-        found = _Reading(inner, title=PurePath(name).name, encoding=self._encoding, depth=self._depth + 1)
+        found = _Reading(inner[0], title=PurePath(name).name, encoding=self._encoding, depth=self._depth + 1)
         yield replace(found.document(), part=name)
         yield from found.attached(within, f"{name}{STEP}")
         self.problems += found.problems
@@ -251,6 +255,9 @@ class _Reading:
 
 def header_text(value: Any) -> str:
     """A header with its encoded words decoded; pieces that share a charset are joined first, as a letter may be cut."""
+    from email.errors import HeaderParseError
+    from email.header import decode_header
+
     raw = str(value)[:_LONGEST_HEADER]
     if any("\udc80" <= char <= "\udcff" for char in raw):
         raw = decode(raw.encode("utf-8", "surrogateescape")) or raw.encode("ascii", "replace").decode()
@@ -271,6 +278,8 @@ def header_text(value: Any) -> str:
 
 def date_of(value: Any) -> str | None:
     """A Date header as ISO 8601, with its offset; None where it is none."""
+    from email.utils import parsedate_to_datetime
+
     try:
         parsed: datetime = parsedate_to_datetime(str(value))
     except (ValueError, TypeError, IndexError, OverflowError):
@@ -318,6 +327,8 @@ def _parts(message: Message) -> Iterator[Message]:
 
 
 def _children(part: Message) -> list[Message]:
+    from email.message import Message
+
     payload = part.get_payload()
     return [child for child in payload if isinstance(child, Message)] if isinstance(payload, list) else []
 
@@ -325,6 +336,6 @@ def _children(part: Message) -> list[Message]:
 def _name_of(part: Message) -> str | None:
     try:
         name = part.get_filename()
-    except (ValueError, LookupError, TypeError, HeaderParseError):
+    except (ValueError, LookupError, TypeError):  # of a parameter that is cut in pieces, some of which are missing
         return None
     return " ".join(clean(header_text(name)).replace("/", "_").replace("\\", "_").split()) if name else None
