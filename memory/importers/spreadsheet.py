@@ -14,6 +14,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from memory.importers.cell_formats import CellFormats
+from memory.importers.compound_file import refuse_rings
 from memory.importers.package import Package, attribute, descendants, open_package, property_of
 from memory.importers.records import Block, ConversionError, ExtractedDocument
 from memory.importers.table import MergedCells, Row, table_lines
@@ -65,6 +66,8 @@ def read_sheets(data: bytes, *, name: str) -> Iterator[Sheet]:
     """
     from python_calamine import CalamineError, CalamineWorkbook, PasswordError, SheetTypeEnum, SheetVisibleEnum
 
+    if not data.startswith(b"PK"):
+        refuse_rings(data, name)
     try:
         closed = _without_gaps(data, name) if data.startswith(b"PK") else data
         workbook = CalamineWorkbook.from_filelike(io.BytesIO(closed))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import struct
 from datetime import date, datetime, time
 
 import openpyxl
@@ -180,3 +181,19 @@ def test_a_damaged_workbook_is_named() -> None:
     """One line of reason."""
     with pytest.raises(ConversionError, match=r"a\.xlsx is a damaged workbook"):
         read_spreadsheet(packed({"xl/workbook.xml": "<broken"}), name="a.xlsx", title="a")
+
+
+def _xls_with(table: int, value: int) -> bytes:
+    """The made workbook of Excel 97 with a number of its allocation table (or of its header, below 0) changed."""
+    data = bytearray(next(made.data for made in made_files() if made.name == "trips.xls"))
+    (first,) = struct.unpack_from("<I", data, 76)
+    place = 68 if table < 0 else (first + 1) * 512 + 4 * table
+    struct.pack_into("<I", data, place, value)
+    return bytes(data)
+
+
+@pytest.mark.parametrize(("table", "value"), [(0, 0), (2, 1), (-1, 0)])
+def test_a_ring_of_sectors_is_refused(table: int, value: int) -> None:
+    """calamine follows it till the process is aborted, and an archive around it would be lost."""
+    with pytest.raises(ConversionError, match=r"a\.xls is a damaged"):
+        convert(_xls_with(table, value), "a.xls")
