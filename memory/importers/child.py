@@ -2,7 +2,8 @@
 
 It converts one file after another, as starting Python for each costs more than most conversions. Requests and
 replies are frames on standard input and output: a header line of JSON, then as many bytes as it says. Before each page
-whose text is recognised it says so, and gets as long for it as for a file. Run as
+whose text is recognised it says so, and gets as long for it as for a file; before each file within a file it says
+which. Run as
 ``python -m memory.importers.child MEMORY_MB SECONDS OCR_PAGES OCR_SECONDS``.
 """
 
@@ -15,6 +16,7 @@ from collections.abc import Callable
 from typing import IO, Any
 
 from memory.importers.ocr import Recogniser
+from memory.importers.records import Allowance
 
 MAX_REPLY = 300_000_000
 """Bytes of all that one file holds: two million messages; no document has so much text."""
@@ -50,11 +52,15 @@ def main(arguments: list[str]) -> int:
         write_frame(replies, {"status": "recognising"}, b"")
         _limit_cpu(seconds)
 
+    def member_begins(sha256: str) -> None:
+        write_frame(replies, {"status": "member", "sha256": sha256}, b"")
+
     while (frame := read_frame(sys.stdin.buffer)) is not None:
         header, data = frame
         _limit_cpu(seconds)
         recogniser = _recogniser(ocr_pages, ocr_seconds, seconds, page_begins)
-        reply, payload = _answer(data, header, memory_mb, recogniser)
+        allowance = Allowance(refused=frozenset(header["refused"]), begins=member_begins)
+        reply, payload = _answer(data, header, memory_mb, (recogniser, allowance))
         write_frame(replies, reply, payload)
         if reply["status"] == "memory":
             return 1  # what is left of the heap is not to be trusted; the parent starts a fresh child
@@ -67,7 +73,7 @@ def _recogniser(pages: int, seconds: int, page_seconds: int, page_begins: Callab
 
 
 def _answer(
-    data: bytes, request: dict[str, Any], memory_mb: int, recogniser: Recogniser
+    data: bytes, request: dict[str, Any], memory_mb: int, limits: tuple[Recogniser, Allowance]
 ) -> tuple[dict[str, Any], bytes]:
     from memory.importers.convert import convert
     from memory.importers.records import ConversionError, Hints, UnsupportedFormat
@@ -76,7 +82,7 @@ def _answer(
     name = request["name"]
     hints = Hints(request["encoding"], tuple((field, column) for field, column in request["columns"]))
     try:
-        converted = convert(data, name, hints, recogniser=recogniser)
+        converted = convert(data, name, hints, recogniser=limits[0], allowance=limits[1])
         payload = pack(converted)
         if len(payload) > MAX_REPLY:
             return _failed(f"{name} holds {len(payload) / 1e6:.0f} MB of text; at most {MAX_REPLY / 1e6:.0f} are read")

@@ -33,7 +33,7 @@ from memory.importers.odf import read_odf
 from memory.importers.pdf import read_pdf
 from memory.importers.plain import read_plain
 from memory.importers.pptx import read_pptx
-from memory.importers.records import Conversion, ConversionError, ExtractedDocument, Hints, SourceFile
+from memory.importers.records import Allowance, Conversion, ConversionError, ExtractedDocument, Hints, SourceFile
 from memory.importers.rtf import read_rtf
 from memory.importers.sniff import sniff_binary, sniff_text, unsupported
 from memory.importers.spreadsheet import read_spreadsheet
@@ -91,15 +91,24 @@ _TEXT: dict[str, Callable[[str, SourceFile], Extracted]] = {
 }
 
 
-def convert(data: bytes, name: str, hints: Hints | None = None, *, recogniser: Recogniser | None = None) -> Conversion:
+def convert(
+    data: bytes,
+    name: str,
+    hints: Hints | None = None,
+    *,
+    recogniser: Recogniser | None = None,
+    allowance: Allowance | None = None,
+) -> Conversion:
     """What the bytes hold; ``name`` gives a title and decides between kinds of text.
 
     :param recogniser: what reads pictures, with the budget of the whole file
+    :param allowance: what the files within it may take
 
     :raises UnsupportedFormat: it is of a kind that is not imported
     :raises ConversionError: it is damaged, locked or without text
     """
-    return _convert(data, SourceFile(name, title_of(name), hints or Hints(), recogniser or Recogniser()))
+    file = SourceFile(name, title_of(name), hints or Hints(), recogniser or Recogniser())
+    return _convert(data, replace(file, allowance=allowance or Allowance()))
 
 
 def _inner(data: bytes, name: str, file: SourceFile) -> Conversion:

@@ -13,6 +13,7 @@ import threading
 from dataclasses import asdict
 from pathlib import Path
 from types import TracebackType
+from typing import Any
 
 from memory.config import ImportConfig
 from memory.importers.child import read_frame, write_frame
@@ -20,6 +21,8 @@ from memory.importers.records import Conversion, ConversionError, Hints, Unsuppo
 from memory.importers.wire import unpack
 
 _ROOT = Path(__file__).resolve().parents[2]
+_MOST_DEATHS = 3
+"""Times that a file is tried again without the file within it over which a child died."""
 _KEPT_ENVIRONMENT = ("PATH", "SYSTEMROOT", "TEMP", "TMP", "LANG", "LC_ALL", "LD_LIBRARY_PATH", "VIRTUAL_ENV")
 
 
@@ -47,32 +50,21 @@ class Converter:
         :raises UnsupportedFormat: it is of a kind that is not imported
         :raises ConversionError: it is damaged, locked, without text, or took too much time or memory
         """
-        child = self._running()
-        expired = threading.Event()
-        frame = self._exchange(child, expired, data, asdict(hints or Hints()) | {"name": name})
-        if frame is None:
-            raise ConversionError(self._reason_of_death(name, expired.is_set()))
-        header, payload = frame
+        refused: list[str] = []
+        while True:
+            exchange = _Exchange(self._running(), self._config)
+            request = asdict(hints or Hints()) | {"name": name, "refused": refused}
+            header, payload = exchange.reply(data, request) or ({"status": "died"}, b"")
+            if header["status"] not in ("died", "memory"):
+                break
+            reason = self._reason_of_death(name, exchange.expired) if header["status"] == "died" else header["reason"]
+            self.close()
+            if exchange.expired or exchange.member is None or len(refused) == _MOST_DEATHS:
+                raise ConversionError(str(reason))
+            refused.append(exchange.member)  # read the rest of an archive without what the process died over
         if header["status"] == "converted":
             return unpack(payload)
-        if header["status"] == "memory":
-            self.close()
         raise (UnsupportedFormat if header["status"] == "unsupported" else ConversionError)(header["reason"])
-
-    def _exchange(
-        self, child: subprocess.Popen[bytes], expired: threading.Event, data: bytes, request: dict[str, object]
-    ) -> tuple[dict[str, object], bytes] | None:
-        """The reply; each page whose text is recognised gets its own time, as far as the child is allowed pages."""
-        for step in range(self._config.ocr_pages + 1):
-            timer = threading.Timer(self._config.convert_seconds, _expire, (child, expired))
-            timer.start()
-            try:
-                reply = _receive(child) if step else _ask(child, data, request)
-            finally:
-                timer.cancel()
-            if reply is None or reply[0]["status"] != "recognising":
-                return reply
-        return None
 
     def close(self) -> None:
         """End the child, whatever it is doing."""
@@ -95,6 +87,47 @@ class Converter:
         if expired or (sys.platform != "win32" and code == -_signal("SIGXCPU")):
             return f"{name} took longer than {seconds} s to convert; [import] convert_seconds allows more"
         return f"{name} crashed the converter (exit status {code}): it is damaged or made to do harm"
+
+
+class _Exchange:
+    """One file given to a child, and how far it came."""
+
+    def __init__(self, child: subprocess.Popen[bytes], config: ImportConfig) -> None:
+        self._child = child
+        self._config = config
+        self._expired = threading.Event()
+        self.member: str | None = None
+        """SHA-256 of the last file within the file that was begun."""
+
+    @property
+    def expired(self) -> bool:
+        """Whether the child was ended because it took too long."""
+        return self._expired.is_set()
+
+    def reply(self, data: bytes, request: dict[str, object]) -> tuple[dict[str, Any], bytes] | None:
+        """The last frame of the child; None where it died. Each page that is recognised gets its own time."""
+        timer = self._timer()
+        pages = 0
+        try:
+            reply = _ask(self._child, data, request)
+            while reply is not None and reply[0]["status"] in ("recognising", "member"):
+                if reply[0]["status"] == "member":
+                    self.member = reply[0]["sha256"]
+                else:
+                    pages += 1
+                    timer.cancel()
+                    if pages > self._config.ocr_pages:
+                        return None
+                    timer = self._timer()
+                reply = _receive(self._child)
+            return reply
+        finally:
+            timer.cancel()
+
+    def _timer(self) -> threading.Timer:
+        timer = threading.Timer(self._config.convert_seconds, _expire, (self._child, self._expired))
+        timer.start()
+        return timer
 
 
 def _signal(name: str) -> int:
@@ -127,7 +160,7 @@ def _expire(child: subprocess.Popen[bytes], expired: threading.Event) -> None:
 
 def _ask(
     child: subprocess.Popen[bytes], data: bytes, request: dict[str, object]
-) -> tuple[dict[str, object], bytes] | None:
+) -> tuple[dict[str, Any], bytes] | None:
     """The first reply to a request; None where the child died over it."""
     assert child.stdin is not None
     try:
@@ -137,7 +170,7 @@ def _ask(
     return _receive(child)
 
 
-def _receive(child: subprocess.Popen[bytes]) -> tuple[dict[str, object], bytes] | None:
+def _receive(child: subprocess.Popen[bytes]) -> tuple[dict[str, Any], bytes] | None:
     assert child.stdout is not None
     try:
         return read_frame(child.stdout)

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import codecs
 import dataclasses
+from collections.abc import Callable
 from dataclasses import dataclass
 
 from memory.errors import FamiliarError, UsageError
@@ -117,6 +118,10 @@ class Allowance:
     members: int = MAX_MEMBERS
     unpacked: int = MAX_UNPACKED
     """Bytes."""
+    refused: frozenset[str] = frozenset()
+    """SHA-256 of files that are not to be tried, as a converting process died over each."""
+    begins: Callable[[str], None] = lambda _: None
+    """Told the SHA-256 of each file before it is read, so that whoever watches knows over which one a process dies."""
 
     def take_members(self, name: str, number: int) -> None:
         """Count the members of a file.
@@ -127,14 +132,17 @@ class Allowance:
             raise ConversionError(f"{name} has {number} members; of one file at most {MAX_MEMBERS} are read")
         self.members -= number
 
-    def take(self, name: str, size: int) -> None:
-        """Count the bytes of a member.
+    def take(self, name: str, size: int, sha256: str) -> None:
+        """Count the bytes of a member, which is about to be read.
 
-        :raises ConversionError: they are too many
+        :raises ConversionError: they are too many, or the member is not to be tried
         """
         if size > self.unpacked:
             raise ConversionError(f"{name} is past the {MAX_UNPACKED // 1_000_000} MB that are unpacked of one file")
         self.unpacked -= size
+        if sha256 in self.refused:
+            raise ConversionError(f"{name} crashed the converter: it is damaged or made to do harm")
+        self.begins(sha256)
 
 
 @dataclass(frozen=True)

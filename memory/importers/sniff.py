@@ -76,10 +76,10 @@ def sniff_binary(data: bytes, name: str) -> str | None:
     :raises ConversionError: it is a damaged archive
     """
     refuse_unsupported(data, name)
+    if data.startswith((b"PK\x03\x04", b"PK\x05\x06")):  # before PDF, which may be its first member, not packed
+        return _zip_format(data, name)
     if _is_pdf(data):
         return "pdf"
-    if data.startswith((b"PK\x03\x04", b"PK\x05\x06")):
-        return _zip_format(data, name)
     if data.startswith(_OLE):
         return _ole_format(data, name)
     if _is_webp(data) or _is_bmp(data):

@@ -81,12 +81,12 @@ class Within:
         self.failed.append(problem)
 
     def _documents(self, name: str, data: bytes) -> tuple[ExtractedDocument, ...]:
-        self._file.allowance.take(name, len(data))
+        sha256 = hashlib.sha256(data).hexdigest()
+        self._file.allowance.take(name, len(data), sha256)
         if not data.strip():
             return ()  # an empty note lacks nothing
         read = self._convert(data, PurePath(name).name)
         self.failed += [f"{name}: {warning}" for warning in read.warnings]
-        sha256 = hashlib.sha256(data).hexdigest()
         return tuple(
             replace(item, part=f"{name}{STEP}{item.part}") if item.part else replace(item, part=name, sha256=sha256)
             for item in read.documents

@@ -41,6 +41,12 @@ def test_members_are_read_as_files_of_their_own() -> None:
     assert found.warnings == ()
 
 
+def test_an_archive_that_begins_with_a_pdf() -> None:
+    """Members that are not packed show their own first bytes in the archive's."""
+    found = convert(archive({"a.pdf": pdf(["hi"]), "n.md": "x"}, compression=zipfile.ZIP_STORED), "a.zip")
+    assert set(_parts(found)) == {"a.pdf", "n.md"}
+
+
 def test_the_same_member_of_two_archives_is_one_document() -> None:
     """Its hash is that of its bytes, as if the file had been imported."""
     one, two = (convert(archive({"n.md": "x", other: "y"}), "a.zip").documents for other in ("o.md", "p.md"))

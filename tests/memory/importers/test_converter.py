@@ -6,7 +6,9 @@ import contextlib
 import json
 import os
 import sys
+import threading
 import time
+import zipfile
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -19,6 +21,7 @@ from memory.importers.convert import convert
 from memory.importers.converter import Converter
 from memory.importers.records import ConversionError, UnsupportedFormat
 from tests.memory.importers.files import docx, paragraph, pdf, zip_bomb_docx
+from tests.memory.importers.files_archives import archive
 
 
 @pytest.fixture
@@ -147,3 +150,32 @@ def test_pages_that_are_recognised_get_their_own_time_and_are_counted() -> None:
         assert [(block.page, block.text) for block in found.documents[0].blocks] == [(1, "Invoice 41")]
         assert any("page 2 not recognised" in text for text in found.documents[0].warnings)
         assert converter.convert(b"x", "a.md").documents[0].title == "a"
+
+
+def _kill_when_busy(child: psutil.Process) -> None:
+    """Once it has worked for two seconds more, as it does in a member that takes minutes and before that in none."""
+    before = child.cpu_times().user
+    while child.cpu_times().user < before + 2:
+        time.sleep(0.05)
+    child.kill()
+
+
+def test_a_member_over_which_the_child_dies_costs_itself(converter: Converter) -> None:
+    """A library that aborts the process takes no archive with it: the rest is read without the member."""
+    converter.convert(b"x", "a.md")
+    (child,) = _children()
+    killer = threading.Thread(target=_kill_when_busy, args=(child,))
+    members = {"n.md": b"note", "slow.pdf": _slow_pdf()}
+    killer.start()
+    found = converter.convert(archive(members, compression=zipfile.ZIP_STORED), "a.zip")
+    killer.join()
+    assert [item.part for item in found.documents] == ["n.md"]
+    assert found.warnings[1] == "slow.pdf crashed the converter: it is damaged or made to do harm"
+    assert _children() != [child]
+
+
+def test_a_member_that_takes_too_much_memory_costs_itself() -> None:
+    """The same for one that needs more than there is."""
+    data = archive({"n.md": "note", "bomb.docx": zip_bomb_docx(250)})
+    with Converter(ImportConfig(convert_memory_mb=400, convert_seconds=60)) as converter:
+        assert converter.convert(data, "a.zip").documents[0].part == "n.md"
