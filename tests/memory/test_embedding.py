@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from memory.embedding import Embedder, SentenceEmbedder, open_embedder, read_prompts
+from memory.embedding import Embedder, SentenceEmbedder, TorchEncoder, open_embedder, read_prompts
 from memory.errors import FamiliarError
 from tests.embedder import WordEmbedder
 
@@ -88,7 +88,9 @@ def test_a_question_is_near_its_passage(e5: SentenceEmbedder) -> None:
 @pytest.mark.model
 def test_the_tokenizer_is_xlm_robertas(e5: SentenceEmbedder) -> None:
     """Ids that XLM-RoBERTa's model card and code use as examples."""
-    ids = e5.encoder.model.tokenizer("Hello world")["input_ids"]
+    encoder = e5.encoder
+    assert isinstance(encoder, TorchEncoder)
+    ids = encoder.model.tokenizer("Hello world")["input_ids"]
     assert ids == [0, 35378, 8999, 2]
     assert e5.count_tokens("Hello world") == 6  # and "passage", ":"
 
