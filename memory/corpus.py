@@ -11,33 +11,19 @@ from __future__ import annotations
 import json
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import date
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from memory.passages import Ids, Passages
 from memory.query import understand
 from memory.store import Store
-
-Ids = NDArray[np.int64]
 
 REACH = 2
 """Neighbours on each side that count as a passage's surroundings."""
 _ALIKE = 100
 """While a memory has changed by less than one passage in so many, its common words are taken to be the same."""
 
-_COLUMNS = (
-    "SELECT group_concat(c.id), group_concat(c.user_id), group_concat(coalesce(c.document_id, -c.turn_id)),"
-    " group_concat(length(CAST(c.text AS BLOB))),"
-    " group_concat(substr(CAST(rtrim(c.text) AS BLOB), -1) = x'3F'"
-    " OR substr(CAST(rtrim(c.text) AS BLOB), -3) = x'EFBC9F'),"
-    " json_group_array(coalesce(c.speaker, '')), json_group_array(substr(c.at, 1, 10))"
-    " FROM json_each(?) j CROSS JOIN chunks c ON c.id = j.value"
-    " WHERE c.user_id IN (SELECT value FROM json_each(?))"
-)
-"""One row with a list for each column: thousands of rows would cost more as Python objects than they do in SQLite.
-A question ends in "?" or "？", compared as bytes: the last letter of a text is found by counting all of them."""
 _NAMES = (
     "WITH RECURSIVE named(owner, name) AS ("
     " SELECT value, (SELECT min(speaker) FROM chunks WHERE user_id = value AND speaker IS NOT NULL) FROM json_each(?)"
@@ -67,6 +53,10 @@ class Readable:
     """Words of the names of all who speak in them."""
     mine: Mapping[int, str]
     """By document: which of its speakers is its owner, where that is known."""
+    change: int
+    """The last removal."""
+    passages: Passages
+    """Rows that were read since then."""
     common: set[str]
     """Words found to be too common to lead from one passage to another; grows as searches meet them."""
 
@@ -123,7 +113,8 @@ def readable(store: Store, owners: Sequence[int], *, before: Readable | None = N
     counted = "SELECT sum(chunks) AS chunks, sum(bytes) AS bytes FROM memory_sizes"
     size = store.rows(f"{counted} WHERE user_id IN (SELECT value FROM json_each(?))", values)[0]
     mine = "SELECT id, me FROM documents INDEXED BY documents_me WHERE me IS NOT NULL AND user_id"
-    total = size["chunks"] or 0
+    removed = "SELECT coalesce(max(id), 0) FROM vector_changes WHERE user_id IN (SELECT value FROM json_each(?))"
+    total, change = size["chunks"] or 0, int(store.tuples(removed, values)[0][0])
     alike = before is not None and abs(before.total - total) * _ALIKE <= total
     return Readable(
         owners=tuple(owners),
@@ -131,6 +122,8 @@ def readable(store: Store, owners: Sequence[int], *, before: Readable | None = N
         mean_bytes=max(1.0, (size["bytes"] or 0) / max(total, 1)),
         names=frozenset(word for row in store.rows(_NAMES, values) for word in understand(row["name"]).words),
         mine={row["id"]: row["me"] for row in store.rows(f"{mine} IN (SELECT value FROM json_each(?))", values)},
+        change=change,
+        passages=before.passages if before is not None and before.change == change else Passages(owners),
         common=before.common if before is not None and alike else set(),
     )
 
@@ -144,84 +137,38 @@ def ids_around(ids: Ids) -> Ids:
 def load_corpus(store: Store, memory: Readable, ids: Ids, *, widely: Ids | None = None) -> Corpus:
     """Read those of the passages that the memory's owners have, and the lines around those of a dialogue.
 
+    :param ids: each once, in order
     :param widely: those of the ids whose neighbours are wanted with what stands around them in turn
     """
-    rows = _read(store, memory, ids)
-    talks = list(dialogues(store, np.unique(rows.places[rows.places > 0]).tolist()))
-    spoken = rows.ids[np.isin(rows.places, talks)]
-    wide = ids_around(np.intersect1d(spoken, widely)) if widely is not None else spoken[:0]
-    around = np.setdiff1d(ids_around(np.union1d(spoken, wide)), ids)
-    return _corpus(memory, _joined(rows, _read(store, memory, around)), talks)
-
-
-@dataclass(frozen=True)
-class _Rows:
-    """Columns as they are read; one entry a passage."""
-
-    ids: Ids
-    owners: NDArray[np.int64]
-    places: NDArray[np.int64]
-    bytes: NDArray[np.int64]
-    asks: NDArray[np.int64]
-    speakers: list[str]
-    days: list[str | None]
-
-
-def _read(store: Store, memory: Readable, ids: Ids) -> _Rows:
-    values = (json.dumps(ids.tolist()), json.dumps(memory.owners))
-    *numbers, speakers, days = store.tuples(_COLUMNS, values)[0]
-    found, owners, places, lengths, asks = (np.fromstring(text or "", np.int64, sep=",") for text in numbers)
-    return _Rows(found, owners, places, lengths, asks, json.loads(speakers), json.loads(days))
-
-
-def _joined(first: _Rows, second: _Rows) -> _Rows:
-    return _Rows(
-        ids=np.append(first.ids, second.ids),
-        owners=np.append(first.owners, second.owners),
-        places=np.append(first.places, second.places),
-        bytes=np.append(first.bytes, second.bytes),
-        asks=np.append(first.asks, second.asks),
-        speakers=first.speakers + second.speakers,
-        days=first.days + second.days,
-    )
-
-
-def _corpus(memory: Readable, rows: _Rows, talks: Sequence[int]) -> Corpus:
-    order = np.lexsort((rows.ids, rows.places))
-    said, dated = _codes(rows.speakers), _codes(rows.days)
-    known = np.array([_day(text) for text in dated.names], "datetime64[D]")
-    mine = _codes_of(memory, rows.places, said.names)
+    rows = memory.passages.rows(store, ids)
+    places = np.unique(rows["place"])
+    talks = list(dialogues(store, places[places > 0].tolist()))
+    spoken = rows["id"][np.isin(rows["place"], talks)]
+    if len(spoken):
+        wide = ids_around(np.intersect1d(spoken, widely)) if widely is not None else spoken[:0]
+        rows = memory.passages.rows(store, np.union1d(rows["id"], ids_around(np.union1d(spoken, wide))))
+    rows = rows[np.lexsort((rows["id"], rows["place"]))]
+    codes, speakers = np.unique(rows["speaker"], return_inverse=True)
+    names = memory.passages.names(codes)
+    own = (rows["place"] < 0) | (speakers == _owners_voice(memory, rows["place"], names))
     return Corpus(
-        ids=rows.ids[order],
-        owners=rows.owners[order],
-        places=rows.places[order],
-        days=known[dated.codes][order],
-        speakers=said.codes[order],
-        names=said.names,
-        own=((rows.places < 0) | (said.codes == mine))[order],
-        bytes=rows.bytes[order].astype(np.float32),
-        asks=rows.asks[order] > 0,
-        dialogue=np.isin(rows.places, talks)[order],
-        by_id=np.argsort(rows.ids[order]),
-        sorted_ids=np.sort(rows.ids),
+        ids=rows["id"],
+        owners=rows["owner"],
+        places=rows["place"],
+        days=rows["day"],
+        speakers=speakers,
+        names=names,
+        own=own,
+        bytes=rows["bytes"].astype(np.float32),
+        asks=rows["asks"],
+        dialogue=np.isin(rows["place"], talks),
+        by_id=np.argsort(rows["id"]),
+        sorted_ids=np.sort(rows["id"]),
     )
 
 
-@dataclass(frozen=True)
-class _Coded:
-    """Texts as numbers: ``names[codes[i]]`` is the i-th."""
-
-    names: tuple[Any, ...]
-    codes: NDArray[np.int64]
-
-
-def _codes(texts: Sequence[Any]) -> _Coded:
-    numbers = {text: number for number, text in enumerate(dict.fromkeys(texts))}
-    return _Coded(tuple(numbers), np.array([numbers[text] for text in texts], np.int64))
-
-
-def _codes_of(memory: Readable, places: NDArray[np.int64], names: Sequence[str]) -> NDArray[np.int64]:
-    """The speaker (n,) who is the owner of each passage's document, as a code of ``names``; -1 for none of them."""
+def _owners_voice(memory: Readable, places: NDArray[np.int64], names: Sequence[str]) -> NDArray[np.int64]:
+    """The speaker (n,) who is the owner of each passage's document, as a place in ``names``; -1 for none of them."""
     documents, inverse = np.unique(places, return_inverse=True)
     codes: dict[str | None, int] = {name: code for code, name in enumerate(names)}
     mine = [codes.get(memory.mine.get(document), -1) for document in documents.tolist()]
@@ -250,10 +197,3 @@ def moment(at: str | None) -> str:
     if not at:
         return ""
     return f"{at}T24" if len(at) == len("2026-05-08") else at[:26]
-
-
-def _day(at: str | None) -> np.datetime64:
-    try:
-        return np.datetime64(date.fromisoformat((at or "")[:10]), "D")
-    except ValueError:
-        return np.datetime64("NaT", "D")

@@ -43,6 +43,8 @@ _SAVE_AFTER = 256
 """Fewest additions that are written to the file together; until then a restart applies them again from SQLite."""
 _LEAST_SHARE = 50
 """Additions of less than one in so many are not worth writing a whole file."""
+_ROOM = 2
+"""A search makes do with an exact index of so many times the size that is set: a new one takes seconds."""
 _BATCH = 16_384
 """Vectors read from SQLite at once."""
 _EDGE = 1 << 20
@@ -116,7 +118,7 @@ class Indexes:
     def sync(self, user_id: int) -> int:
         """Bring an owner's index and its file up to date now; returns the number of vectors in it."""
         with self._lock:
-            loaded = self._current(user_id)
+            loaded = self._shaped(user_id, self._current(user_id))
             if loaded.unsaved:
                 self._save(user_id, loaded)
             return len(loaded.index)
@@ -124,7 +126,8 @@ class Indexes:
     def save(self) -> None:
         """Write what was added since the last time; called when a process ends in peace."""
         with self._lock:
-            for user_id, loaded in self._loaded.items():
+            for user_id in list(self._loaded):
+                loaded = self._shaped(user_id, self._loaded[user_id])
                 if loaded.unsaved and loaded.unsaved * _LEAST_SHARE >= len(loaded.index):
                     self._save(user_id, loaded)
 
@@ -139,6 +142,12 @@ class Indexes:
     def memory(self) -> int:
         """Bytes of memory that the indexes in use hold."""
         return sum(loaded.index.memory for loaded in self._loaded.values())
+
+    def _shaped(self, user_id: int, loaded: _Loaded) -> _Loaded:
+        """The index in the shape for its size: made anew here, where nobody waits for a search."""
+        if not fits(loaded.index, exact_up_to=self._config.exact_up_to):
+            loaded = self._loaded[user_id] = self._built(user_id, loaded.generation)
+        return loaded
 
     def _current(self, user_id: int) -> _Loaded:
         generation = self._store.generation(user_id)
@@ -167,10 +176,11 @@ class Indexes:
             loaded = self._built(user_id, generation)
         removed = self._apply_difference(user_id, loaded)
         missed = len(loaded.index) > self._size(user_id)
-        if missed or not fits(loaded.index, exact_up_to=self._config.exact_up_to):
-            loaded = self._built(user_id, generation)
-        loaded.generation = generation
         exact = isinstance(loaded.index, ExactIndex)
+        if missed or not fits(loaded.index, exact_up_to=self._config.exact_up_to * (_ROOM if exact else 1)):
+            loaded = self._built(user_id, generation)
+            exact = isinstance(loaded.index, ExactIndex)
+        loaded.generation = generation
         if loaded.index.due or (exact and (removed or _many(loaded))):
             self._save(user_id, loaded)
         return loaded

@@ -11,13 +11,15 @@ candidates hold it is counted in their own words.
 from __future__ import annotations
 
 import json
+from bisect import bisect_right
 from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
-from memory.corpus import Ids, Readable
+from memory.corpus import Readable
+from memory.passages import Ids
 from memory.store import Store
 from memory.words import owned_word
 
@@ -99,9 +101,34 @@ def first_with(store: Store, word: str, owners: Sequence[int], *, most: int) -> 
 
 def owned_words_of(store: Store, ids: Ids) -> list[str]:
     """The words of passages as they are indexed (``memory.words.owned_word``), in the order of ``ids``."""
-    sql = "SELECT c.id, c.c0 FROM json_each(?) j CROSS JOIN chunks_fts_content c ON c.id = j.value"
-    found = dict(store.tuples(sql, (json.dumps(ids.tolist()),)))
+    sql = (
+        "SELECT group_concat(c.id), group_concat(c.c0, char(10))"
+        " FROM json_each(?) j CROSS JOIN chunks_fts_content c ON c.id = j.value"
+    )
+    known, texts = store.tuples(sql, (json.dumps(ids.tolist()),))[0]
+    found = dict(zip(map(int, (known or "").split(",")), texts.split("\n"), strict=True)) if known else {}
     return [found.get(id_, "") for id_ in ids.tolist()]
+
+
+def holders(texts: Sequence[str], words: Sequence[str]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """Which texts of words hold which of a few words: place of the text and of the word, one entry a meeting.
+
+    Words are sought in all texts at once: splitting each text would cost more than the search.
+
+    >>> [places.tolist() for places in holders(["a b b", "b c"], ["b", "c"])]
+    [[0, 1, 1], [0, 0, 1]]
+    """
+    joined = f" {' . '.join(texts)} "
+    ends = np.cumsum([len(text) + 3 for text in texts]).tolist()
+    found: list[tuple[int, int]] = []
+    for place, word in enumerate(words):
+        at = joined.find(f" {word} ")
+        while at >= 0:
+            row = bisect_right(ends, at)
+            found.append((row, place))
+            at = joined.find(f" {word} ", ends[row])
+    rows, places = np.array(found, np.int64).reshape(-1, 2).T
+    return rows, places
 
 
 def _postings(

@@ -23,7 +23,7 @@ from memory.corpus import REACH, Corpus, Readable, dialogues, load_corpus, momen
 from memory.embedding import Embedder
 from memory.facts.found import facts_first
 from memory.index import Indexes
-from memory.lexical import Occurrences, bm25, first_with, frequencies, occurrences, owned_words_of
+from memory.lexical import Occurrences, bm25, first_with, frequencies, holders, occurrences, owned_words_of
 from memory.query import Query, names_speaker, sub_questions, understand
 from memory.ranking import Floats, Weights
 from memory.records import Chunk, Found, Hit
@@ -47,7 +47,6 @@ _LENGTHS = 3
 """Passages with the question's words whose lengths are read, for each that is nominated."""
 _SPARE = 3
 """Ranked passages read for each one that is wanted, as the same text takes one place only."""
-_BYTES = "SELECT c.id, length(CAST(c.text AS BLOB)) FROM json_each(?) j CROSS JOIN chunks c ON c.id = j.value"
 _EARLIER = (
     "SELECT id FROM chunks WHERE user_id IN (SELECT value FROM json_each(?)) AND at <> ''"
     " AND CASE WHEN length(at) = 10 THEN at || 'T24' ELSE substr(at, 1, 26) END < ? ORDER BY id"
@@ -255,22 +254,19 @@ class Searcher:
         """
         if not len(best):
             return np.zeros(len(rows), np.float32)
-        held = [text.split() for text in owned_words_of(self._store, corpus.ids[rows])]
-        told = [{unowned_word(word) for word in held[place]} - set(query.words) for place in best]
+        held = owned_words_of(self._store, corpus.ids[rows])
+        told = [{unowned_word(word) for word in held[place].split()} - set(query.words) for place in best]
         others = sorted(set().union(*told) - memory.common)
         frequency = frequencies(self._store, others, memory.owners)
         common = frequency > max(_LINKED_PASSAGES, memory.total // 20)
         memory.common.update(others[place] for place in np.flatnonzero(common).tolist())
-        rare = (frequency >= 2) & ~common
-        shares = np.log1p(memory.total / np.maximum(frequency, 1.0)) * rare
+        rare = np.flatnonzero((frequency >= 2) & ~common)
+        owned = [owned_word(others[place], user_id=owner) for place in rare.tolist() for owner in memory.owners]
+        holder, word = holders(held, owned)
+        word = rare[word // len(memory.owners)]
         ranks = np.array([[word in words for words in told] for word in others], np.float32).reshape(-1, len(told))
+        shares = np.log1p(memory.total / np.maximum(frequency, 1.0))
         weights = shares[:, None] * ranks / np.arange(1, len(told) + 1)
-        places = {
-            owned_word(others[place], user_id=owner): place for place in np.flatnonzero(rare) for owner in memory.owners
-        }
-        known = frozenset(places)
-        found = [(row, places[word]) for row, words in enumerate(held) for word in known.intersection(words)]
-        holder, word = np.array(found, np.int64).reshape(-1, 2).T
         linked = np.stack([np.bincount(holder, weights[word, n], len(rows)) for n in range(len(told))], axis=1)
         linked[best, np.arange(len(best))] = 0.0
         return np.asarray(linked.sum(axis=1) / np.sqrt(corpus.bytes[rows] / memory.mean_bytes + 0.5), np.float32)
@@ -384,9 +380,11 @@ def _most_words(store: Store, memory: Readable, words: Occurrences, most: int, a
     sums = np.where(allowed(ids), np.bincount(places, weights=weights, minlength=len(ids)), 0.0)
     first = np.argsort(-sums, kind="stable")[: most * _LENGTHS]
     ids, sums = ids[first], sums[first]
-    lengths = dict(store.tuples(_BYTES, (json.dumps(ids.tolist()),)))
-    relative = np.array([lengths.get(id_, 0) for id_ in ids.tolist()], np.float64) / memory.mean_bytes
-    held_down = sums / (1.0 + relative)
+    order = np.argsort(ids)
+    rows = memory.passages.rows(store, ids[order])
+    lengths = np.zeros(len(ids))
+    lengths[order[np.isin(ids[order], rows["id"])]] = rows["bytes"] / memory.mean_bytes
+    held_down = sums / (1.0 + lengths)
     best = np.argsort(-held_down, kind="stable")[:most]
     return ids[best[held_down[best] > 0]]
 

@@ -242,7 +242,8 @@ def test_index_changes_its_shape_with_its_size(store: Store) -> None:
     index.sync(1)
     exact_size = (store.path.parent / "index" / "1.faiss").stat().st_size
     large = add(store, "b", directions(200, seed=2))
-    assert (index.sync(1), len(found(index, directions(1)[0], k=290)) > 60) == (290, True)
+    assert len(found(index, directions(1)[0], k=290)) == 290, "a search does not wait for a new shape"
+    assert (index.sync(1), len(found(index, directions(1)[0], k=290)) < 290) == (290, True)
     store.delete_document(large, user_id=1)
     assert index.sync(1) == 90
     assert (store.path.parent / "index" / "1.faiss").stat().st_size == exact_size
