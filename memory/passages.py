@@ -1,7 +1,8 @@
 """Rows of passages as ranking needs them, read by primary key and kept for the next search.
 
 A passage never changes: it is added or removed. So what was read stays right while nothing is removed, however much is
-added, and a talk that goes on reads again only what no search before it had met. At most ``MOST`` rows are kept between searches.
+added, and a talk that goes on reads only what no search before it had met. At most ``MOST`` rows are kept from one
+search to the next.
 """
 
 from __future__ import annotations

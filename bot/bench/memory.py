@@ -23,7 +23,7 @@ from memory.ingest import Ingestor
 from memory.records import NewDocument, Passage
 from memory.search import Searcher
 from memory.store import Store
-from memory.words import split_words
+from memory.words import owned_word, split_words
 
 _CHUNKS = 10_000
 _QUERIES = 40
@@ -56,7 +56,7 @@ def bench_retrieval(embedder: Embedder, settings: Settings) -> tuple[BenchRow, .
             indexes = Indexes(Path(folder) / "index", store, embedder_key=embedder.key, dimensions=embedder.dimensions)
             searcher = Searcher(store, indexes, embedder, settings.search)
             searcher.search("warm up", user_id=user.id, k=8)
-            bare = _bare_parts(store, vectors, embedder)
+            bare = _bare_parts(store, vectors, embedder, user_id=user.id)
             whole, parts = in_turn(lambda query: searcher.search(query, user_id=user.id, k=8), bare, queries)
         finally:
             store.close()
@@ -66,7 +66,9 @@ def bench_retrieval(embedder: Embedder, settings: Settings) -> tuple[BenchRow, .
     )
 
 
-def _bare_parts(store: Store, vectors: np.ndarray[Any, Any], embedder: Embedder) -> Callable[[str], object]:
+def _bare_parts(
+    store: Store, vectors: np.ndarray[Any, Any], embedder: Embedder, *, user_id: int
+) -> Callable[[str], object]:
     import faiss
 
     index = faiss.IndexFlatIP(vectors.shape[1])
@@ -74,7 +76,7 @@ def _bare_parts(store: Store, vectors: np.ndarray[Any, Any], embedder: Embedder)
 
     def search(query: str) -> object:
         index.search(embedder.embed_query(query)[None, :], 200)
-        match = " OR ".join(f'"{word}"' for word in split_words(query))
+        match = " OR ".join(f'"{owned_word(word, user_id=user_id)}"' for word in split_words(query))
         return store.rows(
             "SELECT rowid, bm25(chunks_fts) FROM chunks_fts WHERE chunks_fts MATCH ? ORDER BY 2 LIMIT 200", (match,)
         )

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -21,9 +22,9 @@ class Counting(Store):
         self.asked = 0
         super().__init__(path)
 
-    def tuples(self, sql: str, values: object = ()) -> list[tuple[object, ...]]:  # type: ignore[override]
+    def tuples(self, sql: str, values: Sequence[Any] = ()) -> list[tuple[Any, ...]]:
         self.asked += 1
-        return super().tuples(sql, values)  # type: ignore[arg-type]
+        return super().tuples(sql, values)
 
 
 @pytest.fixture
