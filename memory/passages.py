@@ -1,8 +1,7 @@
 """Rows of passages as ranking needs them, read by primary key and kept for the next search.
 
 A passage never changes: it is added or removed. So what was read stays right while nothing is removed, however much is
-added, and a talk that goes on reads only what no search before it had met. At most ``MOST`` rows are kept from one
-search to the next.
+added, and a talk that goes on reads only what no search before it had met.
 """
 
 from __future__ import annotations
@@ -31,12 +30,13 @@ ROW = np.dtype(
         ("asks", np.bool_),
         ("speaker", np.int64),
         ("day", "datetime64[D]"),
-    ]
+    ],
+    align=True,
 )
 """place: document, or minus the turn; bytes: of the text; asks: it ends in a question mark; speaker: code of a name;
 day: when it was said, NaT where that is not known."""
 MOST = 32_768
-"""Rows kept: two megabytes."""
+"""Passages of a memory that is kept: two megabytes. In a larger one hardly any is met again."""
 
 _COLUMNS = (
     "SELECT group_concat(c.id), group_concat(c.user_id), group_concat(coalesce(c.document_id, -c.turn_id)),"
@@ -65,13 +65,18 @@ class Passages:
     def rows(self, store: Store, ids: Ids) -> Rows:
         """The rows of those of the ids (each once, in order) that the owners have."""
         with self._lock:
-            missing = np.setdiff1d(ids, self._rows["id"], assume_unique=True)
+            missing = ids[~self._known(ids)]
             if len(missing):
                 self._add(self._read(store, missing))
-            found = self._rows[np.isin(self._rows["id"], ids, assume_unique=True)]
+            there = ids[self._known(ids)] if len(missing) else ids
+            found = self._rows[np.searchsorted(self._rows["id"], there)]
             if len(self._rows) > self._most:
                 self._rows = found
             return found
+
+    def _known(self, ids: Ids) -> NDArray[np.bool_]:
+        kept = self._rows["id"]
+        return kept[np.searchsorted(kept, ids).clip(max=len(kept) - 1)] == ids if len(kept) else ids < 0
 
     def names(self, speakers: NDArray[np.int64]) -> tuple[str, ...]:
         """The names of codes of speakers."""

@@ -10,6 +10,7 @@ from __future__ import annotations
 import json
 import threading
 from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from itertools import islice
 
@@ -43,10 +44,14 @@ _NAMED_LINES = 300
 """Lines with a name that are read to tell whose it is."""
 _TOP = 5
 """Hits on which confidence rests."""
-_LENGTHS = 3
+_LENGTHS = 2
 """Passages with the question's words whose lengths are read, for each that is nominated."""
 _SPARE = 3
 """Ranked passages read for each one that is wanted, as the same text takes one place only."""
+_LINES = (
+    "SELECT c.document_id, c.speaker, c.text FROM json_each(?) j CROSS JOIN chunks c ON c.id = j.value"
+    " WHERE c.document_id IN (SELECT value FROM json_each(?))"
+)
 _EARLIER = (
     "SELECT id FROM chunks WHERE user_id IN (SELECT value FROM json_each(?)) AND at <> ''"
     " AND CASE WHEN length(at) = 10 THEN at || 'T24' ELSE substr(at, 1, 26) END < ? ORDER BY id"
@@ -169,11 +174,13 @@ class Searcher:
         memory = self._memory(self._store.readable_by(user_id))
         allowed = _allowed(self._store, memory, limits)
         vector = self._embedder.embed_query(query.text)
-        words = occurrences(self._store, query.words, memory)
-        nominated = [
-            self._nearest(memory, vector, allowed),
-            _most_words(self._store, memory, words, self._config.candidates, allowed),
-        ]
+        with ThreadPoolExecutor(
+            1, thread_name_prefix="nearest"
+        ) as beside:  # FAISS and SQLite both work without the GIL
+            nearest = beside.submit(self._nearest, memory, vector, allowed)
+            words = occurrences(self._store, query.words, memory)
+            most = _most_words(self._store, memory, words, self._config.candidates, allowed)
+            nominated = [nearest.result(), most]
         corpus, rows = self._with_neighbours(memory, nominated, allowed)
         return self._measure(query, memory, vector, words, _surroundings(corpus, rows, allowed), corpus)
 
@@ -278,10 +285,10 @@ class Searcher:
             if stem(name) not in query.words:
                 continue
             ids = first_with(self._store, stem(name), memory.owners, most=_NAMED_LINES)
-            lines = self._store.chunks(ids.tolist(), owners=memory.owners)
-            talks = dialogues(self._store, {line.document_id for line in lines if line.document_id})
-            for place, speakers in talks.items():
-                told = [(line.speaker or "", line.text) for line in lines if line.document_id == place]
+            values = json.dumps(ids.tolist()), json.dumps(np.unique(corpus.places[rows]).tolist())
+            lines = [line for line in self._store.tuples(_LINES, values) if name in line[2].lower()]
+            for place, speakers in dialogues(self._store, {line[0] for line in lines}).items():
+                told = [(speaker, text) for document, speaker, text in lines if document == place]
                 called = known_as(name, [line for line in told if line[0] in speakers], speakers)
                 if called in corpus.names:
                     code = corpus.names.index(called)
