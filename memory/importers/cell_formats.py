@@ -9,7 +9,7 @@ import html
 import re
 from collections.abc import Iterator
 
-from memory.importers.cleaning import clean
+from memory.importers.cleaning import one_line
 from memory.importers.number_formats import BUILT_IN, shown
 from memory.importers.package import Package, attribute, children, descendants, open_package
 from memory.importers.table import Row
@@ -128,4 +128,4 @@ def _text_of(content: bytes, start: int) -> str:
 
 
 def _text(data: bytes) -> str:
-    return " ".join(clean(html.unescape(data.decode("utf-8", "replace"))).split())
+    return one_line(html.unescape(data.decode("utf-8", "replace")))

@@ -20,6 +20,11 @@ def clean(text: str) -> str:
     return unicodedata.normalize("NFC", _SURROGATES.sub("\ufffd", text))
 
 
+def one_line(text: str) -> str:
+    """The text cleaned, without line breaks and doubled spaces, as names are shown."""
+    return " ".join(clean(text).split())
+
+
 def spell_out_ligatures(text: str) -> str:
     """``ﬁ`` as ``fi`` and so on, soft hyphens gone, so that a search for "classifies" finds what a typesetter set."""
     return text.translate(_LIGATURES)

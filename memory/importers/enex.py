@@ -17,19 +17,18 @@ from functools import partial
 from itertools import pairwise
 from typing import Any
 
-from memory.importers.cleaning import clean
+from memory.importers.cleaning import clean, one_line
 from memory.importers.html import read_html
 from memory.importers.package import children, local
 from memory.importers.problems import first_few
 from memory.importers.records import Block, Conversion, ConversionError, ExtractedDocument, SourceFile
-from memory.importers.within import STEP, Convert, Names, Within
+from memory.importers.within import STEP, Convert, Names, Within, file_step, title_step
 
 _ROOT = b"<en-export"
 _END = b"</en-export>"
 _NOTE = re.compile(rb"<note(?:\s[^<>]*)?>")
 _NOTE_END = b"</note>"
 _TEXT, _TEXT_END = "<![CDATA[", "]]>"
-_LONGEST_NAME = 120
 _STAMP = re.compile(r"(\d{4})(\d\d)(\d\d)T(\d\d)(\d\d)(\d\d)Z")
 _TODO = re.compile(r"<en-todo\b([^>]*?)/?>(?:\s*</en-todo>)?", re.IGNORECASE)
 _TICKED = re.compile(r"""checked\s*=\s*["']?true""", re.IGNORECASE)
@@ -55,7 +54,7 @@ def read_enex(data: bytes, file: SourceFile, convert: Convert) -> Conversion:
     problems = [] if _END in data[-4096:] else ["it is cut off; what stands before that was read"]
     for element in _notes(data):
         note = _note(element)
-        parts.append(names.unique(note.title.replace("/", "\u2215")[:_LONGEST_NAME]))
+        parts.append(names.unique(title_step(note.title)))
         documents.append(replace(_document(note), part=parts[-1]))
         problems += [f"{parts[-1]}: {problem}" for problem in note.problems]
     if not parts:
@@ -105,7 +104,7 @@ def _note(element: Any) -> _Note:
         markup, problems = _SECRET.sub("", markup), ["a passage in it is encrypted"]
     about = next(children(element, "note-attributes"), None)
     lines = {
-        "Tags": ", ".join(filter(None, (_line(tag.text) for tag in children(element, "tag")))),
+        "Tags": ", ".join(filter(None, (one_line(tag.text or "") for tag in children(element, "tag")))),
         "Author": _text_of(about, "author"),
         "Source": _text_of(about, "source-url"),
         "Reminder": _moment(_text_of(about, "reminder-time")) or "",
@@ -158,7 +157,7 @@ def _attached(data: bytes, parts: list[str], within: Within) -> Iterator[Extract
 def _name(resource: Any, number: int) -> str:
     about = next(children(resource, "resource-attributes"), None)
     ending = _text_of(resource, "mime").rpartition("/")[2]
-    name = _text_of(about, "file-name").replace("/", "_").replace("\\", "_")
+    name = file_step(_text_of(about, "file-name"))
     return name or f"attachment {number}.{ending or 'bin'}"
 
 
@@ -172,11 +171,7 @@ def _bytes(resource: Any) -> bytes:
 
 def _text_of(element: Any, name: str) -> str:
     found = None if element is None else next((child for child in element if local(child) == name), None)
-    return "" if found is None else _line(found.text)
-
-
-def _line(text: Any) -> str:
-    return " ".join(clean(str(text or "")).split())
+    return "" if found is None else one_line(found.text or "")
 
 
 def _moment(text: str) -> str | None:

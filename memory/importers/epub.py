@@ -12,7 +12,7 @@ from posixpath import basename
 from typing import Any
 from urllib.parse import unquote
 
-from memory.importers.cleaning import clean
+from memory.importers.cleaning import one_line
 from memory.importers.encodings import decode
 from memory.importers.html import read_html
 from memory.importers.package import Package, attribute, descendants, open_package, property_of, resolve
@@ -125,7 +125,7 @@ def _links(page: bytes | None) -> list[Any]:
 
 
 def _remember(titles: dict[str, str], page: str, target: str | None, label: str | None) -> None:
-    text = " ".join(clean(label or "").split())
+    text = one_line(label or "")
     if target and text:
         titles.setdefault(resolve(page, unquote(target.partition("#")[0])), text)
 

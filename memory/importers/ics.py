@@ -15,7 +15,7 @@ from typing import Any
 
 from memory.errors import first_line
 from memory.importers.alarm import limited
-from memory.importers.cleaning import clean
+from memory.importers.cleaning import clean, one_line
 from memory.importers.content_lines import components, unfolded
 from memory.importers.html import read_html
 from memory.importers.problems import first_few
@@ -241,7 +241,7 @@ def _people(entry: Any) -> str:
 
 
 def _line(value: Any) -> str:
-    return "" if value is None else " ".join(clean(str(value)).split())
+    return "" if value is None else one_line(str(value))
 
 
 def _notes(value: Any) -> str:

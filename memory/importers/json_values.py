@@ -10,7 +10,7 @@ import re
 from collections.abc import Iterator
 from typing import Any
 
-from memory.importers.cleaning import clean
+from memory.importers.cleaning import clean, one_line
 from memory.importers.problems import first_few
 from memory.importers.records import Block, ConversionError, ExtractedDocument
 
@@ -43,7 +43,7 @@ def read_json(text: str, *, name: str, title: str) -> ExtractedDocument:
     for key, part in parts:
         if isinstance(part, dict | list) or not isinstance(value, dict):
             lines = "\n".join(reader.lines(part, "", 1))
-            blocks.append(Block(lines, section=None if key is None else " ".join(clean(key).split()) or None))
+            blocks.append(Block(lines, section=None if key is None else one_line(key) or None))
     return _document(blocks, reader, title, name)
 
 
@@ -140,7 +140,7 @@ class _Reader:
 
 
 def _key(key: str) -> str:
-    return " ".join(clean(key).split())
+    return one_line(key)
 
 
 def _is_scalar(value: Any) -> bool:

@@ -16,13 +16,13 @@ from functools import partial
 from pathlib import PurePath
 from typing import TYPE_CHECKING, Any
 
-from memory.importers.cleaning import clean
+from memory.importers.cleaning import clean, one_line
 from memory.importers.encodings import decode
 from memory.importers.html import read_html
 from memory.importers.problems import first_few
 from memory.importers.quoting import without_quotes
 from memory.importers.records import Block, Conversion, ConversionError, ExtractedDocument, SourceFile
-from memory.importers.within import STEP, Convert, Names, Within
+from memory.importers.within import STEP, Convert, Names, Within, file_step, title_step
 
 if TYPE_CHECKING:
     from email.message import Message
@@ -47,7 +47,6 @@ _NO_LABELS = ("us-ascii", "ascii", "unknown-8bit", "punycode", "idna", "unicode_
 _LONGEST_HEADER = 10_000
 """Characters of a header that are read, and of those that are written into the text:"""
 _SHOWN_OF_HEADER = 1000
-_LONGEST_NAME = 120
 _SHOWN = ("From", "To", "Cc", "Date", "Subject")
 
 
@@ -146,7 +145,7 @@ def _of_mailbox(
     found: _Reading, raw: bytes, names: Names, within: Within, *, drop_quotes: bool
 ) -> list[ExtractedDocument]:
     document = found.document(drop_quotes=drop_quotes)
-    part = names.unique(document.title.replace("/", "\u2215")[:_LONGEST_NAME])
+    part = names.unique(title_step(document.title))
     sha256 = hashlib.sha256(raw.rstrip()).hexdigest()
     return [replace(document, part=part, sha256=sha256), *found.attached(within, f"{part}{STEP}")]
 
@@ -249,7 +248,7 @@ class _Reading:
         # raw, as the parsed value has lost letters that were not encoded
         values = [value for key, value in self._message.raw_items() if key.lower() == name.lower()]
         text = ", ".join(header_text(value) for value in values[:_MAX_ATTACHMENTS] if value)
-        text = " ".join(clean(text).split())
+        text = one_line(text)
         return text if len(text) <= _SHOWN_OF_HEADER else f"{text[:_SHOWN_OF_HEADER].rpartition(' ')[0]} …"
 
 
@@ -338,4 +337,4 @@ def _name_of(part: Message) -> str | None:
         name = part.get_filename()
     except (ValueError, LookupError, TypeError):  # of a parameter that is cut in pieces, some of which are missing
         return None
-    return " ".join(clean(header_text(name)).replace("/", "_").replace("\\", "_").split()) if name else None
+    return file_step(one_line(header_text(name))) if name else None

@@ -11,7 +11,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, time, timedelta
 
-from memory.importers.cleaning import clean
+from memory.importers.cleaning import one_line
 
 Value = str | float | int | bool | date | datetime | time | timedelta | None
 Row = list[Value]
@@ -65,7 +65,7 @@ def cell_text(value: Value) -> str:
         return f"{minutes // 60}:{minutes % 60:02}:{seconds:02}"
     if isinstance(value, float):
         return str(int(value)) if value.is_integer() and abs(value) < 1e15 else format(value, ".15g")
-    return " ".join(clean(str(value)).split())
+    return one_line(str(value))
 
 
 def _header_row(rows: Sequence[Row], merged: Sequence[MergedCells]) -> int | None:

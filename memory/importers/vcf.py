@@ -10,7 +10,7 @@ import quopri
 import re
 from dataclasses import dataclass
 
-from memory.importers.cleaning import clean
+from memory.importers.cleaning import clean, one_line
 from memory.importers.content_lines import components, unfolded
 from memory.importers.encodings import decode
 from memory.importers.records import Block, ConversionError, ExtractedDocument
@@ -142,7 +142,7 @@ def _parts(value: str) -> list[str]:
 
 
 def _joined(parts: list[str], between: str) -> str:
-    texts = (" ".join(clean(_ESCAPED.sub(_unescaped, part)).split()) for part in parts)
+    texts = (one_line(_ESCAPED.sub(_unescaped, part)) for part in parts)
     return between.join(filter(None, texts))
 
 

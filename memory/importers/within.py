@@ -28,6 +28,8 @@ Convert = Callable[[bytes, str], Conversion]
 STEP = "!/"
 """Between the name of a container and the name of what lies in it."""
 
+_LONGEST_TITLE = 120
+"""Characters of a title that name a document within a file."""
 _SHOWN = 8
 """Files that are named one by one; of more the number is told."""
 
@@ -110,6 +112,16 @@ def _told(name: str, error: ConversionError) -> str:
     reason = str(error)
     base = PurePath(name).name
     return (name + reason.removeprefix(base) if reason.startswith(base) else f"{name}: {reason}")[:300]
+
+
+def title_step(title: str) -> str:
+    """A title as a step of a path: a slash in it would look like another step."""
+    return title.replace("/", "\u2215")[:_LONGEST_TITLE]
+
+
+def file_step(name: str) -> str:
+    """A file's name as a step of a path, whatever folders it claims to lie in."""
+    return name.replace("/", "_").replace("\\", "_")
 
 
 class Names:

@@ -10,9 +10,10 @@ from collections.abc import Iterable, Iterator, Mapping
 from operator import itemgetter
 from typing import Any
 
-from memory.importers.chats.common import Chat, account, one_line
+from memory.importers.chats.common import Chat, account
 from memory.importers.chats.dates import from_epoch
 from memory.importers.chats.stream import Content, DamagedJson, JsonStream
+from memory.importers.cleaning import one_line
 from memory.importers.records import Conversion
 
 ME = "You"

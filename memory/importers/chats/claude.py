@@ -8,10 +8,10 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from memory.importers.chats.common import Chat, account, one_line, with_parts
+from memory.importers.chats.common import Chat, account, with_parts
 from memory.importers.chats.dates import iso
 from memory.importers.chats.stream import Content, DamagedJson, JsonStream
-from memory.importers.cleaning import clean
+from memory.importers.cleaning import clean, one_line
 from memory.importers.problems import first_few
 from memory.importers.records import Block, Conversion, ConversionError, ExtractedDocument
 

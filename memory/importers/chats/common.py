@@ -7,7 +7,7 @@ from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 
-from memory.importers.cleaning import clean
+from memory.importers.cleaning import clean, one_line
 from memory.importers.problems import first_few
 from memory.importers.records import Conversion, ConversionError, ExtractedDocument, Utterance
 
@@ -42,11 +42,6 @@ class Chat:
             at=next((line.at for line in self.lines if line.at), None),
             me=self.me if self.me in speakers else None,
         )
-
-
-def one_line(text: str) -> str:
-    """The text without line breaks and doubled spaces, as names are shown."""
-    return " ".join(clean(text).split())
 
 
 def single(chat: Chat, *, name: str) -> ExtractedDocument:

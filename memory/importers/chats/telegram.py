@@ -10,9 +10,10 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from memory.importers.chats.common import Chat, account, distinct, one_line, single
+from memory.importers.chats.common import Chat, account, distinct, single
 from memory.importers.chats.dates import from_epoch, iso
 from memory.importers.chats.stream import Content, DamagedJson, JsonStream
+from memory.importers.cleaning import one_line
 from memory.importers.records import Conversion, ExtractedDocument
 
 _MEDIA: Mapping[str, str] = {

@@ -7,8 +7,9 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-from memory.importers.chats.common import Chat, one_line, single
+from memory.importers.chats.common import Chat, single
 from memory.importers.chats.dates import parse_column
+from memory.importers.cleaning import one_line
 from memory.importers.delimited import csv_rows
 from memory.importers.records import ConversionError, ExtractedDocument
 

@@ -11,9 +11,10 @@ from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 
-from memory.importers.chats.common import Chat, one_line, single
+from memory.importers.chats.common import Chat, single
 from memory.importers.chats.dates import DATE, TIME, Clock, Date, Decided, decide_order, local_time, parts_of
 from memory.importers.chats.whatsapp_words import EDITED, ENCRYPTION, is_notice, placeholder
+from memory.importers.cleaning import one_line
 from memory.importers.records import ExtractedDocument
 
 _MARKS = re.compile(r"[\u200e\u200f\u202a-\u202e\u2066-\u2069\ufeff]")
