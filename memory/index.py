@@ -22,6 +22,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from memory.config import IndexConfig
+from memory.digest import sha256_of
 from memory.errors import FamiliarError
 from memory.store import Store
 from memory.vector_index import (
@@ -260,16 +261,15 @@ class Indexes:
             " WHERE c.user_id = ? AND v.embedder = ? AND length(v.vector) = ? LIMIT 1",
             (user_id, self.embedder_key, 2 * self.dimensions),
         )
-        others = (
-            ()
-            if found
-            else self._store.tuples(
-                "SELECT count(*), v.embedder, max(length(v.vector)) / 2 FROM vectors v"
-                " JOIN chunks c ON c.id = v.chunk_id WHERE c.user_id = ? GROUP BY v.embedder",
-                (user_id,),
-            )
+        if found:
+            return
+        others = self._store.tuples(
+            "SELECT count(*), v.embedder, max(length(v.vector)) / 2 FROM vectors v"
+            " JOIN chunks c ON c.id = v.chunk_id WHERE c.user_id = ? GROUP BY v.embedder",
+            (user_id,),
         )
-        for count, embedder, dimensions in others:
+        if others:
+            count, embedder, dimensions = others[0]
             raise FamiliarError(
                 f"{count} passages were embedded by {embedder} ({dimensions} dimensions), but [embedder] name is now"
                 f" {self.embedder_key} ({self.dimensions} dimensions); set it back, or run `familiar doctor --reindex`"
@@ -344,9 +344,9 @@ def _many(loaded: _Loaded) -> bool:
 
 def _digest(path: Path, *, edges: bool) -> str:
     """SHA-256 of a file, or of its size and edges where all of it is too much to read."""
+    if not edges:
+        return sha256_of(path)
     with path.open("rb") as file:
-        if not edges:
-            return hashlib.file_digest(file, "sha256").hexdigest()
         size = file.seek(0, os.SEEK_END)
         file.seek(0)
         first = file.read(_EDGE)

@@ -16,6 +16,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from memory import backup, ledger
+from memory.digest import sha256_of
 from memory.errors import FamiliarError
 from memory.home_lock import HomeLock
 from memory.reapply import ErasersOf, forget_again
@@ -98,7 +99,7 @@ def _adopt_source(home: Path, work: Path, source: Path, manifest: backup.Manifes
     """Know the file that is restored as a backup, and none that lay in the home it came from."""
     with contextlib.closing(sqlite3.connect(work / DATABASE)) as new, new:
         new.execute("UPDATE backups SET erased_to = 0")  # numbers of another ledger
-        values = (manifest.id, backup.path_from(home, source), backup.sha256_of(source), manifest.made_at)
+        values = (manifest.id, backup.path_from(home, source), sha256_of(source), manifest.made_at)
         new.execute("INSERT OR REPLACE INTO backups VALUES (?, ?, ?, ?, 0)", values)
         for id_, known in new.execute("SELECT id, path FROM backups").fetchall():
             if not Path(known).is_absolute() and not (home / known).exists():
