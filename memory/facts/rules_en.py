@@ -10,11 +10,12 @@ relations are looked up (`memory.facts.vocabulary`). Doubt, questions and quotat
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from datetime import date
 
 from memory.facts.dates import Tense, begins, find_dates, normalise_dates, number
 from memory.facts.records import USER, Claim
+from memory.facts.rule import Build, Rule, rule
 from memory.facts.vocabulary import (
     ATTRIBUTE_TAILS,
     LANGUAGES,
@@ -43,8 +44,6 @@ _PRONOUN = re.compile(
     r"|everyone|everything|anything|something|such|same|both|most|idea|way|here|there|who|so|my|our)\b",
     re.IGNORECASE,
 )
-
-Build = Callable[[re.Match[str], str, date], Iterator[Claim]]
 
 
 def claims_en(clause: str, *, said: date, me: str = USER) -> Iterator[Claim]:
@@ -298,49 +297,45 @@ def _no_longer(match: re.Match[str], subject: str, said: date) -> Iterator[Claim
         yield Claim(subject, attribute, _value(match["value"]), said.isoformat(), ended=True)
 
 
-def _rule(pattern: str, build: Build, flags: int = re.IGNORECASE) -> tuple[re.Pattern[str], Build]:
-    return re.compile(pattern, flags), build
-
-
 _V = r"(?P<value>.+)"
 _PET_OR_RELATION = rf"(?P<relation>{'|'.join(sorted([*(p for p in PETS if p.isascii()), *_LATIN_RELATIONS], key=len))})"
-_PREDICATES: tuple[tuple[re.Pattern[str], Build], ...] = (
-    _rule(rf"{_BE} {_ADVERB}(?P<value>\d{{1,3}}|[a-z]+(?:-[a-z]+)?) years old(?P<when>)", _age),
-    _rule(rf"{_BE} {_ADVERB}(?P<value>\d{{1,3}})(?P<when>)(?: now)?", _age),
-    _rule(r"(?:just )?turned (?P<value>\d{1,3}|[a-z]+(?:-[a-z]+)?)(?P<when>\b.*)", _age),
-    _rule(r"was born (?:on )?(?P<value>.+)", _born),
-    _rule(rf"(?:no longer|don't|doesn't) (?P<verb>live|work)s? (?:in|at|for) {_V}", _no_longer),
-    _rule(rf"(?:just )?(?:quit|left|resigned from|lost) my (?:old )?job (?:at|with) {_V}", _quit),
-    _rule(rf"{_ADVERB}(?:lives?|resides?|{_BE} (?:now )?living|{_BE} based|{_BE} located) (?:in|at) {_V}", _place),
-    _rule(rf"{_ADVERB}(?:'ve |have |has )?{_ADVERB}moved (?:back |over |house )?to {_V}", _place),
-    _rule(rf"(?:{_BE} (?:originally )?from|comes? from|grew up in) {_V}", _hometown),
-    _rule(rf"{_ADVERB}(?:works?|{_BE} (?:now )?(?:working|employed)|started working|began working) (?:for|at|with) {_V}", _employer),
-    _rule(rf"{_ADVERB}(?:works?|{_BE} (?:now )?working|started (?:working|work)) as (?P<value>an? .+)", _job),
-    _rule(rf"{_BE} {_ADVERB}(?P<value>an? .+)", _job),
-    _rule(rf"{_BE} {_ADVERB}allergic to {_V}", _listed("allergy")),
-    _rule(rf"{_BE} (?:an? )?{_ADVERB}(?P<value>vegetarian|vegan|pescatarian|coeliac|celiac|lactose[ -]intolerant)(?: now)?", _one("diet")),
-    _rule(rf"{_BE} (?:happily )?married to {_V}", _named("spouse")),
-    _rule(rf"{_BE} (?:engaged to|dating) {_V}", _named("partner")),
-    _rule(rf"(?:{_BE} (?:called|named)|goes by|go by) {_V}", _called),
-    _rule(rf"(?:speaks?|{_BE} fluent in) {_V}", _languages),
-    _rule(rf"{_ADVERB}drives? (?P<value>an? [A-Z].+)", _one("car")),
-    _rule(rf"(?:stud(?:y|ies)|{_BE} studying|{_BE} majoring in|majors? in) {_V}", _study),
-    _rule(r"(?:goes|go) to (?P<value>[A-Z].*(?:School|College|University|Academy).*)", _one("school", 6), 0),
-    _rule(r"(?:graduated from) (?P<value>[A-Z].*)", _one("school", 6), 0),
-    _rule(
+_PREDICATES: tuple[Rule, ...] = (
+    rule(rf"{_BE} {_ADVERB}(?P<value>\d{{1,3}}|[a-z]+(?:-[a-z]+)?) years old(?P<when>)", _age),
+    rule(rf"{_BE} {_ADVERB}(?P<value>\d{{1,3}})(?P<when>)(?: now)?", _age),
+    rule(r"(?:just )?turned (?P<value>\d{1,3}|[a-z]+(?:-[a-z]+)?)(?P<when>\b.*)", _age),
+    rule(r"was born (?:on )?(?P<value>.+)", _born),
+    rule(rf"(?:no longer|don't|doesn't) (?P<verb>live|work)s? (?:in|at|for) {_V}", _no_longer),
+    rule(rf"(?:just )?(?:quit|left|resigned from|lost) my (?:old )?job (?:at|with) {_V}", _quit),
+    rule(rf"{_ADVERB}(?:lives?|resides?|{_BE} (?:now )?living|{_BE} based|{_BE} located) (?:in|at) {_V}", _place),
+    rule(rf"{_ADVERB}(?:'ve |have |has )?{_ADVERB}moved (?:back |over |house )?to {_V}", _place),
+    rule(rf"(?:{_BE} (?:originally )?from|comes? from|grew up in) {_V}", _hometown),
+    rule(rf"{_ADVERB}(?:works?|{_BE} (?:now )?(?:working|employed)|started working|began working) (?:for|at|with) {_V}", _employer),
+    rule(rf"{_ADVERB}(?:works?|{_BE} (?:now )?working|started (?:working|work)) as (?P<value>an? .+)", _job),
+    rule(rf"{_BE} {_ADVERB}(?P<value>an? .+)", _job),
+    rule(rf"{_BE} {_ADVERB}allergic to {_V}", _listed("allergy")),
+    rule(rf"{_BE} (?:an? )?{_ADVERB}(?P<value>vegetarian|vegan|pescatarian|coeliac|celiac|lactose[ -]intolerant)(?: now)?", _one("diet")),
+    rule(rf"{_BE} (?:happily )?married to {_V}", _named("spouse")),
+    rule(rf"{_BE} (?:engaged to|dating) {_V}", _named("partner")),
+    rule(rf"(?:{_BE} (?:called|named)|goes by|go by) {_V}", _called),
+    rule(rf"(?:speaks?|{_BE} fluent in) {_V}", _languages),
+    rule(rf"{_ADVERB}drives? (?P<value>an? [A-Z].+)", _one("car")),
+    rule(rf"(?:stud(?:y|ies)|{_BE} studying|{_BE} majoring in|majors? in) {_V}", _study),
+    rule(r"(?:goes|go) to (?P<value>[A-Z].*(?:School|College|University|Academy).*)", _one("school", 6), 0),
+    rule(r"(?:graduated from) (?P<value>[A-Z].*)", _one("school", 6), 0),
+    rule(
         rf"(?:have|has|'ve got|has got|own) (?:an?|one) (?:\w+ )?{_PET_OR_RELATION} (?:called|named) (?P<value>{_NAME})",
         _has_named,
     ),
-    _rule(rf"{_ADVERB}(?:(?:can't|cannot) (?:stand|bear)|hates?|dislikes?|detests?|don't like) {_V}", _listed("dislikes", 4)),
-    _rule(rf"{_ADVERB}(?:loves?|likes?|enjoys?|adores?|{_BE} {_ADVERB}into|{_BE} a (?:big |huge )?fan of) {_V}", _listed("likes", 4)),
-    _rule(r"(?:have|has|'ve got|'ve) (?:got )?(?P<value>(?:an?|my|the|our) .+)", _plan),
-    _rule(
+    rule(rf"{_ADVERB}(?:(?:can't|cannot) (?:stand|bear)|hates?|dislikes?|detests?|don't like) {_V}", _listed("dislikes", 4)),
+    rule(rf"{_ADVERB}(?:loves?|likes?|enjoys?|adores?|{_BE} {_ADVERB}into|{_BE} a (?:big |huge )?fan of) {_V}", _listed("likes", 4)),
+    rule(r"(?:have|has|'ve got|'ve) (?:got )?(?P<value>(?:an?|my|the|our) .+)", _plan),
+    rule(
         rf"{_BE} (?P<value>(?:flying|going|travelling|traveling|meeting|moving|visiting|starting|seeing|leaving|having"
         r"|getting|taking|running|hosting|presenting|performing|attending|driving|throwing|launching) .+)",
         _plan,
     ),
-    _rule(rf"(?:will|'ll|{_BE} going to|{_BE} planning to|plan to|plans to) {_V}", _plan),
-    _rule(
+    rule(rf"(?:will|'ll|{_BE} going to|{_BE} planning to|plan to|plans to) {_V}", _plan),
+    rule(
         r"(?:just |finally |also |actually )?(?P<value>(?:went|visited|bought|got|met|started|began|finished|attended"
         r"|saw|joined|adopted|ran|won|took|made|gave|had|did|flew|drove|read|wrote|sold|lost|found|broke|signed|painted"
         r"|launched|opened|passed|completed|donated|volunteered|hosted|celebrated|graduated|enrolled|hiked|planted"
@@ -459,15 +454,15 @@ def _reach(match: re.Match[str], me: str, said: date) -> Iterator[Claim]:
 
 _OWNER = rf"(?:(?P<own>[Mm]y|[Oo]ur)|(?P<owner>{_BARE_NAME})'s)"
 _IS = r"(?: is now| is| are|:| =| was changed to| has changed to)"
-_WHOLE: tuple[tuple[re.Pattern[str], Build], ...] = (
-    _rule(rf"(?P<name>{_BARE_NAME}) is {_OWNER} (?:\w+ )?{_RELATION}", _is_relation_of, 0),
-    _rule(rf"(?P<project>Project {_NAME}|(?:[Tt]he )?{_NAME}(?: project)?) is (?:a project )?for (?P<value>.+)", _client, 0),
-    _rule(r"(?:[Oo]ur|[Tt]he|[Mm]y) client (?:for|of|on) (?P<project>.+?) is (?P<value>.+)", _client, 0),
-    _rule(rf"(?P<project>Project {_NAME}|(?:[Tt]he )?{_NAME}(?: project)?) belongs to (?:our client )?(?P<value>.+)", _client, 0),
-    _rule(rf"{_OWNER} (?P<attribute>[\w' -]{{2,40}}?){_IS}(?: called| named)? (?P<value>.+)", _owned, 0),
-    _rule(r"(?P<own>my|our|the|[A-Z]\w+'s) (?P<object>[\w -]{2,30}?) (?P<verb>expires?|runs out|is valid until|ends|starts)(?: on| in)? (?P<value>.+)", _expiry),
-    _rule(rf"the (?P<attribute>[\w -]{{2,30}}?) (?:of|at|for|in|to) (?P<object>[\w '-]{{2,40}}?){_IS} (?P<value>.+)", _of),
-    _rule(rf"the (?P<attribute>[\w -]{{2,40}}?){_IS} (?P<value>.+)", _plain_attribute),
-    _rule(r"(?:you can )?(?:reach|email|mail|contact) me (?:at|on|via) (?P<value>\S+@\S+\.\w+)", _reach),
-    _rule(r"call me (?P<value>[A-Z]\w+)", _called),
+_WHOLE: tuple[Rule, ...] = (
+    rule(rf"(?P<name>{_BARE_NAME}) is {_OWNER} (?:\w+ )?{_RELATION}", _is_relation_of, 0),
+    rule(rf"(?P<project>Project {_NAME}|(?:[Tt]he )?{_NAME}(?: project)?) is (?:a project )?for (?P<value>.+)", _client, 0),
+    rule(r"(?:[Oo]ur|[Tt]he|[Mm]y) client (?:for|of|on) (?P<project>.+?) is (?P<value>.+)", _client, 0),
+    rule(rf"(?P<project>Project {_NAME}|(?:[Tt]he )?{_NAME}(?: project)?) belongs to (?:our client )?(?P<value>.+)", _client, 0),
+    rule(rf"{_OWNER} (?P<attribute>[\w' -]{{2,40}}?){_IS}(?: called| named)? (?P<value>.+)", _owned, 0),
+    rule(r"(?P<own>my|our|the|[A-Z]\w+'s) (?P<object>[\w -]{2,30}?) (?P<verb>expires?|runs out|is valid until|ends|starts)(?: on| in)? (?P<value>.+)", _expiry),
+    rule(rf"the (?P<attribute>[\w -]{{2,30}}?) (?:of|at|for|in|to) (?P<object>[\w '-]{{2,40}}?){_IS} (?P<value>.+)", _of),
+    rule(rf"the (?P<attribute>[\w -]{{2,40}}?){_IS} (?P<value>.+)", _plain_attribute),
+    rule(r"(?:you can )?(?:reach|email|mail|contact) me (?:at|on|via) (?P<value>\S+@\S+\.\w+)", _reach),
+    rule(r"call me (?P<value>[A-Z]\w+)", _called),
 )  # fmt: skip

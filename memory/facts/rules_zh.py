@@ -9,11 +9,12 @@ and the words around it are fixed. Relations keep the word that was used (妹妹
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from datetime import date
 
 from memory.facts.dates import begins, find_dates, normalise_dates, number
 from memory.facts.records import USER, Claim
+from memory.facts.rule import Build, Rule, rule
 from memory.facts.vocabulary import PETS, RELATIONS
 
 _RELATIONS = sorted((word for word in RELATIONS if not word.isascii() and "é" not in word), key=len, reverse=True)
@@ -31,8 +32,6 @@ _JOB_END = (
 _NOT_NAMES = re.compile(
     r"^[做当在个一搞从]|的$|[你您他她它这那哪什么谁怎吗呢吧了的很不没啥]|我们|自己|大家|一[个位名只条]|意思|觉得|说|想|认为|希望|昨天|今天|明天|^[前后最头每上下第]|[晚天日年月周次]$"
 )
-
-Build = Callable[[re.Match[str], str, date], Iterator[Claim]]
 
 
 def claims_zh(clause: str, *, said: date, me: str = USER) -> Iterator[Claim]:
@@ -267,43 +266,39 @@ def _pet(match: re.Match[str], me: str, said: date) -> Iterator[Claim]:
         yield Claim(me, match["relation"], name)
 
 
-def _rule(pattern: str, build: Build) -> tuple[re.Pattern[str], Build]:
-    return re.compile(pattern, re.IGNORECASE), build
-
-
 _V = r"(?P<value>.+?)"
 _IS = r"(?:是|为|：|:|叫做?|改成了?|换成了?|变成了?|在)"
 _D = r"(?:[^，,]{0,12}?)"
-_WHOLE: tuple[tuple[re.Pattern[str], Build], ...] = (
-    _rule(rf"我们?家?(?:养了|有){_COUNTED}?{_PET}[，,]?(?:它)?(?:的?名字)?(?:叫|是){_V}", _pet),
-    _rule(rf"我们?家?的?{_PET}(?:的?名字)?叫{_V}", _pet),
-    _rule(rf"(?:我们?|咱们?)家?的?{_RELATION}的?(?:名字)?(?P<called>叫做?|名叫|名字叫|名字是){_V}", _relation_name),
-    _rule(rf"(?:我们?|咱们?)家?的?{_RELATION}是{_V}", _relation_name),
-    _rule(rf"(?P<name>[一-鿿·]{{2,5}}?)是(?P<owner>我|[一-鿿·]{{2,5}}?)的?{_RELATION}", _is_relation_of),
-    _rule(rf"(?P<owner>.{{1,6}}?)(?:的)?最?(?:喜欢|爱)的(?P<noun>[一-鿿]{{1,6}}?)是{_V}", _favourite),
-    _rule(r"(?P<owner>我的?|我们?家?的?[一-鿿]{0,3}?)?(?P<object>护照|签证|驾照|保险|合同|租约|会员|身份证)(?:在|将在|将于|于)?(?P<value>.+?)到期", _expiry),
-    _rule(r"(?P<project>.{1,12}?)是给(?P<value>.+?)做的", _project_client),
-    _rule(rf"(?P<owner>{_KIN})(?:他们?|她们?)?(?:的|用的|那个)*(?P<attribute>{_KNOWN}){_IS}{_V}", _attribute),
-    _rule(rf"(?P<owner>[^，,的]{{1,24}}|我们?家?的[^，,的]{{1,12}})的{_ATTRIBUTE}{_IS}{_V}", _attribute),
-    _rule(rf"(?P<owner>我|我们?家?[^，,的]{{0,12}}?)(?P<attribute>[A-Za-z]{{0,6}}(?:{_KNOWN})){_IS}{_V}", _attribute),
-    _rule(rf"(?P<owner>[^，,]{{1,16}}?)的(?P<attribute>联系人|老师|兽医|医生|助理|上司|老板|负责人|客户)(?:是|叫){_V}", _attribute),
+_WHOLE: tuple[Rule, ...] = (
+    rule(rf"我们?家?(?:养了|有){_COUNTED}?{_PET}[，,]?(?:它)?(?:的?名字)?(?:叫|是){_V}", _pet),
+    rule(rf"我们?家?的?{_PET}(?:的?名字)?叫{_V}", _pet),
+    rule(rf"(?:我们?|咱们?)家?的?{_RELATION}的?(?:名字)?(?P<called>叫做?|名叫|名字叫|名字是){_V}", _relation_name),
+    rule(rf"(?:我们?|咱们?)家?的?{_RELATION}是{_V}", _relation_name),
+    rule(rf"(?P<name>[一-鿿·]{{2,5}}?)是(?P<owner>我|[一-鿿·]{{2,5}}?)的?{_RELATION}", _is_relation_of),
+    rule(rf"(?P<owner>.{{1,6}}?)(?:的)?最?(?:喜欢|爱)的(?P<noun>[一-鿿]{{1,6}}?)是{_V}", _favourite),
+    rule(r"(?P<owner>我的?|我们?家?的?[一-鿿]{0,3}?)?(?P<object>护照|签证|驾照|保险|合同|租约|会员|身份证)(?:在|将在|将于|于)?(?P<value>.+?)到期", _expiry),
+    rule(r"(?P<project>.{1,12}?)是给(?P<value>.+?)做的", _project_client),
+    rule(rf"(?P<owner>{_KIN})(?:他们?|她们?)?(?:的|用的|那个)*(?P<attribute>{_KNOWN}){_IS}{_V}", _attribute),
+    rule(rf"(?P<owner>[^，,的]{{1,24}}|我们?家?的[^，,的]{{1,12}})的{_ATTRIBUTE}{_IS}{_V}", _attribute),
+    rule(rf"(?P<owner>我|我们?家?[^，,的]{{0,12}}?)(?P<attribute>[A-Za-z]{{0,6}}(?:{_KNOWN})){_IS}{_V}", _attribute),
+    rule(rf"(?P<owner>[^，,]{{1,16}}?)的(?P<attribute>联系人|老师|兽医|医生|助理|上司|老板|负责人|客户)(?:是|叫){_V}", _attribute),
 )  # fmt: skip
-_PREDICATES: tuple[tuple[re.Pattern[str], Build], ...] = (
-    _rule(rf"(?:的名字)?(?:叫|名叫|是叫)做?{_V}", _name),
-    _rule(rf"的?(?:年龄是)?{_NOW}(?:年龄)?(?:是|快)?(?P<value>\d{{1,3}}|[一二三四五六七八九十两]{{1,3}})岁了?", _age),
-    _rule(rf"的?生日{_NOW}(?:是|在)+{_V}", _date_of("birthday")),
-    _rule(rf"{_NOW}(?:住|居住|定居)在?{_V}", _one("home")),
-    _rule(rf"{_D}搬家?(?:到|去|来)了?{_V}", _one("home")),
-    _rule(rf"的?老家(?:在|是){_V}", _one("hometown")),
-    _rule(rf"(?:来自){_V}", _one("hometown")),
-    _rule(r"(?:他们|她们)?是(?P<value>(?!.*(?:工|军|好|坏|主持|男|女|老|年轻|大|成年|一个|病|爱|艺|诗|商|盲|证|路|家里)人)[一-鿿]{2,8})人", _one("hometown", 8)),
-    _rule(rf"{_NOW}在{_V}(?:当|做|担任)(?P<job>.+?)", _works),
-    _rule(rf"{_NOW}在{_V}(?:上班|工作|任职)(?:(?:，|,)?.{{0,0}})", _works),
-    _rule(rf"{_NOW}(?:是|当|做|从事)+(?:的|着)?(?:一?[名个位])?(?P<value>[一-鿿]{{0,8}}(?:{_JOB_END}))的?", _kin_job),
-    _rule(r"对(?P<value>[^，]{1,10}?)(?:严重)?过敏", _many("allergy")),
-    _rule(rf"{_NOW}(?:最|很|特别|非常|超级?|真的)?(?:讨厌|不喜欢|受不了|不爱吃){_V}", _many("dislikes")),
-    _rule(rf"{_NOW}(?:最|很|特别|非常|超级?|真的)?(?:喜欢|爱|热爱){_V}", _many("likes")),
-    _rule(r"会(?:说|讲)(?P<value>(?:[一-鿿]{1,4}[语话文][、和跟与]?)+)", _many("language")),
-    _rule(rf"{_D}(?:要|会|打算|准备|计划|将要?|约了){_V}", _plan),
-    _rule(r"[^，,]{0,12}?(?P<value>(?:去|买|看|见|参加|完成|开始|收到|换|学会|吃|拿到|考过|签|参观|拜访|生)了?[^，,]*了?[^，,]*)", _event),
+_PREDICATES: tuple[Rule, ...] = (
+    rule(rf"(?:的名字)?(?:叫|名叫|是叫)做?{_V}", _name),
+    rule(rf"的?(?:年龄是)?{_NOW}(?:年龄)?(?:是|快)?(?P<value>\d{{1,3}}|[一二三四五六七八九十两]{{1,3}})岁了?", _age),
+    rule(rf"的?生日{_NOW}(?:是|在)+{_V}", _date_of("birthday")),
+    rule(rf"{_NOW}(?:住|居住|定居)在?{_V}", _one("home")),
+    rule(rf"{_D}搬家?(?:到|去|来)了?{_V}", _one("home")),
+    rule(rf"的?老家(?:在|是){_V}", _one("hometown")),
+    rule(rf"(?:来自){_V}", _one("hometown")),
+    rule(r"(?:他们|她们)?是(?P<value>(?!.*(?:工|军|好|坏|主持|男|女|老|年轻|大|成年|一个|病|爱|艺|诗|商|盲|证|路|家里)人)[一-鿿]{2,8})人", _one("hometown", 8)),
+    rule(rf"{_NOW}在{_V}(?:当|做|担任)(?P<job>.+?)", _works),
+    rule(rf"{_NOW}在{_V}(?:上班|工作|任职)(?:(?:，|,)?.{{0,0}})", _works),
+    rule(rf"{_NOW}(?:是|当|做|从事)+(?:的|着)?(?:一?[名个位])?(?P<value>[一-鿿]{{0,8}}(?:{_JOB_END}))的?", _kin_job),
+    rule(r"对(?P<value>[^，]{1,10}?)(?:严重)?过敏", _many("allergy")),
+    rule(rf"{_NOW}(?:最|很|特别|非常|超级?|真的)?(?:讨厌|不喜欢|受不了|不爱吃){_V}", _many("dislikes")),
+    rule(rf"{_NOW}(?:最|很|特别|非常|超级?|真的)?(?:喜欢|爱|热爱){_V}", _many("likes")),
+    rule(r"会(?:说|讲)(?P<value>(?:[一-鿿]{1,4}[语话文][、和跟与]?)+)", _many("language")),
+    rule(rf"{_D}(?:要|会|打算|准备|计划|将要?|约了){_V}", _plan),
+    rule(r"[^，,]{0,12}?(?P<value>(?:去|买|看|见|参加|完成|开始|收到|换|学会|吃|拿到|考过|签|参观|拜访|生)了?[^，,]*了?[^，,]*)", _event),
 )  # fmt: skip
