@@ -13,10 +13,12 @@ from memory.normal import searchable
 
 _DIGIT = re.compile(r"\d")
 _MONTHS = ("jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", "nov", "dec")
-_MONTH = (
-    r"(jan(?:uary)?|feb(?:ruary)?|mar(?:ch)?|apr(?:il)?|may|june?|july?|aug(?:ust)?|sept?(?:ember)?|oct(?:ober)?"
-    r"|nov(?:ember)?|dec(?:ember)?)\.?"
+MONTH_NAME = (
+    r"jan(?:uary)?|feb(?:ruary)?|mar(?:ch)?|apr(?:il)?|may|june?|july?|aug(?:ust)?|sept?(?:ember)?|oct(?:ober)?"
+    r"|nov(?:ember)?|dec(?:ember)?"
 )
+"""Alternatives of a pattern that ignores case: English months, whole or cut short."""
+_MONTH = rf"({MONTH_NAME})\.?"
 _DAY = r"(\d{1,2})(?:st|nd|rd|th)?"
 _DATE_FORMS: tuple[tuple[re.Pattern[str], str], ...] = (
     (re.compile(r"\b(\d{4})[-/.](\d{1,2})[-/.](\d{1,2})\b"), "ymd"),
@@ -55,6 +57,11 @@ def named_days(text: str) -> tuple[Day, ...]:
     return tuple(found[start] for start in sorted(found))
 
 
+def month_number(name: str) -> int:
+    """The number (1..12) of a month by its English name, of which the first three letters count."""
+    return _MONTHS.index(name[:3].lower()) + 1
+
+
 def day_words(text: str) -> list[str]:
     """One word for each day with a month that a text names, the same for all ways of writing it.
 
@@ -68,7 +75,7 @@ def day_words(text: str) -> list[str]:
 
 def _day(values: dict[str, str]) -> Day | None:
     month_text = values["m"]
-    month = int(month_text) if month_text.isdigit() else _MONTHS.index(month_text[:3].lower()) + 1
+    month = int(month_text) if month_text.isdigit() else month_number(month_text)
     day = int(values["d"]) if "d" in values else None
     if not 1 <= month <= 12 or (day is not None and not 1 <= day <= 31):
         return None

@@ -15,14 +15,12 @@ from dataclasses import dataclass
 from datetime import date, timedelta
 from typing import Literal
 
+from memory.days import MONTH_NAME, month_number
+
 Tense = Literal["past", "future"] | None
 
-_MONTHS = ("jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", "nov", "dec")
 _DAYS = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
-_MONTH = (
-    r"(?P<name>Jan(?:uary)?|Feb(?:ruary)?|Mar(?:ch)?|Apr(?:il)?|May|June?|July?|Aug(?:ust)?|Sept?(?:ember)?"
-    r"|Oct(?:ober)?|Nov(?:ember)?|Dec(?:ember)?)\b\.?"
-)
+_MONTH = rf"(?P<name>{MONTH_NAME})\b\.?"
 _WEEKDAY = r"(?P<day>Mon|Tues|Wednes|Thurs|Fri|Satur|Sun)day"
 _WORDS = "one two three four five six seven eight nine ten eleven twelve".split()  # noqa: SIM905 - read as a text
 _COUNT = rf"(?P<count>\d{{1,3}}|an?|a couple of|a few|{'|'.join(_WORDS)})"
@@ -124,7 +122,7 @@ def _calendar(match: re.Match[str], said: date) -> str:
 
 def _month(parts: dict[str, str | None]) -> int:
     name = parts.get("name")
-    return _MONTHS.index(name[:3].lower()) + 1 if name else int(parts.get("month") or 0)
+    return month_number(name) if name else int(parts.get("month") or 0)
 
 
 def _named(match: re.Match[str], said: date) -> str:
