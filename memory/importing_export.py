@@ -175,7 +175,7 @@ class ExportReader:
     def _profile(self, path: Path) -> Receipt:
         values = json.loads(path.read_text(encoding="utf-8"))
         values.pop("name", None)
-        user = next(item for item in self._store.users() if item.id == self._user_id)
+        user = self._store.user_by_id(self._user_id)
         self._store.update_user(dataclasses.replace(user, profile=Profile(**values)))
         return Receipt(str(path), "indexed")
 

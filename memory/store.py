@@ -157,6 +157,16 @@ class Store:
         """The user of that name."""
         return next((user for user in self.users() if user.name == name), None)
 
+    def user_by_id(self, user_id: int) -> User:
+        """The user of that id, as stored now.
+
+        :raises FamiliarError: there is none
+        """
+        found = self.rows("SELECT * FROM users WHERE id = ?", (user_id,))
+        if not found:
+            raise FamiliarError(f"there is no user {user_id}")
+        return _user(found[0])
+
     def owner(self) -> User | None:
         """The person to whom this home belongs."""
         return next((user for user in self.users() if user.role == "owner"), None)

@@ -40,7 +40,7 @@ async def deleted(visit: Visit, values: Sequence[str]) -> None:
 
 def _listed(visit: Visit, *, about: str) -> list[Known]:
     store, user = visit.services.store, visit.user
-    current = next(item for item in store.users() if item.id == user.id)
+    current = store.user_by_id(user.id)
     found = [item for item in facts_of(store, owners=[user.id]) if item.current]
     found = around(found, about) if about else found
     newest = sorted(found, key=lambda item: item.said_at, reverse=True)[:_LISTED]

@@ -36,7 +36,7 @@ class StandingRule:
 def learn_rules(store: Store, text: str, *, user_id: int, turn_id: int, at: str) -> None:
     """Keep what a user's own message lays down for later replies; within the transaction that stores the turn."""
     standing = standing_of(text)
-    user = next(item for item in store.users() if item.id == user_id)
+    user = store.user_by_id(user_id)
     if standing.applied(user.profile) != user.profile:
         store.update_user(replace(user, profile=standing.applied(user.profile)))
     with store.transaction() as db:

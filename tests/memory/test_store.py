@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import sqlite3
 from collections.abc import Iterator
 from pathlib import Path
@@ -85,6 +86,15 @@ def test_replacing_keeps_the_old_version_on_failure(store: Store) -> None:
             document("b", replaces=old.id), [Passage("x"), Passage("y")], vectors(1), user_id=user.id, embedder="e"
         )
     assert [item.title for item in store.documents(user_id=user.id)] == ["a"]
+
+
+def test_user_is_read_as_stored_now(store: Store) -> None:
+    """By id, with what was changed since; an id that nobody has is named."""
+    ann = store.add_user("ann", role="owner")
+    store.update_user(dataclasses.replace(ann, name="anna"))
+    assert store.user_by_id(ann.id).name == "anna"
+    with pytest.raises(FamiliarError, match="no user 99"):
+        store.user_by_id(99)
 
 
 def test_one_user_never_sees_anothers_rows(store: Store) -> None:
