@@ -115,8 +115,8 @@ def readable(store: Store, owners: Sequence[int], *, before: Readable | None = N
     mine = "SELECT id, me FROM documents INDEXED BY documents_me WHERE me IS NOT NULL AND user_id"
     removed = "SELECT coalesce(max(id), 0) FROM vector_changes WHERE user_id IN (SELECT value FROM json_each(?))"
     total, change = size["chunks"] or 0, int(store.tuples(removed, values)[0][0])
-    most = MOST if total <= MOST else 0
-    kept = before is not None and before.change == change and total <= most
+    small = total <= MOST
+    kept = before is not None and before.change == change and small
     alike = before is not None and abs(before.total - total) * _ALIKE <= total
     return Readable(
         owners=tuple(owners),
@@ -125,9 +125,7 @@ def readable(store: Store, owners: Sequence[int], *, before: Readable | None = N
         names=frozenset(word for row in store.rows(_NAMES, values) for word in understand(row["name"]).words),
         mine={row["id"]: row["me"] for row in store.rows(f"{mine} IN (SELECT value FROM json_each(?))", values)},
         change=change,
-        passages=before.passages
-        if before is not None and kept
-        else Passages(owners, most=MOST if total <= MOST else 0),
+        passages=before.passages if before is not None and kept else Passages(owners, most=MOST if small else 0),
         common=before.common if before is not None and alike else set(),
     )
 

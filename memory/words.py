@@ -122,7 +122,7 @@ def owned_word(word: str, *, user_id: int) -> str:
 
 def owned_words(words: Iterable[str], *, user_id: int) -> str:
     """Words of an owner's passage as one text for the full-text index."""
-    return " ".join(f"{user_id}x{word}" for word in words)
+    return " ".join(owned_word(word, user_id=user_id) for word in words)
 
 
 def unowned_word(word: str) -> str:

@@ -12,6 +12,7 @@ from pathlib import PurePath
 from memory.importers.chats import formats as chats
 from memory.importers.enex import is_enex
 from memory.importers.mail import is_mail, is_mailbox
+from memory.importers.package import ZIP_DAMAGE
 from memory.importers.records import ConversionError, UnsupportedFormat
 
 SUPPORTED = "documents, tables, notes, mail, calendars, pictures with text and dialogues are imported (docs/formats.md)"
@@ -145,7 +146,7 @@ def _zip_format(data: bytes, name: str) -> str:
     try:
         with zipfile.ZipFile(io.BytesIO(data)) as archive:
             members = set(archive.namelist())
-    except (zipfile.BadZipFile, ValueError, NotImplementedError, OSError) as exc:
+    except ZIP_DAMAGE as exc:
         raise ConversionError(f"{name} is a damaged ZIP archive or Office document ({exc})") from exc
     for prefix, kind in _ZIP_KINDS:
         if any(member.startswith(prefix) for member in members):
