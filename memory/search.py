@@ -174,9 +174,8 @@ class Searcher:
         memory = self._memory(self._store.readable_by(user_id))
         allowed = _allowed(self._store, memory, limits)
         vector = self._embedder.embed_query(query.text)
-        with ThreadPoolExecutor(
-            1, thread_name_prefix="nearest"
-        ) as beside:  # FAISS and SQLite both work without the GIL
+        # FAISS and SQLite both work without the GIL
+        with ThreadPoolExecutor(1, thread_name_prefix="nearest") as beside:
             nearest = beside.submit(self._nearest, memory, vector, allowed)
             words = occurrences(self._store, query.words, memory)
             most = _most_words(self._store, memory, words, self._config.candidates, allowed)

@@ -226,7 +226,7 @@ def _bare_words(store: Store, owner: int, config: ScaleConfig) -> Callable[[Made
 
 
 def _after_change(store: Store, searcher: Searcher, question: MadeQuestion, owner: int) -> float:
-    passage = MadeMemory(1, seed=1).documents().__next__().passages
+    passage = next(MadeMemory(1, seed=1).documents()).passages
     new = NewDocument("late", "late", "dialogue", "late", "", at="2026-01-01")
     store.add_document(new, passage, question.vector[None, :], user_id=owner, embedder=KEY)
     return _seconds(lambda asked: searcher.search(asked.text, user_id=owner))(question)
@@ -250,12 +250,10 @@ def nearest(store: Store, owner: int, asked: Vectors) -> list[list[int]]:
     """The ten nearest passages of an owner to each vector (n, d), by comparing all; best first."""
     best = np.full((len(asked), _NEAREST), -np.inf, np.float32)
     ids = np.zeros((len(asked), _NEAREST), np.int64)
-    last, sql = (
-        0,
-        (
-            "SELECT c.id, v.vector FROM chunks c JOIN vectors v ON v.chunk_id = c.id"
-            " WHERE c.user_id = ? AND c.id > ? ORDER BY c.id LIMIT 20000"
-        ),
+    last = 0
+    sql = (
+        "SELECT c.id, v.vector FROM chunks c JOIN vectors v ON v.chunk_id = c.id"
+        " WHERE c.user_id = ? AND c.id > ? ORDER BY c.id LIMIT 20000"
     )
     while rows := store.tuples(sql, (owner, last)):
         last = rows[-1][0]
