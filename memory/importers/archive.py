@@ -12,6 +12,7 @@ from pathlib import PurePath
 
 from memory.importers.members import Listing, Member, list_members
 from memory.importers.note_blocks import resolved, texts_of
+from memory.importers.note_names import is_note
 from memory.importers.package import ZIP_DAMAGE
 from memory.importers.records import Conversion, ConversionError, ExtractedDocument, SourceFile
 from memory.importers.sniff import refuse_unsupported
@@ -19,7 +20,6 @@ from memory.importers.within import Convert, Within
 
 _SLOW = (".pdf", ".png", ".jpg", ".jpeg", ".tif", ".tiff", ".bmp", ".gif", ".webp")
 """Recognising text in one picture takes as long as reading a hundred notes."""
-_NOTES = (".md", ".markdown")
 _HEAD = 4096
 """Bytes that tell a recording from a document, before the rest is unpacked."""
 
@@ -54,7 +54,7 @@ def _loader(archive: zipfile.ZipFile, member: Member, texts: dict[str, str]) -> 
 
     def load() -> bytes:
         data = _unpacked(archive, member)
-        return resolved(data, texts) if member.name.lower().endswith(_NOTES) else data
+        return resolved(data, texts) if is_note(member.name) else data
 
     return load
 
@@ -78,7 +78,7 @@ def _block_texts(archive: zipfile.ZipFile, listing: Listing, time_left: Callable
     """Named blocks of all its notes: a reference often leads to another page."""
     texts: dict[str, str] = {}
     for member in listing.members:
-        if member.name.lower().endswith(_NOTES) and time_left() > 0:
+        if is_note(member.name) and time_left() > 0:
             texts |= _block_texts_of(archive, member)
     return texts
 

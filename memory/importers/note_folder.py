@@ -12,8 +12,8 @@ from collections.abc import Iterable
 from pathlib import PurePath
 
 from memory.importers.note_blocks import has_references, resolved, texts_of
+from memory.importers.note_names import is_note
 
-_NOTES = (".md", ".markdown")
 _LONGEST = 5_000_000
 """Bytes of a note whose blocks are gathered."""
 
@@ -25,12 +25,12 @@ class NoteFolder:
     """
 
     def __init__(self, sources: Iterable[str]) -> None:
-        self._notes = [source for source in sources if source.lower().endswith(_NOTES)]
+        self._notes = [source for source in sources if is_note(source)]
         self._texts: dict[str, str] | None = None
 
     def resolved(self, source: str, data: bytes) -> bytes:
         """A file's bytes, those of a note with its references to blocks of other notes replaced by their text."""
-        if len(self._notes) < 2 or not source.lower().endswith(_NOTES) or not has_references(data):
+        if len(self._notes) < 2 or not is_note(source) or not has_references(data):
             return data
         if self._texts is None:
             self._texts = {}

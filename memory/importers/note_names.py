@@ -17,6 +17,11 @@ _ID = re.compile(r"(?<=\S)[ _-]+[0-9a-f]{32}(?=(?:_all)?(?:\.\w{1,8})?$)(?:_all)
 _VIEW = re.compile(r"(.+ [0-9a-f]{32})\.csv$")
 
 
+def is_note(name: str) -> bool:
+    """Whether a file is Markdown, as its ending says."""
+    return name.lower().endswith((".md", ".markdown"))
+
+
 def without_ids(path: str) -> str:
     """The path with the ids of its pages taken out: ``Trips 0f3a....md`` is ``Trips.md``."""
     return "/".join(_ID.sub("", part) for part in path.split("/"))
