@@ -7,7 +7,7 @@ found can't be taken for the present. Pure: facts and their passages in, text an
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 
 from bot.answers import Quoted, cite
 from bot.grounding import sentences
@@ -26,19 +26,14 @@ def quote_facts(facts: Sequence[Fact], hits: Sequence[Hit], *, language: str) ->
     numbers: dict[int, int] = {}
     lines: dict[str, None] = {}
     for fact in facts:
-        chunk = _stated_in(fact, chunks)
-        if chunk is not None:
+        newest = fact.newest_of(chunks)
+        if newest is not None:
+            chunk = chunks[newest]
             number = numbers.setdefault(chunk.id, len(numbers) + 1)
             lines.setdefault(f"{_sentence(fact, chunk, facts, language=language)} [{number}]")
     if not lines:
         return None
     return Quoted("\n".join(lines), tuple(cite(n, chunks[id_], language=language) for id_, n in numbers.items()))
-
-
-def _stated_in(fact: Fact, chunks: Mapping[int, Chunk]) -> Chunk | None:
-    sources = [source for source in fact.sources if source.chunk_id in chunks]
-    newest = max(sources, key=lambda source: source.said_at or "", default=None)
-    return chunks[newest.chunk_id] if newest else None
 
 
 def _sentence(fact: Fact, chunk: Chunk, facts: Sequence[Fact], *, language: str) -> str:

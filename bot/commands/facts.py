@@ -93,8 +93,8 @@ def known_of(database: Store, found: list[Fact], *, user: User, settings: bool) 
     if settings:
         yield from _laid_down(database, user)
     for item in found:
-        newest = max(item.sources, key=lambda source: source.said_at or "", default=None)
-        chunk = chunks.get(newest.chunk_id) if newest else None
+        newest = item.newest_of(chunks)
+        chunk = chunks[newest] if newest is not None else None
         source = (f"turn {chunk.turn_id}" if chunk.turn_id else chunk.source) if chunk else None
         status = "ended" if not item.current else "corrected" if item.corrected else "current"
         yield Known(

@@ -8,7 +8,7 @@ All else is left to the ranking.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 
 from memory.facts.exact import answers
@@ -94,7 +94,7 @@ def facts_first(
     facts = answering(store, questions, owners=owners)
     sources = {source.chunk_id for fact in facts for source in fact.sources}
     chunks = {chunk.id: chunk for chunk in store.chunks(sources, owners=owners) if may_find(chunk)}
-    newest = {fact: _newest(fact, chunks) for fact in facts}
+    newest = {fact: fact.newest_of(chunks) for fact in facts}
     kept = tuple(fact for fact in facts if newest[fact] is not None)
     if not kept:
         return found
@@ -108,12 +108,6 @@ def facts_first(
     sure = any(fact.attribute not in MANY and fact.current for fact in kept)
     confidence = max(found.confidence, SURE) if sure else found.confidence
     return Found((*first.values(), *rest)[:k], confidence, found.answerable or sure, kept)
-
-
-def _newest(fact: Fact, chunks: Mapping[int, Chunk]) -> int | None:
-    """The passage that states a fact, the newest of several."""
-    sources = [source for source in fact.sources if source.chunk_id in chunks]
-    return max(sources, key=lambda source: source.said_at or "").chunk_id if sources else None
 
 
 def remark(fact: Fact) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Container
 from dataclasses import dataclass
 
 USER = "user"
@@ -54,3 +55,9 @@ class Fact:
     def current(self) -> bool:
         """Whether it holds as far as is known."""
         return self.valid_to is None
+
+    def newest_of(self, chunk_ids: Container[int]) -> int | None:
+        """Of these passages the one that stated it last; None where none of them does."""
+        among = [source for source in self.sources if source.chunk_id in chunk_ids]
+        newest = max(among, key=lambda source: source.said_at or "", default=None)
+        return newest.chunk_id if newest else None
