@@ -1,28 +1,38 @@
 """Retrieval measured on dialogues with questions whose evidence is known: the same search as in a chat turn.
 
 Each row's "user" is its own user, where given; turns without one belong to one user. The turns come in as any dialogue
-that is imported does.
+that is imported does. Beside the search stand, on the same memory, what meaning alone and words alone would find.
 """
 
 from __future__ import annotations
 
 import json
+import time
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
+from memory import ranking
 from memory.config import ImportConfig, SearchConfig
 from memory.embedding import Embedder
 from memory.errors import FamiliarError
 from memory.index import Indexes
 from memory.ingest import ImportOptions, Ingestor
+from memory.query import understand
 from memory.records import Found
-from memory.search import Searcher
+from memory.search import Limits, Searcher
 from memory.store import Store
 
 NOBODY = "owner"
 """The user of rows that name none."""
+BARE = {"embedding": "dense", "bm25": "words"}
+"""What stands beside the search, and the one signal that it ranks by."""
+
+Ids = tuple[str, ...]
+"""Of the turns that a passage covers."""
 
 
 @dataclass(frozen=True)
@@ -46,10 +56,46 @@ class Question:
     evidence: tuple[str, ...]
 
 
+@dataclass(frozen=True)
+class Asked:
+    """A question and what was found."""
+
+    question: Question
+    found: Found
+    bare: dict[str, tuple[Ids, ...]]
+    """The same by each of BARE, best first."""
+    seconds: float
+    """That the search took."""
+
+    def row(self) -> dict[str, Any]:
+        """The hits as score.py reads them."""
+        hits = [
+            {"id": hit.chunk.id, "score": round(hit.score, 4), "ids": list(hit.chunk.external_ids)}
+            for hit in self.found.hits
+        ]
+        confidence = round(self.found.confidence, 4)
+        return {"id": self.question.id, "confidence": confidence, "answerable": self.found.answerable, "hits": hits}
+
+
+@dataclass(frozen=True)
+class Figures:
+    """How a way to search fared over all questions that have evidence."""
+
+    by: str
+    """ "search", or one of BARE."""
+    questions: int
+    recall_at_5: float
+    """Mean share of a question's evidence among the first five turns found."""
+    recall_at_10: float
+    p50_ms: float | None = None
+    """Of a search, the embedding of the question included; None for what is not timed by itself."""
+    p95_ms: float | None = None
+
+
 def evaluate_retrieval(
     turns_path: Path, questions_path: Path, *, embedder: Embedder, config: SearchConfig, home: Path, k: int
-) -> Iterator[dict[str, Any]]:
-    """Import turns into ``home`` (empty, thrown away by the caller) and yield one row a question as score.py reads it.
+) -> Iterator[Asked]:
+    """Import turns into ``home`` (empty, thrown away by the caller) and ask each question.
 
     :raises FamiliarError: a file can't be read or has a row without the needed fields
     """
@@ -61,10 +107,55 @@ def evaluate_retrieval(
         searcher = Searcher(store, indexes, embedder, config)
         for question in questions:
             user_id = users.get(question.user)
-            found = Found((), 0.0, False) if user_id is None else searcher.search(question.text, user_id=user_id, k=k)
-            yield _row(question, found)
+            if user_id is None:
+                yield Asked(question, Found((), 0.0, False), dict.fromkeys(BARE, ()), 0.0)
+                continue
+            start = time.perf_counter()
+            found = searcher.search(question.text, user_id=user_id, k=k)
+            seconds = time.perf_counter() - start
+            yield Asked(question, found, _bare(searcher, store, question.text, user_id=user_id, k=k), seconds)
     finally:
         store.close()
+
+
+def _bare(searcher: Searcher, store: Store, text: str, *, user_id: int, k: int) -> dict[str, tuple[Ids, ...]]:
+    """The first k passages by one signal alone: its best are among the candidates of a search, which it nominates."""
+    found = searcher.candidates(understand(text), user_id=user_id, limits=Limits())
+    best = {}
+    for name, signal in BARE.items():
+        order = np.argsort(-found.signals[:, ranking.SIGNALS.index(signal)], kind="stable")[:k]
+        ids = found.corpus.ids[found.rows[order]].tolist()
+        chunks = {chunk.id: chunk for chunk in store.chunks(ids, owners=store.readable_by(user_id))}
+        best[name] = tuple(chunks[id_].external_ids for id_ in ids)
+    return best
+
+
+def figures(asked: Sequence[Asked]) -> list[Figures]:
+    """The search and what stands beside it; questions without evidence count for the times alone."""
+    scored = [item for item in asked if item.question.evidence]
+    times = np.array([item.seconds for item in asked]) * 1000.0 if asked else np.zeros(1)
+    p50, p95 = (round(float(value), 1) for value in np.percentile(times, (50, 95)))
+    hits = {"search": [tuple(hit.chunk.external_ids for hit in item.found.hits) for item in scored]}
+    hits |= {name: [item.bare[name] for item in scored] for name in BARE}
+    rows = []
+    for name, found in hits.items():
+        shares = [
+            [recall(ids, item.question.evidence, k=k) for ids, item in zip(found, scored, strict=True)] for k in (5, 10)
+        ]
+        at_5, at_10 = (round(float(np.mean(share)), 4) if share else 0.0 for share in shares)
+        timed = (p50, p95) if name == "search" else (None, None)
+        rows.append(Figures(name, len(scored), at_5, at_10, *timed))
+    return rows
+
+
+def recall(found: Sequence[Ids], evidence: Sequence[str], *, k: int) -> float:
+    """Share of the evidence among the first k turns that the passages cover, each counted once.
+
+    >>> recall([("a", "b"), ("b", "c")], ["c", "d"], k=3)
+    0.5
+    """
+    turns = list(dict.fromkeys(id_ for ids in found for id_ in ids))[:k]
+    return len(set(evidence) & set(turns)) / len(set(evidence))
 
 
 def remember(turns_path: Path, *, store: Store, embedder: Embedder) -> dict[str, int]:
@@ -140,10 +231,3 @@ def read_rows(path: Path, needed: Sequence[str]) -> Iterator[dict[str, Any]]:
         if missing:
             raise FamiliarError(f"{path}, line {number} lacks {', '.join(missing)}; each row needs {', '.join(needed)}")
         yield row
-
-
-def _row(question: Question, found: Found) -> dict[str, Any]:
-    hits = [
-        {"id": hit.chunk.id, "score": round(hit.score, 4), "ids": list(hit.chunk.external_ids)} for hit in found.hits
-    ]
-    return {"id": question.id, "confidence": round(found.confidence, 4), "answerable": found.answerable, "hits": hits}

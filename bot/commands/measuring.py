@@ -30,23 +30,27 @@ def evaluate(app: App, args: argparse.Namespace, out: Output) -> int:
 
 
 def _retrieval(app: App, args: argparse.Namespace, out: Output) -> int:
-    from memory.evaluation import evaluate_retrieval
+    from memory.evaluation import evaluate_retrieval, figures
 
-    with tempfile.TemporaryDirectory(prefix="familiar-eval-") as home:
-        rows = evaluate_retrieval(
+    asked = []
+    with (
+        tempfile.TemporaryDirectory(prefix="familiar-eval-") as home,
+        args.out.open("w", encoding="utf-8") as file,
+    ):
+        for item in evaluate_retrieval(
             args.turns,
             args.questions,
             embedder=app.embedder,
             config=app.settings.search,
             home=Path(home),
             k=args.k,
-        )
-        questions = 0
-        with args.out.open("w", encoding="utf-8") as file:
-            for row in rows:
-                file.write(json.dumps(row, ensure_ascii=False) + "\n")
-                questions += 1
-    out.result({"questions": questions, "out": str(args.out)}, f"hits of {questions} questions in {args.out}")
+        ):
+            file.write(json.dumps(item.row(), ensure_ascii=False) + "\n")
+            asked.append(item)
+    rows = [plain(row) for row in figures(asked)]
+    lines = [", ".join(f"{key} {value}" for key, value in row.items() if value is not None) for row in rows]
+    record = {"questions": len(asked), "out": str(args.out), "figures": rows}
+    out.result(record, "\n".join([f"hits of {len(asked)} questions in {args.out}", *lines]))
     return 0
 
 
