@@ -40,6 +40,7 @@ if TYPE_CHECKING:
     from memory.reapply import CaughtUp
     from memory.reembedding import OnProgress
     from memory.search import Searcher
+    from memory.second_stage import SecondStage
     from tuning.adapters import Registry
     from tuning.job import BaseModel
     from tuning.tune import TuneResult
@@ -96,6 +97,21 @@ class App:
 
         ready = ensure(config.name, folder=self.model_folder, offline=self.settings.model.offline)
         return open_embedder(ready.path, key=ready.key, config=config, converted=self.model_folder / "converted")
+
+    @cached_property
+    def second_stage(self) -> SecondStage | None:
+        """What reads the best passages of a search once more; None where the setting is "off".
+
+        :raises UsageError: the setting names nothing that could
+        """
+        from bot.models import ensure
+        from memory.second_stage import OFF, open_second_stage
+
+        setting = self.settings.search.second_stage
+        if setting == OFF:
+            return None
+        ready = ensure(self.settings.embedder.name, folder=self.model_folder, offline=self.settings.model.offline)
+        return open_second_stage(setting, embedder=ready.path)
 
     @property
     def parts(self) -> Parts:

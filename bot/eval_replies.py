@@ -147,7 +147,7 @@ def _recall(app: App, store: Store, path: Path, folder: Path) -> Recall:
     embedder = app.embedder
     user_id = remember(path, store=store, embedder=embedder)[NOBODY]
     indexes = Indexes(folder / "index", store, embedder_key=embedder.key, dimensions=embedder.dimensions)
-    searcher = Searcher(store, indexes, embedder, app.settings.search)
+    searcher = Searcher(store, indexes, embedder, app.settings.search, second_stage=app.second_stage)
 
     def recall(message: str, before: str) -> Sequence[Hit]:
         found = searcher.search(message, user_id=user_id, before=before)

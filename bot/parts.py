@@ -59,7 +59,8 @@ class Parts:
         """Retrieval over what a user may read."""
         from memory.search import Searcher
 
-        return Searcher(self._app.store, self.indexes, self.embedder, self._app.settings.search)
+        app = self._app
+        return Searcher(app.store, self.indexes, self.embedder, app.settings.search, second_stage=app.second_stage)
 
     @cached_property
     def ingestor(self) -> Ingestor:

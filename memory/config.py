@@ -36,6 +36,11 @@ class SearchConfig:
     """
     facts: bool = True
     """Passages that state exactly what is asked come first, over two links where the question names them."""
+    second_stage: str = "off"
+    """What reads the best passages once more: "late-interaction" (the embedder's word vectors), or
+    "late-interaction:MODEL" or "cross-encoder:MODEL", a sentence-transformers folder or hub name."""
+    second_stage_passages: int = 20
+    """Passages that the second stage reads: a run of its model over each."""
 
 
 @dataclass(frozen=True)

@@ -24,6 +24,7 @@ from memory.ingest import ImportOptions, Ingestor
 from memory.query import understand
 from memory.records import Found
 from memory.search import Limits, Searcher
+from memory.second_stage import SecondStage
 from memory.store import Store
 
 NOBODY = "owner"
@@ -93,9 +94,15 @@ class Figures:
 
 
 def evaluate_retrieval(
-    turns_path: Path, questions_path: Path, *, embedder: Embedder, config: SearchConfig, home: Path, k: int
+    turns_path: Path,
+    questions_path: Path,
+    *,
+    embedder: Embedder,
+    config: SearchConfig,
+    home: Path,
+    second_stage: SecondStage | None = None,
 ) -> Iterator[Asked]:
-    """Import turns into ``home`` (empty, thrown away by the caller) and ask each question.
+    """Import turns into ``home`` (empty, thrown away by the caller) and ask each question for [search] k passages.
 
     :raises FamiliarError: a file can't be read or has a row without the needed fields
     """
@@ -104,16 +111,16 @@ def evaluate_retrieval(
     try:
         indexes = Indexes(home / "index", store, embedder_key=embedder.key, dimensions=embedder.dimensions)
         users = remember(turns_path, store=store, embedder=embedder)
-        searcher = Searcher(store, indexes, embedder, config)
+        searcher = Searcher(store, indexes, embedder, config, second_stage=second_stage)
         for question in questions:
             user_id = users.get(question.user)
             if user_id is None:
                 yield Asked(question, Found((), 0.0, False), dict.fromkeys(BARE, ()), 0.0)
                 continue
             start = time.perf_counter()
-            found = searcher.search(question.text, user_id=user_id, k=k)
+            found = searcher.search(question.text, user_id=user_id)
             seconds = time.perf_counter() - start
-            yield Asked(question, found, _bare(searcher, store, question.text, user_id=user_id, k=k), seconds)
+            yield Asked(question, found, _bare(searcher, store, question.text, user_id=user_id, k=config.k), seconds)
     finally:
         store.close()
 

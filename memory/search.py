@@ -11,7 +11,7 @@ import json
 import threading
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import islice
 
 import numpy as np
@@ -28,6 +28,7 @@ from memory.lexical import Occurrences, bm25, first_with, frequencies, holders, 
 from memory.query import Query, names_speaker, sub_questions, understand
 from memory.ranking import Floats, Weights
 from memory.records import Chunk, Found, Hit
+from memory.second_stage import SecondStage
 from memory.store import Store
 from memory.words import owned_word, stem, unowned_word
 
@@ -122,12 +123,14 @@ class Searcher:
         config: SearchConfig,
         *,
         weights: Weights | None = None,
+        second_stage: SecondStage | None = None,
     ) -> None:
         self._store = store
         self._indexes = indexes
         self._embedder = embedder
         self._config = config
         self._weights = weights or ranking.load_weights()
+        self._second_stage = second_stage
         self._memories: dict[tuple[int, ...], tuple[tuple[int, ...], Readable]] = {}
         self._lock = threading.Lock()
 
@@ -153,7 +156,7 @@ class Searcher:
             return Found((), 0.0, False)
         limits = Limits(before, tuple(exclude_turns))
         asked = [understand(part, recent=recent) for part in sub_questions(query)]
-        ranked = [self._ranked(self.candidates(part, user_id=user_id, limits=limits)) for part in asked]
+        ranked = [self._ranked(part, self.candidates(part, user_id=user_id, limits=limits)) for part in asked]
         ranked = [item for item in ranked if len(item.order)]
         confidence = max((item.confidence for item in ranked), default=0.0)
         k, owners = k or self._config.k, self._store.readable_by(user_id)
@@ -162,12 +165,31 @@ class Searcher:
         texts = [part.text for part in asked] if self._config.facts else []
         return facts_first(found, self._store, texts, owners=owners, k=k, may_find=limits.allows)
 
-    def _ranked(self, found: Candidates) -> _Ranked:
+    def _ranked(self, query: Query, found: Candidates) -> _Ranked:
         scaled = found.scaled()
         scores = ranking.scores(scaled, self._weights)
         order = np.argsort(-scores, kind="stable")
         sure = ranking.confidence(evidence(found, order), self._weights) if len(order) else 0.0
-        return _Ranked(found, order, scaled, scores, sure)
+        ranked = _Ranked(found, order, scaled, scores, sure)
+        return ranked if self._second_stage is None else self._read_again(query, ranked, self._second_stage)
+
+    def _read_again(self, query: Query, ranked: _Ranked, stage: SecondStage) -> _Ranked:
+        """The first places in the order of both stages together, each counting alike."""
+        best = ranked.order[: self._config.second_stage_passages]
+        corpus, rows = ranked.found.corpus, ranked.found.rows[best]
+        ids = corpus.ids[rows].tolist()
+        texts = {chunk.id: _spoken(chunk) for chunk in self._store.chunks(ids, owners=corpus.owners[rows].tolist())}
+        kept = np.array([id_ in texts for id_ in ids], np.bool_)  # one may be forgotten while it is ranked
+        best = best[kept]
+        if not len(best):
+            return ranked
+        again = np.zeros(len(ranked.scores), np.float32)
+        again[best] = ranking.to_unit(stage.scores(query.text, [texts[id_] for id_ in ids if id_ in texts])[:, None])[
+            :, 0
+        ]
+        again[best] *= np.ptp(ranked.scores[best])
+        scores = ranked.scores + again
+        return replace(ranked, order=np.argsort(-scores, kind="stable"), scores=scores, again=again)
 
     def candidates(self, query: Query, *, user_id: int, limits: Limits) -> Candidates:
         """What a question is ranked over, with all signals."""
@@ -328,10 +350,15 @@ class _Ranked:
     scaled: Floats
     scores: Floats
     confidence: float
+    again: Floats | None = None
+    """What the second stage adds to each score; None where there is none."""
 
     def hit(self, chunk: Chunk, weights: Weights) -> Hit:
         place = int(np.flatnonzero(self.found.corpus.ids[self.found.rows] == chunk.id)[0])
-        return Hit(chunk, float(self.scores[place]), _parts(self.scaled[place], weights))
+        parts = _parts(self.scaled[place], weights)
+        if self.again is not None:
+            parts += (("second_stage", round(float(self.again[place]), 4)),)
+        return Hit(chunk, float(self.scores[place]), parts)
 
 
 def interleave(lists: Sequence[Sequence[int]]) -> Iterator[tuple[int, int]]:
@@ -408,6 +435,10 @@ def _named(query: Query, corpus: Corpus, rows: Rows) -> NDArray[np.bool_]:
     named = np.array([names_speaker(query.spoken, name) for name in corpus.names], np.bool_)
     said = named[corpus.speakers[rows]] if len(named) else np.zeros(len(rows), np.bool_)
     return said | corpus.own[rows] if query.first_person else said
+
+
+def _spoken(chunk: Chunk) -> str:
+    return f"{chunk.speaker}: {chunk.text}" if chunk.speaker else chunk.text
 
 
 def _same_text(chunk: Chunk) -> str:

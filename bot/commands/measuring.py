@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import json
 import tempfile
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -41,9 +42,9 @@ def _retrieval(app: App, args: argparse.Namespace, out: Output) -> int:
             args.turns,
             args.questions,
             embedder=app.embedder,
-            config=app.settings.search,
+            config=replace(app.settings.search, k=args.k),
             home=Path(home),
-            k=args.k,
+            second_stage=app.second_stage,
         ):
             file.write(json.dumps(item.row(), ensure_ascii=False) + "\n")
             asked.append(item)

@@ -45,7 +45,10 @@ def test_missing_file_means_defaults(tmp_path: Path) -> None:
     ("text", "message"),
     [
         ("[chta]\n", r"unknown section \[chta\]"),
-        ("[search]\nkk = 3\n", r"unknown setting \[search\] kk; known are candidates, facts, k, threshold"),
+        (
+            "[search]\nkk = 3\n",
+            r"unknown setting \[search\] kk; known are candidates, facts, k, second_stage, .*, threshold",
+        ),
         ('[search]\nk = "3"\n', r"\[search\] k is '3'; it must be a whole number"),
         ("[search]\nk = true\n", r"\[search\] k is True; it must be a whole number"),
         ("[model]\noffline = 1\n", r"it must be true or false"),

@@ -11,12 +11,12 @@ from memory.evaluation import Asked, Figures, Question, evaluate_retrieval, figu
 from memory.records import Found
 from tests.embedder import WordEmbedder
 
-TURNS = [
+TURNS: list[dict[str, object]] = [
     {"id": "a1", "speaker": "Ann", "text": "The boat leaves on Friday.", "at": "2026-05-01T10:00:00", "user": "ann"},
     {"id": "a2", "speaker": "Ben", "text": "I have painted the kitchen.", "at": "2026-05-02T10:00:00", "user": "ann"},
     {"id": "b1", "speaker": "Cy", "text": "The boat is at the harbour.", "at": "2026-05-03T10:00:00", "user": "cy"},
 ]
-QUESTIONS = [
+QUESTIONS: list[dict[str, object]] = [
     {"id": "q1", "text": "When does the boat leave?", "user": "ann", "evidence": ["a1"]},
     {"id": "q2", "text": "Who painted the kitchen?", "user": "ann", "evidence": ["a2", "a9"]},
     {"id": "q3", "text": "Where is the boat?", "user": "nobody here", "evidence": ["b1"]},
@@ -35,7 +35,7 @@ def files(tmp_path: Path) -> tuple[Path, Path]:
 def _ask(files: tuple[Path, Path], home: Path) -> list[Asked]:
     turns, questions = files
     config = SearchConfig(k=5)
-    return list(evaluate_retrieval(turns, questions, embedder=WordEmbedder(), config=config, home=home, k=5))
+    return list(evaluate_retrieval(turns, questions, embedder=WordEmbedder(), config=config, home=home))
 
 
 def test_hits_name_the_turns_of_the_right_user(files: tuple[Path, Path], tmp_path: Path) -> None:

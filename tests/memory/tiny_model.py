@@ -14,6 +14,14 @@ WORDS = [
     *["the", "wifi", "password", "at", "cabin", "is", "a", "boat", "key", "under", "stone", "dentist", "tuesday"],
 ]
 MAX_TOKENS = 16
+_SHAPE = {
+    "vocab_size": len(WORDS),
+    "hidden_size": 32,
+    "num_hidden_layers": 2,
+    "num_attention_heads": 4,
+    "intermediate_size": 64,
+    "max_position_embeddings": MAX_TOKENS,
+}
 
 
 def tiny_model(
@@ -24,18 +32,9 @@ def tiny_model(
     from transformers import BertConfig, BertModel
 
     torch.manual_seed(seed)
-    config = BertConfig(
-        vocab_size=len(WORDS),
-        hidden_size=dimensions,
-        num_hidden_layers=2,
-        num_attention_heads=4,
-        intermediate_size=64,
-        max_position_embeddings=MAX_TOKENS,
-    )
+    config = BertConfig(**_SHAPE | {"hidden_size": dimensions})
     BertModel(config).to(getattr(torch, dtype)).save_pretrained(folder)
-    tokenizer().save(str(folder / "tokenizer.json"))
-    marks = {"pad_token": "[PAD]", "unk_token": "[UNK]", "cls_token": "[CLS]", "sep_token": "[SEP]"}
-    settings = {"tokenizer_class": "PreTrainedTokenizerFast", "model_max_length": MAX_TOKENS, **marks}
+    _write_tokenizer(folder)
     modules = [
         {"idx": 0, "name": "0", "path": "", "type": "sentence_transformers.models.Transformer"},
         {"idx": 1, "name": "1", "path": "1_Pooling", "type": "sentence_transformers.models.Pooling"},
@@ -44,13 +43,32 @@ def tiny_model(
     mode = {"mean": "pooling_mode_mean_tokens", "cls": "pooling_mode_cls_token", "max": "pooling_mode_max_tokens"}
     flags = {name: name == mode[pooling] for name in mode.values()}
     for name, value in {
-        "tokenizer_config.json": settings,
         "modules.json": modules,
         "sentence_bert_config.json": {"max_seq_length": MAX_TOKENS, "do_lower_case": False},
         "1_Pooling/config.json": {"word_embedding_dimension": dimensions, **flags},
     }.items():
         (folder / name).write_text(json.dumps(value), encoding="utf-8")
     return folder
+
+
+def tiny_cross_encoder(folder: Path, *, classes: int = 1) -> Path:
+    """The same with a head that gives a number for two texts; random, so its order is its own."""
+    import torch
+    from transformers import BertConfig, BertForSequenceClassification
+
+    torch.manual_seed(0)
+    model = BertForSequenceClassification(BertConfig(**_SHAPE, num_labels=classes))
+    torch.nn.init.normal_(model.classifier.weight, std=100.0)  # two random layers tell texts apart by little
+    model.save_pretrained(folder)
+    _write_tokenizer(folder)
+    return folder
+
+
+def _write_tokenizer(folder: Path) -> None:
+    tokenizer().save(str(folder / "tokenizer.json"))
+    marks = {"pad_token": "[PAD]", "unk_token": "[UNK]", "cls_token": "[CLS]", "sep_token": "[SEP]"}
+    settings = {"tokenizer_class": "PreTrainedTokenizerFast", "model_max_length": MAX_TOKENS, **marks}
+    (folder / "tokenizer_config.json").write_text(json.dumps(settings), encoding="utf-8")
 
 
 def tokenizer() -> Any:

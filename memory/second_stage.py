@@ -1,0 +1,148 @@
+"""A second stage of search: the best passages are read once more, each together with the question.
+
+The first stage compares numbers that were made of question and passage apart. A cross-encoder reads both at once, late
+interaction compares their words one by one; both cost a run of a model over each passage, so only the best are given
+to them, and none where the setting is "off". The models are those of sentence-transformers, loaded when first needed.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Sequence
+from functools import cached_property
+from pathlib import Path
+from typing import Any, Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from memory.embedding import read_prompts
+from memory.errors import FamiliarError, UsageError, first_line
+
+OFF = "off"
+LATE = "late-interaction"
+CROSS = "cross-encoder"
+_BATCH = 8
+"""Passages that are read at once: padding to the longest costs more than a CPU gains by more."""
+
+Floats = NDArray[np.float32]
+
+
+class SecondStage(Protocol):
+    """Says how well passages answer a question; several threads may call it."""
+
+    def scores(self, question: str, passages: Sequence[str]) -> Floats:
+        """One number (n,) a passage, the higher the better, in a unit of its own.
+
+        :raises FamiliarError: the model can't be loaded
+        """
+        ...
+
+
+def open_second_stage(setting: str, *, embedder: Path) -> SecondStage | None:
+    """What [search] second_stage names; loads nothing yet.
+
+    :param embedder: the folder of the embedding model
+    :param setting: "off"; "late-interaction", by the token vectors of the embedder; "late-interaction:MODEL" or
+        "cross-encoder:MODEL", a folder or the hub's name of a MultiVectorEncoder or CrossEncoder
+    :raises UsageError: the setting is none of these
+    """
+    kind, _, model = setting.partition(":")
+    if setting == OFF:
+        return None
+    if kind == CROSS and model:
+        return CrossEncoderStage(model)
+    if setting == LATE:
+        query, passage = read_prompts(embedder)
+        return LateInteractionStage(str(embedder), prompts={"query": query, "document": passage})
+    if kind == LATE and model:
+        return LateInteractionStage(model)
+    raise UsageError(
+        f'[search] second_stage is "{setting}"; it can be "{OFF}", "{LATE}", "{LATE}:MODEL" or "{CROSS}:MODEL", where'
+        " MODEL is a folder or a name on the hub"
+    )
+
+
+class CrossEncoderStage:
+    """A sentence-transformers CrossEncoder, which reads question and passage as one text."""
+
+    def __init__(self, model: str) -> None:
+        self._name = model
+        self._lock = threading.Lock()
+
+    def scores(self, question: str, passages: Sequence[str]) -> Floats:
+        """The model's logit for each pair."""
+        from torch.nn import Identity  # by default a sigmoid flattens the differences among good passages
+
+        pairs = [(question, passage) for passage in passages]
+        with self._lock:
+            found = self._model.predict(pairs, batch_size=_BATCH, show_progress_bar=False, activation_fn=Identity())
+        return _finite(found, self._name)
+
+    @cached_property
+    def _model(self) -> Any:
+        from sentence_transformers import CrossEncoder
+
+        try:
+            model = CrossEncoder(self._name)
+        except (OSError, ValueError, KeyError, RuntimeError) as exc:
+            raise _unusable(CROSS, self._name, exc) from exc
+        if model.num_labels != 1:
+            raise FamiliarError(
+                f"[search] second_stage: {self._name} has {model.num_labels} classes instead of one score; name a"
+                " cross-encoder that was trained to rank"
+            )
+        return model
+
+
+class LateInteractionStage:
+    """A sentence-transformers MultiVectorEncoder: for each word of the question, the best match among the passage's.
+
+    :param prompts: of an embedder's folder, whose token vectors are taken as they are; None for a model made for this
+    """
+
+    def __init__(self, model: str, *, prompts: dict[str, str] | None = None) -> None:
+        self._name = model
+        self._prompts = prompts
+        self._lock = threading.Lock()
+
+    def scores(self, question: str, passages: Sequence[str]) -> Floats:
+        """The mean over the question's words of their best cosine (MaxSim, Khattab and Zaharia 2020)."""
+        with self._lock:
+            asked = self._model.encode_query([question], show_progress_bar=False)
+            held = self._model.encode_document(list(passages), batch_size=_BATCH, show_progress_bar=False)
+            return _finite(self._model.similarity(asked, held)[0].cpu().numpy(), self._name)
+
+    @cached_property
+    def _model(self) -> Any:
+        from sentence_transformers import MultiVectorEncoder
+
+        try:
+            if self._prompts is None:
+                return MultiVectorEncoder(self._name, similarity_fn_name="meanmaxsim")
+            modules = _token_vectors(self._name)
+            return MultiVectorEncoder(modules=modules, prompts=self._prompts, similarity_fn_name="meanmaxsim")
+        except (OSError, ValueError, KeyError, RuntimeError) as exc:
+            raise _unusable(LATE, self._name, exc) from exc
+
+
+def _token_vectors(folder: str) -> list[Any]:
+    """An embedder without its pooling; by itself MultiVectorEncoder would put an untrained projection in its place."""
+    from sentence_transformers.base.modules import Normalize, Transformer
+    from sentence_transformers.multi_vector_encoder.modules import MultiVectorMask
+
+    return [Transformer(folder), MultiVectorMask(), Normalize(module_input_name="token_embeddings")]
+
+
+def _unusable(kind: str, name: str, exc: Exception) -> FamiliarError:
+    return FamiliarError(
+        f'[search] second_stage is "{kind}:{name}", but that model can\'t be loaded: {first_line(exc)}. Name a folder'
+        f' that holds one, or set it to "{OFF}"'
+    )
+
+
+def _finite(found: Any, name: str) -> Floats:
+    scores = np.asarray(found, np.float32)
+    if not np.isfinite(scores).all():
+        raise FamiliarError(f"the second stage of search, {name}, gave numbers that are not finite")
+    return scores
