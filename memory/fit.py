@@ -3,7 +3,8 @@
 The score's weights maximise the listwise softmax likelihood of the evidence among a question's candidates, each
 conversation counting alike. The confidence is a logistic regression that tells a conversation's own questions from
 those of other conversations with the names swapped for its speakers. Both are also fitted with each conversation left
-out in turn, and the report says how the left-out one fared: those are the figures to expect on new data.
+out in turn, and the report says how the left-out one fared: those are the figures to expect on new data. A set of many
+users is left out by halves, since it may be the only one in its language.
 """
 
 from __future__ import annotations
@@ -13,7 +14,7 @@ import json
 import re
 import sys
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass, replace
 from itertools import islice
 from pathlib import Path
@@ -32,10 +33,12 @@ from memory.regression import Doubles, RankedList, fit_listwise, fit_logistic
 from memory.search import Candidates, Limits, Searcher, evidence, interleave
 from memory.store import Store
 
-_RIDGE = 0.005
-"""Weight of the squared norm, which keeps weights of rare signals small."""
+_RIDGE = 0.003
+"""Weight of the squared norm, which keeps weights of rare signals small; chosen with conversations left out."""
 _TRUE_FINDS = 0.95
 """Share of the answerable questions that the threshold lets through."""
+_MANY = 10
+"""A set of so many users is two conversations: every other user's."""
 _SMALL = 50
 """Memories of fewer passages in the mean are measured by recall@5."""
 
@@ -68,6 +71,8 @@ class Conversation:
     foreign: list[Asked]
     k: int
     """Depth at which its recall is reported."""
+    share: float = 1.0
+    """How much it counts: half a set counts half."""
 
 
 class Memory:
@@ -124,17 +129,32 @@ def ask_all(memories: Sequence[Memory]) -> list[Conversation]:
     """Ask each memory its own questions, and as many of the next one's with the names swapped."""
     conversations = []
     for place, memory in enumerate(memories):
-        own = [memory.ask(q.text, user=q.user, evidence_ids=q.evidence) for q in memory.questions if q.evidence]
         names = list(dict.fromkeys(line.user for line in memory.lines))
-        foreign = [
-            memory.ask(swap_names(question.text, other.speakers(question.user), memory.speakers(user)), user=user)
-            for other in _others(memories, place)
-            for number, question in enumerate(other.questions)
-            if (user := _user_for(question, names, number)) != question.user or other is not memory
-        ]
         size = len(memory.lines) / len(names)
-        conversations.append(Conversation(memory.name, own, foreign, 5 if size < _SMALL else 10))
+        foreign = list(_foreign(memories, place, names))
+        groups = [names[::2], names[1::2]] if len(names) >= _MANY else [names]
+        for number, group in enumerate(groups, 1):
+            own = [q for q in memory.questions if q.evidence and q.user in group]
+            conversations.append(
+                Conversation(
+                    f"{memory.name}, half {number}" if len(groups) > 1 else memory.name,
+                    [memory.ask(q.text, user=q.user, evidence_ids=q.evidence) for q in own],
+                    [memory.ask(text, user=user) for text, user in foreign if user in group],
+                    5 if size < _SMALL else 10,
+                    1.0 / len(groups),
+                )
+            )
     return conversations
+
+
+def _foreign(memories: Sequence[Memory], place: int, names: Sequence[str]) -> Iterator[tuple[str, str]]:
+    """Questions that a memory can't answer, and the user of it who is to be asked."""
+    memory = memories[place]
+    for other in _others(memories, place):
+        for number, question in enumerate(other.questions):
+            user = _user_for(question, names, number)
+            if user != question.user or other is not memory:
+                yield swap_names(question.text, other.speakers(question.user), memory.speakers(user)), user
 
 
 def _others(memories: Sequence[Memory], place: int) -> list[Memory]:
@@ -155,9 +175,10 @@ def _chinese(memory: Memory) -> bool:
 
 
 def fit_score(conversations: Sequence[Conversation]) -> Doubles:
-    """Weights of the score (signals,), each conversation and each of its questions counting alike."""
+    """Weights of the score (signals,), each set and each of its questions counting alike."""
+    total = sum(conversation.share for conversation in conversations)
     lists = [
-        RankedList(item.scaled.astype(np.float64), item.gold, 1.0 / len(conversation.own) / len(conversations))
+        RankedList(item.scaled.astype(np.float64), item.gold, conversation.share / len(conversation.own) / total)
         for conversation in conversations
         for item in conversation.own
         if item.gold.any()
@@ -184,14 +205,15 @@ def _ids(item: Asked) -> NDArray[np.int64]:
 
 
 def fit_confidence(conversations: Sequence[Conversation], weights: Doubles) -> Doubles:
-    """Coefficients (evidence + 1,), the intercept last; each conversation counts alike, own and foreign alike."""
+    """Coefficients (evidence + 1,), the intercept last; each set counts alike, own and foreign alike."""
     rows, labels, shares = [], [], []
+    total = sum(conversation.share for conversation in conversations)
     for conversation in conversations:
         for label, asked in ((1.0, conversation.own), (0.0, conversation.foreign)):
             single = [part for item in asked for part in item.searched]
             rows += [_evidence(item, weights) for item in single]
             labels += [label] * len(single)
-            shares += [0.5 / len(single) / len(conversations)] * len(single)
+            shares += [0.5 * conversation.share / len(single) / total] * len(single)
     return fit_logistic(np.array(rows), np.array(labels), np.array(shares))
 
 
@@ -205,10 +227,13 @@ def _evidence(item: Asked, weights: Doubles) -> tuple[float, ...]:
     return evidence(item.found, np.argsort(-(item.scaled @ weights), kind="stable"))
 
 
-def best_threshold(true: Doubles, false: Doubles) -> float:
-    """Where the share of true finds exceeds that of false finds most (Youden's index)."""
+def best_threshold(true: Sequence[Doubles], false: Sequence[Doubles]) -> float:
+    """Where the share of true finds exceeds that of false finds most (Youden's index), in the mean of conversations."""
     grid = np.linspace(0.05, 0.95, 91)
-    gains = [(true >= at).mean() - (false >= at).mean() for at in grid]
+    gains = [
+        np.mean([(own >= at).mean() - (foreign >= at).mean() for own, foreign in zip(true, false, strict=True)])
+        for at in grid
+    ]
     return float(grid[int(np.argmax(gains))])
 
 
@@ -240,7 +265,7 @@ def report(conversations: Sequence[Conversation], weights: Doubles) -> tuple[flo
         left_out.append(recall(conversation, scored, k=conversation.k))
         own.append(confidences(conversation.own, scored, logistic))
         foreign.append(confidences(conversation.foreign, scored, logistic))
-    threshold = best_threshold(np.concatenate(own), np.concatenate(foreign))
+    threshold = best_threshold(own, foreign)
     low = float(np.quantile(np.concatenate(own), 1.0 - _TRUE_FINDS))
     rows = [
         Row(

@@ -43,10 +43,13 @@ SCALED = 7
 """The first signals have no common unit: they are brought to 0..1 over the candidates of a question."""
 LONG_BYTES = 60
 
-EVIDENCE = ("cosine", "coverage", "coverage_around", "unknown")
-"""What confidence is made of. cosine: of the best hit; coverage: the share of the question's words, weighed by rarity,
-that the best hit holds; coverage_around: the most that one of the best five holds together with its neighbours;
-unknown: the share that stands nowhere in memory."""
+EVIDENCE = ("cosine_near", "coverage", "coverage_around", "date", "han")
+"""What confidence is made of, all of the best hit, so that it means the same in a memory of any size. cosine_near: of
+the question with it and its neighbours in a talk; coverage: the share of the question's words, weighed by rarity, that
+it holds; coverage_around: that it holds together with its neighbours; date: how near it is to a day that the question
+names; han: the question is written in Chinese, in which any two short texts have higher cosines."""
+_COVERED = 0.3
+"""Share of a question's words from which on words count in full; chosen with conversations left out of the fit."""
 
 
 @dataclass(frozen=True)
@@ -72,14 +75,14 @@ def load_weights() -> Weights:
 def scale(signals: Floats, *, covered: float) -> Floats:
     """Signals (m, len(SIGNALS)) with the first SCALED columns brought to 0..1; one that is the same everywhere is 0.
 
-    Words count by how many of the question's any candidate covers: where memory is in another language than the
-    question, one common word would otherwise outweigh meaning.
+    Words count less where no candidate covers even `_COVERED` of the question's: where memory is in another language
+    than the question, one common word would otherwise outweigh meaning.
 
     :param covered: the highest coverage_around of a candidate, 0..1
     """
     scaled = signals.copy()
     scaled[:, :SCALED] = to_unit(signals[:, :SCALED])
-    scaled[:, SIGNALS.index("words") : SIGNALS.index("words_linked")] *= covered
+    scaled[:, SIGNALS.index("words") : SIGNALS.index("words_linked")] *= min(1.0, covered / _COVERED)
     return scaled
 
 

@@ -30,7 +30,7 @@ from memory.ranking import Floats, Weights
 from memory.records import Chunk, Found, Hit
 from memory.second_stage import SecondStage
 from memory.store import Store
-from memory.words import owned_word, stem, unowned_word
+from memory.words import HAN, owned_word, stem, unowned_word
 
 Rows = NDArray[np.int64]
 Ids = NDArray[np.int64]
@@ -43,8 +43,6 @@ _LINKED_PASSAGES = 6
 """A word in so few passages links them however small memory is; in a large one, a twentieth of it."""
 _NAMED_LINES = 300
 """Lines with a name that are read to tell whose it is."""
-_TOP = 5
-"""Hits on which confidence rests."""
 _LENGTHS = 2
 """Passages with the question's words whose lengths are read, for each that is nominated."""
 _SPARE = 3
@@ -96,15 +94,13 @@ class Candidates:
     """(m,) rows of the corpus."""
     signals: Floats
     """(m, len(ranking.SIGNALS)), not yet scaled."""
-    cosine: Floats
-    """(m,) cosines of question and passage."""
     present: NDArray[np.bool_]
     """(words, m): which words of the question each passage holds; names of speakers left out."""
     present_around: NDArray[np.bool_]
     """The same with its neighbours."""
     idf: Floats
-    unknown: float
-    """Share of the question's words, weighed by rarity, that no passage of the memory holds."""
+    han: bool
+    """The question is written in Chinese."""
 
     def scaled(self) -> Floats:
         """The signals as the weights take them."""
@@ -262,17 +258,14 @@ class Searcher:
         signals[:, column["date"]] = ranking.date_match(query.days, corpus.days[rows])
         signals[:, column["coverage"]] = ranking.coverage(counts[:, :, REACH] > 0, words.idf)
         kept = np.array([word not in memory.names for word in query.words], np.bool_)
-        idf = words.idf[kept]
-        nowhere = words.frequency[kept] == 0
         return Candidates(
             corpus=corpus,
             rows=rows,
             signals=signals,
-            cosine=cosines[:, REACH],
             present=counts[kept, :, REACH] > 0,
             present_around=np.asarray(counts[kept].any(axis=2)),
-            idf=idf,
-            unknown=float(idf[nowhere].sum() / idf.sum()) if idf.size else 0.0,
+            idf=words.idf[kept],
+            han=bool(HAN.search(query.text)),
         )
 
     def _linked(self, query: Query, memory: Readable, corpus: Corpus, rows: Rows, best: Rows) -> Floats:
@@ -381,12 +374,14 @@ def interleave(lists: Sequence[Sequence[int]]) -> Iterator[tuple[int, int]]:
 
 def evidence(found: Candidates, order: Rows) -> tuple[float, ...]:
     """What confidence is made of, in the order of ranking.EVIDENCE; ``order`` ranks the candidates, best first."""
-    top = order[:_TOP]
+    best = order[0]
+    near, date = (float(found.signals[best, ranking.SIGNALS.index(name)]) for name in ("dense_near", "date"))
     return (
-        float(found.cosine[order[0]]),
-        float(ranking.coverage(found.present[:, top], found.idf)[0]),
-        float(ranking.coverage(found.present_around[:, top], found.idf).max()),
-        found.unknown,
+        near,
+        float(ranking.coverage(found.present[:, [best]], found.idf)[0]),
+        float(ranking.coverage(found.present_around[:, [best]], found.idf)[0]),
+        date,
+        float(found.han),
     )
 
 

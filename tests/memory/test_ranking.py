@@ -37,9 +37,10 @@ def test_signals_without_a_unit_are_scaled_over_the_candidates() -> None:
     signals = np.ones((3, len(SIGNALS)), np.float32)
     signals[:, 0] = (0.80, 0.85, 0.90)
     signals[:, 3] = (2.0, 4.0, 8.0)
-    scaled = scale(signals, covered=0.5)
+    scaled = scale(signals, covered=0.15)
     assert scaled[:, 0] == pytest.approx([0.0, 0.5, 1.0], abs=1e-5)
-    assert scaled[:, 3] == pytest.approx([0.0, 1 / 6, 0.5], abs=1e-5), "words count by how many are covered"
+    assert scaled[:, 3] == pytest.approx([0.0, 1 / 6, 0.5], abs=1e-5), "half of the share that counts in full"
+    assert scale(signals, covered=0.3)[:, 3] == pytest.approx([0.0, 1 / 3, 1.0], abs=1e-5)
     assert not scaled[:, [1, 2, 4, 5]].any()
     assert (scaled[:, SCALED:] == 1.0).all()
     assert scale(signals[:0], covered=0.5).shape == (0, len(SIGNALS))
@@ -62,7 +63,7 @@ def test_confidence_is_a_probability() -> None:
 def test_shipped_confidence_grows_with_what_is_covered() -> None:
     """A passage that holds all of the question's words is surer than one that holds none."""
     weights = load_weights()
-    name = dict.fromkeys(EVIDENCE, 0.0) | {"cosine": 0.85}
+    name = dict.fromkeys(EVIDENCE, 0.0) | {"cosine_near": 0.85}
     covered = name | {item: 1.0 for item in EVIDENCE if item.startswith("coverage")}
     assert confidence(list(covered.values()), weights) > confidence(list(name.values()), weights)
 
