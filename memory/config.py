@@ -29,7 +29,7 @@ class SearchConfig:
     """Passages given to the model in a turn."""
     candidates: int = 200
     """Passages that each signal may nominate before they are ranked together."""
-    threshold: float = 0.5
+    threshold: float = 0.51
     """Below this confidence memory is said to hold nothing about the question (0..1).
 
     Where true finds exceed false ones most on the development conversations, by ``python -m memory.fit``.

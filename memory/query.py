@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 
 from memory.days import Day, named_days
 from memory.intent import is_question
@@ -24,6 +25,9 @@ MAX_PARTS = 4
 """Questions in one message that are searched one by one."""
 _CAPITALISED = re.compile(r"\b[A-Z][a-z]+\b")
 _SENTENCE_END = re.compile(r"(?<=[?？。！!])\s*|(?<=[.])\s+")
+_QUOTES = ("“”", "「」", "『』", "«»")
+_CONTINUES = re.compile(r"[\"”」』»）)，,、；;]|的(?!确)")
+"""What begins no sentence: the one before it only quotes a whole sentence, or names a thing by one."""
 _ALSO = re.compile(r"[。？?！!]\s*(?:另外|还有|此外|also|besides)[，,：:\s]", re.IGNORECASE)
 _MEANT = re.compile(
     r"(?:实际上|真正|其实).{0,8}?(?:问题?是|想问的是|想问).{0,6}?[：:，,]"
@@ -89,10 +93,28 @@ def sub_questions(text: str) -> tuple[str, ...]:
     for block in _ALSO.split(text):
         meant = list(_MEANT.finditer(block))
         rest = block[meant[-1].end() :] if meant else block
-        sentences = [sentence.strip() for sentence in _SENTENCE_END.split(rest) if raw_words(sentence)]
+        sentences = [sentence.strip() for sentence in _sentences(rest) if raw_words(sentence)]
         asking = [place for place, sentence in enumerate(sentences) if is_question(sentence)]
         found.append(" ".join(sentences[asking[-1] :]) if asking and len(sentences) > 1 else rest.strip())
     return tuple(part for part in found if part)[:MAX_PARTS] or (text,)
+
+
+def _sentences(text: str) -> list[str]:
+    """The sentences of a text; what is quoted is part of the sentence that quotes it, full stops and all."""
+    ends = [match.end() for match in _SENTENCE_END.finditer(text)]
+    found: list[str] = []
+    for start, end in pairwise([0, *ends, len(text)]):
+        piece = text[start:end]
+        if found and (_CONTINUES.match(piece) or _quotes(found[-1])):
+            found[-1] += piece
+        else:
+            found.append(piece)
+    return found
+
+
+def _quotes(text: str) -> bool:
+    """Whether a text ends within quotation marks."""
+    return text.count('"') % 2 == 1 or any(text.count(first) > text.count(last) for first, last in _QUOTES)
 
 
 def expand(query: str, recent: Sequence[str]) -> str:

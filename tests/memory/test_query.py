@@ -89,6 +89,13 @@ def test_any_text_is_a_question(text: str, recent: list[str]) -> None:
         ("天气真好。实际上我想问的是：手机怎么样？", ("手机怎么样？",)),
         ("I was out today. It rained. When is the dentist?", ("When is the dentist?",)),
         ("Hello. What does it cost? I mean POL-358.", ("What does it cost? I mean POL-358.",)),
+        (
+            'Nice day. Who wrote "I am off. Call me later." on the door?',
+            ('Who wrote "I am off. Call me later." on the door?',),
+        ),
+        ("天气真好。内容是“分享经验。展望新年。”的活动在哪里？", ("内容是“分享经验。展望新年。”的活动在哪里？",)),
+        ("主要内容是大家一起总结一年的工作。的活动在哪里？", ("主要内容是大家一起总结一年的工作。的活动在哪里？",)),
+        ("天气真好。的确。活动在哪里？", ("活动在哪里？",)),
         ("!!! ???", ("!!! ???",)),
         ("", ("",)),
     ],
