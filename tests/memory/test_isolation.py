@@ -210,6 +210,7 @@ def test_own_rare_word_is_always_found(crowd: Crowd) -> None:
 
 
 @pytest.mark.chaos
+@pytest.mark.timeout(4 * 3600)
 def test_ten_thousand_questions(crowd: Crowd) -> None:
     """Ten thousand, and two thousand for one's own."""
     ask(crowd, times=10_000, seed=2)
