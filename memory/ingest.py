@@ -1,8 +1,9 @@
 """Files become documents that search finds: each whole or not at all, each with a receipt.
 
 A document's text, words and vectors are stored in one transaction, so a crash at any moment leaves all or none of it.
-The next files are read and converted while the model embeds, and small documents are embedded together: a model is
-fed badly by one note at a time. Original files are not kept.
+The next files are read and converted while the model embeds, and what it embedded before is stored: it waits for
+nobody. Small documents are embedded together, as a model is fed badly by one note at a time. Original files are not
+kept.
 """
 
 from __future__ import annotations
@@ -12,6 +13,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -35,8 +37,9 @@ _AHEAD = 64
 _EMBEDDED_AT_ONCE = 256
 """Passages given to the embedder in one call: several batches, so that it can put texts of a length together."""
 
+Vectors = NDArray[np.float32]
 OnProgress = Callable[[float, int], None]
-"""Files done (the last perhaps in part) and files in all."""
+"""Files embedded (the last perhaps in part) and files in all."""
 
 
 class Ingestor:
@@ -62,18 +65,19 @@ class Ingestor:
         request = Request(user_id, options or ImportOptions())
         found = list(find_files(paths))
         report = on_progress or _ignore
-        done = 0
         report(0, len(found))
-        with Converter(self._config) as converter, _one_thread(converter) as pool:
+        with Converter(self._config) as converter, _one_thread(converter) as pool, _writing() as writer:
             notes = NoteFolder(file.source for file in found if isinstance(file, FoundFile))
             preparer = Preparer(self._store, self._embedder, self._config, converter, notes=notes)
             waiting = (lambda file=file: preparer.prepare_file(file, request) for file in found)
+            written: list[Future[Receipt]] = []
+            done = 0
             for group in _groups(pool, waiting):
-                for share, receipt in self._finished(group, request):
-                    report(done + share, len(found))
-                    if receipt is not None:
-                        done += 1
-                        yield receipt
+                vectors = self._embedded(group, partial(_step, report, len(found), done, len(group)))
+                done += len(group)
+                yield from (receipt.result() for receipt in written)
+                written = [writer.submit(self._finish, item, own, request) for item, own in _shared(group, vectors)]
+            yield from (receipt.result() for receipt in written)
 
     def import_bytes(self, name: str, data: bytes, *, user_id: int, options: ImportOptions | None = None) -> Receipt:
         """Import an upload; an earlier one of the same name with other content is replaced.
@@ -84,22 +88,22 @@ class Ingestor:
         with Converter(self._config) as converter:
             preparer = Preparer(self._store, self._embedder, self._config, converter)
             prepared = preparer.prepare_upload(name, data, request)
-        return next(receipt for _, receipt in self._finished([prepared], request) if receipt is not None)
+        return self._finish(prepared, self._embedded([prepared], _ignore), request)
 
-    def _finished(self, group: Sequence[Prepared], request: Request) -> Iterator[tuple[float, Receipt | None]]:
-        """Files of the group done since the last receipt, as a number that grows while it embeds, and each receipt."""
+    def _embedded(self, group: Sequence[Prepared], report: Callable[[float], None]) -> Vectors:
+        """The vectors (n, d) of all passages of a group; the share of it that is done is reported on the way."""
         texts = [text for item in group for text in _texts(item)]
         # without texts the model is not asked for its dimensions: a folder of known files must not load it
         vectors = np.zeros((len(texts), self._embedder.dimensions if texts else 0), np.float32)
         for start in range(0, len(texts), _EMBEDDED_AT_ONCE):
-            end = start + _EMBEDDED_AT_ONCE
+            end = min(start + _EMBEDDED_AT_ONCE, len(texts))
             vectors[start:end] = self._embedder.embed_passages(texts[start:end])
-            yield len(group) * min(1.0, end / len(texts)), None
-        for position, item in enumerate(group):
-            own, vectors = np.split(vectors, [_size(item)])
-            yield len(group) - position, self._finish(item, own, request)
+            report(end / len(texts))
+        if not texts:
+            report(1.0)
+        return vectors
 
-    def _finish(self, item: Prepared, vectors: NDArray[np.float32], request: Request) -> Receipt:
+    def _finish(self, item: Prepared, vectors: Vectors, request: Request) -> Receipt:
         if isinstance(item, Receipt):
             return item
         with self._store.transaction():
@@ -107,7 +111,7 @@ class Ingestor:
                 return self._recognised(item, request)
             return self._stored(item, vectors, request)
 
-    def _stored(self, item: Ready, vectors: NDArray[np.float32], request: Request) -> Receipt:
+    def _stored(self, item: Ready, vectors: Vectors, request: Request) -> Receipt:
         new: list[Document] = []
         known: list[Document] = []
         notes = dict.fromkeys(item.warnings)
@@ -128,7 +132,7 @@ class Ingestor:
         notes |= dict.fromkeys(self._renamed(known, request.options))
         return Receipt(item.path, "indexed", new[0].id, sum(each.chunks for each in new), "; ".join(notes) or None)
 
-    def _add(self, part: Part, vectors: NDArray[np.float32], older: Document | None) -> Document:
+    def _add(self, part: Part, vectors: Vectors, older: Document | None) -> Document:
         document = part.document
         if older is not None:  # who is who was said when the file was first imported, and holds on
             me, learn_from = document.me or older.me, document.learn_from or older.learn_from
@@ -175,8 +179,19 @@ class Ingestor:
         return [row["speaker"] for row in rows]
 
 
-def _ignore(done: float, total: int) -> None:
-    del done, total
+def _ignore(*numbers: float) -> None:
+    del numbers
+
+
+def _step(report: OnProgress, total: int, before: int, size: int, share: float) -> None:
+    report(before + share * size, total)
+
+
+def _shared(group: Sequence[Prepared], vectors: Vectors) -> Iterator[tuple[Prepared, Vectors]]:
+    """Each of a group with its own vectors."""
+    for item in group:
+        own, vectors = np.split(vectors, [_size(item)])
+        yield item, own
 
 
 def _texts(item: Prepared) -> list[str]:
@@ -199,6 +214,16 @@ def _one_thread(converter: Converter) -> Iterator[ThreadPoolExecutor]:
         pool.shutdown(wait=False, cancel_futures=True)
         converter.close()
         pool.shutdown(wait=True)
+
+
+@contextmanager
+def _writing() -> Iterator[ThreadPoolExecutor]:
+    """A thread that stores documents; on leaving, the one it is at is finished and the others are dropped."""
+    pool = ThreadPoolExecutor(1, thread_name_prefix="store")
+    try:
+        yield pool
+    finally:
+        pool.shutdown(wait=True, cancel_futures=True)
 
 
 def _groups(pool: ThreadPoolExecutor, waiting: Iterator[Callable[[], Prepared]]) -> Iterator[list[Prepared]]:

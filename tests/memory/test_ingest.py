@@ -7,6 +7,7 @@ import os
 import random
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -308,6 +309,46 @@ def test_a_caller_that_stops_keeps_what_was_stored(store: Store, user: int, note
     documents, chunks, words, vectors = _counts(store)
     assert 1 <= documents < 60
     assert documents == chunks == words == vectors
+
+
+class _Overtaking(WordEmbedder):
+    """Holds the store from before the first document is written until the second is embedded."""
+
+    def __init__(self, store: Store) -> None:
+        super().__init__()
+        self._store = store
+        self._second, self._held, self._embedding = (threading.Event() for _ in range(3))
+        self.overtook = False
+
+    def count_tokens(self, text: str) -> int:
+        if "second" in text:
+            self._second.set()
+        return super().count_tokens(text)
+
+    def embed_passages(self, texts: Sequence[str]) -> NDArray[np.float32]:
+        if "second" in texts[0]:
+            self._embedding.set()
+        else:
+            assert self._second.wait(60)  # it is read and being chunked, for which the store is not needed
+            threading.Thread(target=self._hold, daemon=True).start()
+            assert self._held.wait(60)
+        return super().embed_passages(texts)
+
+    def _hold(self) -> None:
+        with self._store.transaction():
+            self._held.set()
+            self.overtook = self._embedding.wait(60)
+
+
+def test_the_model_does_not_wait_for_the_store(store: Store, user: int, notes: Path) -> None:
+    """The next document is embedded while the one before is written; receipts keep their order."""
+    (notes / "a.txt").write_text("\n\n".join(f"first {n} " * 40 for n in range(300)))
+    (notes / "b.txt").write_text("second")
+    embedder = _Overtaking(store)
+    receipts = list(_ingestor(store, embedder).import_paths([notes], user_id=user))
+    assert embedder.overtook
+    assert [Path(receipt.path).name for receipt in receipts] == ["a.txt", "b.txt"]
+    assert [document.id for document in store.documents(user_id=user)] == [receipt.document for receipt in receipts]
 
 
 class _Breaking(WordEmbedder):
