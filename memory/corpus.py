@@ -57,6 +57,8 @@ class Readable:
     """The last removal."""
     passages: Passages
     """Rows that were read since then."""
+    talks: dict[int, bool]
+    """Documents met since then: whether at least two speak in them. A document gains no lines."""
     common: set[str]
     """Words found to be too common to lead from one passage to another; grows as searches meet them."""
 
@@ -116,7 +118,8 @@ def readable(store: Store, owners: Sequence[int], *, before: Readable | None = N
     removed = "SELECT coalesce(max(id), 0) FROM vector_changes WHERE user_id IN (SELECT value FROM json_each(?))"
     total, change = size["chunks"] or 0, int(store.tuples(removed, values)[0][0])
     small = total <= MOST
-    kept = before is not None and before.change == change and small
+    most = MOST if small else 0
+    same = before is not None and before.change == change
     alike = before is not None and abs(before.total - total) * _ALIKE <= total
     return Readable(
         owners=tuple(owners),
@@ -125,7 +128,8 @@ def readable(store: Store, owners: Sequence[int], *, before: Readable | None = N
         names=frozenset(word for row in store.rows(_NAMES, values) for word in understand(row["name"]).words),
         mine={row["id"]: row["me"] for row in store.rows(f"{mine} IN (SELECT value FROM json_each(?))", values)},
         change=change,
-        passages=before.passages if before is not None and kept else Passages(owners, most=MOST if small else 0),
+        passages=before.passages if before is not None and same and small else Passages(owners, most=most),
+        talks=before.talks if before is not None and same else {},
         common=before.common if before is not None and alike else set(),
     )
 
@@ -144,7 +148,7 @@ def load_corpus(store: Store, memory: Readable, ids: Ids, *, widely: Ids | None 
     """
     rows = memory.passages.rows(store, ids)
     places = np.unique(rows["place"])
-    talks = list(dialogues(store, places[places > 0].tolist()))
+    talks = _talks(store, memory, places[places > 0].tolist())
     spoken = rows["id"][np.isin(rows["place"], talks)]
     if len(spoken):
         wide = ids_around(np.intersect1d(spoken, widely)) if widely is not None else spoken[:0]
@@ -175,6 +179,15 @@ def _owners_voice(memory: Readable, places: NDArray[np.int64], names: Sequence[s
     codes: dict[str | None, int] = {name: code for code, name in enumerate(names)}
     mine = [codes.get(memory.mine.get(document), -1) for document in documents.tolist()]
     return np.array(mine, np.int64)[inverse]
+
+
+def _talks(store: Store, memory: Readable, documents: Sequence[int]) -> list[int]:
+    """Those of the documents in which at least two speak."""
+    new = [document for document in documents if document not in memory.talks]
+    if new:
+        found = dialogues(store, new)
+        memory.talks.update({document: document in found for document in new})
+    return [document for document in documents if memory.talks[document]]
 
 
 def dialogues(store: Store, documents: Iterable[int]) -> dict[int, tuple[str, ...]]:

@@ -59,7 +59,7 @@ class Passages:
         self._owners = json.dumps(list(owners))
         self._rows: Rows = np.zeros(0, ROW)
         self._codes: dict[str, int] = {}
-        self._days: dict[str | None, np.datetime64] = {}
+        self._days: dict[str | None, int] = {}
         self._lock = threading.Lock()
 
     def rows(self, store: Store, ids: Ids) -> Rows:
@@ -94,13 +94,10 @@ class Passages:
         for name, column in zip(("id", "owner", "place", "bytes", "asks"), columns, strict=True):
             rows[name] = column
         rows["speaker"] = [self._codes.setdefault(name, len(self._codes)) for name in json.loads(speakers)]
-        rows["day"] = [self._day(text) for text in json.loads(days)]
+        told = json.loads(days)
+        self._days |= {text: int(day_of(text).astype(np.int64)) for text in set(told) - self._days.keys()}
+        rows["day"] = np.array([self._days[text] for text in told], np.int64).view("datetime64[D]")
         return rows[np.argsort(rows["id"])]
-
-    def _day(self, text: str | None) -> np.datetime64:
-        if text not in self._days:
-            self._days[text] = day_of(text)
-        return self._days[text]
 
 
 def day_of(at: str | None) -> np.datetime64:

@@ -45,6 +45,8 @@ _NAMED_LINES = 300
 """Lines with a name that are read to tell whose it is."""
 _LENGTHS = 2
 """Passages with the question's words whose lengths are read, for each that is nominated."""
+_BESIDE = 4
+"""Searches whose nearest passages are found at the same time; FAISS answers one after another anyway."""
 _SPARE = 3
 """Ranked passages read for each one that is wanted, as the same text takes one place only."""
 _LINES = (
@@ -129,6 +131,8 @@ class Searcher:
         self._second_stage = second_stage
         self._memories: dict[tuple[int, ...], tuple[tuple[int, ...], Readable]] = {}
         self._lock = threading.Lock()
+        # kept: on a busy machine, starting and ending a thread takes as long as a third of a search
+        self._beside = ThreadPoolExecutor(_BESIDE, thread_name_prefix="nearest")
 
     def search(
         self,
@@ -193,11 +197,10 @@ class Searcher:
         allowed = _allowed(self._store, memory, limits)
         vector = self._embedder.embed_query(query.text)
         # FAISS and SQLite both work without the GIL
-        with ThreadPoolExecutor(1, thread_name_prefix="nearest") as beside:
-            nearest = beside.submit(self._nearest, memory, vector, allowed)
-            words = occurrences(self._store, query.words, memory)
-            most = _most_words(self._store, memory, words, self._config.candidates, allowed)
-            nominated = [nearest.result(), most]
+        nearest = self._beside.submit(self._nearest, memory, vector, allowed)
+        words = occurrences(self._store, query.words, memory)
+        most = _most_words(self._store, memory, words, self._config.candidates, allowed)
+        nominated = [nearest.result(), most]
         corpus, rows = self._with_neighbours(memory, nominated, allowed)
         return self._measure(query, memory, vector, words, _surroundings(corpus, rows, allowed), corpus)
 

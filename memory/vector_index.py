@@ -8,7 +8,8 @@ is left out of every search until a new file is written of what is there, in whi
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -85,6 +86,7 @@ class ExactIndex:
     def __init__(self, dimensions: int, *, index: Any = None) -> None:
         self._dimensions = dimensions
         self.index = index or _exact(dimensions)
+        self._places: tuple[Ids, NDArray[np.int64] | None] | None = None
 
     @classmethod
     def read(cls, data: bytes, dimensions: int) -> ExactIndex:
@@ -111,27 +113,36 @@ class ExactIndex:
             return np.zeros(0, np.int64), np.zeros(0, np.float32)
         selector = _selector(among, without)
         chosen = None if selector is None else load_faiss().SearchParameters(sel=selector)
-        return _live(*self.index.search(finite(query[None, :]), k, params=chosen))
+        with _one_thread():
+            return _live(*self.index.search(finite(query[None, :]), k, params=chosen))
 
     def add(self, ids: Ids, vectors: Vectors) -> None:
         """Take in vectors (n, d)."""
+        self._places = None
         self.index.add_with_ids(finite(vectors), ids)
 
     def remove(self, ids: Ids) -> None:
         """Take out those of the ids that are there."""
+        self._places = None
         if len(ids):
             self.index.remove_ids(ids)
 
     def halves(self, ids: Ids) -> Halves | None:
         """The vectors as they are kept."""
-        known = load_faiss().vector_to_array(self.index.id_map)
-        order = None if np.all(known[1:] > known[:-1]) else np.argsort(known)
+        known, order = self._known()
         places = np.searchsorted(known, ids, sorter=order).clip(max=max(len(known) - 1, 0))
         places = places if order is None else order[places]
         if not len(known) or not np.array_equal(known[places], ids):
             return None
         found: Halves = self._codes()[places]
         return found
+
+    def _known(self) -> tuple[Ids, NDArray[np.int64] | None]:
+        """The ids by place, and the places in order of id where the ids are not in order."""
+        if self._places is None:
+            known = load_faiss().vector_to_array(self.index.id_map)
+            self._places = known, None if np.all(known[1:] > known[:-1]) else np.argsort(known)
+        return self._places
 
     def _codes(self) -> Halves:
         """All vectors where FAISS keeps them; valid until the index changes."""
@@ -197,7 +208,8 @@ class PartitionedIndex:
         few = among is not None and len(among) * PROBED < len(self)
         probed = self.lists if few else max(1, self.lists // PROBED)
         chosen = load_faiss().SearchParametersIVF(sel=_selector(among, left_out), nprobe=probed)
-        near = _live(*self._index.search(finite(query[None, :]), k, params=chosen))
+        with _one_thread():
+            near = _live(*self._index.search(finite(query[None, :]), k, params=chosen))
         new = self._new.search(query, k, among=among, without=without)
         ids, scores = np.concatenate([near[0], new[0]]), np.concatenate([near[1], new[1]])
         best = np.argsort(-scores, kind="stable")[:k]
@@ -289,7 +301,8 @@ def inner_products(query: Vectors, rows: Halves) -> Scores:
     if not len(rows):
         return np.zeros(0, np.float32)
     index.add_sa_codes(np.ascontiguousarray(rows).view(np.uint8))
-    scores, places = index.search(finite(query[None, :]), len(rows))
+    with _one_thread():
+        scores, places = index.search(finite(query[None, :]), len(rows))
     found = np.empty(len(rows), np.float32)
     found[places[0]] = scores[0]
     return found
@@ -303,6 +316,19 @@ def finite(rows: Vectors) -> Vectors:
         rows = rows.copy()
         rows[broken] = 0.0
     return rows
+
+
+@contextmanager
+def _one_thread() -> Iterator[None]:
+    """FAISS works in this thread alone: it divides questions among threads, and one question would wait for a team
+    that has nothing to do, on a busy machine longer than for its answer."""
+    faiss = load_faiss()
+    before = faiss.omp_get_max_threads()
+    faiss.omp_set_num_threads(1)
+    try:
+        yield
+    finally:
+        faiss.omp_set_num_threads(before)
 
 
 def _exact(dimensions: int) -> Any:

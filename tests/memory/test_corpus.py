@@ -90,6 +90,25 @@ def test_dialogue_has_two_speakers(store: Store) -> None:
     assert dialogues(store, [1, 2, diary, chat]) == {1: ("Ann", "Cy"), chat: ("Ann", "Ann")}
 
 
+def test_a_talk_that_loses_a_speaker_is_none(store: Store) -> None:
+    """What was known of a document holds while passages come, and is looked up again once one is gone."""
+    memory = readable(store, (1,))
+    chat = add(store, "chat", [Passage("a", speaker="Ann"), Passage("b", speaker="Cy")])
+    ids = np.array(
+        [row["id"] for row in store.rows("SELECT id FROM chunks WHERE document_id = ? ORDER BY id", (chat,))]
+    )
+    more = readable(store, (1,), before=memory)
+    corpus = load_corpus(store, more, ids)
+    assert corpus.dialogue[corpus.rows_of(ids)].all()
+    add(store, "later", [Passage("c")])
+    kept = readable(store, (1,), before=more)
+    assert kept.talks[chat]
+    assert kept.talks is more.talks
+    store.delete_chunks([int(ids[1])], user_id=1)
+    corpus = load_corpus(store, readable(store, (1,), before=kept), ids)
+    assert not corpus.dialogue[corpus.rows_of(ids[:1])].any()
+
+
 def test_words_are_counted_within_the_readable_memory(store: Store) -> None:
     """Neither frequency nor occurrences know of others' passages."""
     assert frequencies(store, ["key", "nowher"], [1]).tolist() == [4, 0]

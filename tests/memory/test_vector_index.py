@@ -84,6 +84,31 @@ def test_stored_vectors_are_their_own_nearest(index: VectorIndex) -> None:
         assert scores[0] == pytest.approx(1.0, abs=0.02)
 
 
+class _Counting:
+    """A FAISS index that notes how many threads it may use."""
+
+    def __init__(self, inner: Any) -> None:
+        self._inner, self.ntotal, self.threads = inner, inner.ntotal, 0
+
+    def search(self, *arguments: Any, **options: Any) -> Any:
+        self.threads = faiss.omp_get_max_threads()
+        return self._inner.search(*arguments, **options)
+
+
+def test_a_question_is_answered_by_one_thread() -> None:
+    """A team of threads, of which one has work, would be waited for; what others use FAISS for keeps its threads."""
+    full = ExactIndex(DIMENSIONS)
+    full.add(ids(1, SIZE), rows(SIZE))
+    counting = _Counting(full.index)
+    before = faiss.omp_get_max_threads()
+    faiss.omp_set_num_threads(3)
+    try:
+        ExactIndex(DIMENSIONS, index=counting).search(rows(SIZE)[0], 5, among=None, without=None)
+        assert (counting.threads, faiss.omp_get_max_threads()) == (1, 3)
+    finally:
+        faiss.omp_set_num_threads(before)
+
+
 def test_nearly_all_of_the_nearest_are_found(index: VectorIndex) -> None:
     """Of the ten nearest to questions that are no stored vector, at least 0.95 are among the first fifty."""
     questions = rows(60, seed=5)
