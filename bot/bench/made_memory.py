@@ -21,7 +21,7 @@ Vectors = NDArray[np.float32]
 
 DIMENSIONS = 384
 LINES = 500
-"""Passages of a document."""
+"""Passages of a document, where nothing else is said."""
 _WORDS = 60_000
 _GRAMMAR = 0.45
 """Share of the words of a text that say nothing about what it is about."""
@@ -54,13 +54,16 @@ class MadeQuestion:
 
     text: str
     vector: Vectors
+    document: int
+    """Number of the document that holds the passage."""
 
 
 class MadeMemory:
-    """``chunks`` passages, the same for the same seed; made a document at a time."""
+    """``chunks`` passages, the same for the same seed; made a document of ``lines`` at a time."""
 
-    def __init__(self, chunks: int, *, seed: int = 0) -> None:
+    def __init__(self, chunks: int, *, seed: int = 0, lines: int = LINES) -> None:
         self.chunks = chunks
+        self._lines = lines
         self._seed = seed
         rng = np.random.default_rng(seed)
         self._grammar = np.array(sorted(word for word in STOP_WORDS if not HAN.search(word)))
@@ -77,22 +80,25 @@ class MadeMemory:
 
     def documents(self) -> Iterator[MadeDocument]:
         """All documents in order."""
-        for number in range(-(-self.chunks // LINES)):
-            yield self._document(number, min(LINES, self.chunks - number * LINES))
+        for number in range(-(-self.chunks // self._lines)):
+            yield self._document(number, self._size(number))
+
+    def _size(self, number: int) -> int:
+        return min(self._lines, self.chunks - number * self._lines)
 
     def questions(self, count: int) -> list[MadeQuestion]:
         """Each asks for three words of a passage, mostly by the name of who said it, some by its number."""
         rng = np.random.default_rng((self._seed, 2))
         made = []
-        for number in rng.integers(0, -(-self.chunks // LINES), count).tolist():
-            size = min(LINES, self.chunks - number * LINES)
+        for number in rng.integers(0, -(-self.chunks // self._lines), count).tolist():
+            size = self._size(number)
             place = int(rng.integers(0, size))
             passage = self._document(number, size).passages[place]
             telling = [word for word in dict.fromkeys(passage.text.rstrip(".?").split()) if word not in STOP_WORDS]
             asked = rng.permutation(telling)[:3].tolist()
             text = f"what did {passage.speaker or 'we'} say about {' '.join(asked)}"
             topics = self._topics_of(number, size)
-            made.append(MadeQuestion(text, _around(rng, self._topics[topics[place : place + 1]])[0]))
+            made.append(MadeQuestion(text, _around(rng, self._topics[topics[place : place + 1]])[0], number))
         return made
 
     def _document(self, number: int, size: int) -> MadeDocument:

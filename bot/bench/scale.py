@@ -22,7 +22,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from bot.bench.made_memory import DIMENSIONS, MadeMemory, MadeQuestion, by_owner
+from bot.bench.made_memory import DIMENSIONS, LINES, MadeMemory, MadeQuestion, by_owner
 from bot.bench.peers import bench_peers
 from bot.bench.rows import BenchRow
 from memory.config import IndexConfig, SearchConfig
@@ -56,6 +56,11 @@ class ScaleConfig:
     search: SearchConfig = field(default_factory=SearchConfig)
     index: IndexConfig = field(default_factory=IndexConfig)
 
+    @property
+    def made(self) -> MadeMemory:
+        """The passages: with many owners in such short documents that each has one."""
+        return MadeMemory(self.chunks, lines=max(1, min(LINES, self.chunks // self.owners)))
+
 
 @dataclass(frozen=True)
 class Searched:
@@ -63,6 +68,8 @@ class Searched:
 
     first: float
     """Opening the home and the first search."""
+    firsts: tuple[float, ...]
+    """The first search of each further owner who asks."""
     after_change: float
     """A search after a passage was added."""
     whole: tuple[float, ...]
@@ -121,20 +128,21 @@ def bench_scale(
 
 
 def fill(home: Path, config: ScaleConfig) -> tuple[float, float]:
-    """Store the passages, then make the first owner's index: passages stored in a second, and seconds."""
-    made = MadeMemory(config.chunks)
+    """Store the passages, then make the indexes: passages stored in a second, and seconds."""
     store = Store(home / "familiar.db")
     try:
         owners = [store.add_user(f"owner {n}", role=_role(n)).id for n in range(config.owners)]
         spent, waiting = 0.0, []
-        for owner, document in by_owner(made.documents(), owners):
+        for owner, document in by_owner(config.made.documents(), owners):
             waiting.append((owner, document))
             if len(waiting) == _TOGETHER:
                 spent += _stored(store, waiting)
                 waiting = []
         spent += _stored(store, waiting)
         start = time.perf_counter()
-        _indexes(home, store, config).sync(owners[0])
+        indexes = _indexes(home, store, config)
+        for owner in owners:
+            indexes.sync(owner)
         return config.chunks / spent, time.perf_counter() - start
     finally:
         store.close()
@@ -162,87 +170,108 @@ def search(home: Path, config: ScaleConfig) -> Searched:
     import faiss
 
     faiss.omp_set_num_threads(1)
-    questions = MadeMemory(config.chunks).questions(_QUESTIONS)
+    questions = config.made.questions(_QUESTIONS)
     embedder = PlannedEmbedder(questions)
     start = time.perf_counter()
     store = Store(home / "familiar.db")
     try:
-        owner = store.users()[0].id
+        asked = _asked(store, questions)
         indexes = _indexes(home, store, config)
         searcher = Searcher(store, indexes, embedder, config.search)
-        searcher.search(questions[0].text, user_id=owner)
+        whole = _seconds(lambda item: searcher.search(item.question.text, user_id=item.owner))
+        whole(asked[0])
         first = time.perf_counter() - start
-        for question in questions[:20]:
-            searcher.search(question.text, user_id=owner)
+        others = {item.owner: item for item in asked if item.owner != asked[0].owner}
+        firsts = tuple(whole(item) for item in others.values())
+        for item in asked[:20]:
+            whole(item)
         peak = _peak_mb()
-        whole = _seconds(lambda question: searcher.search(question.text, user_id=owner))
-        parts = (_bare_faiss(home, owner, config), _bare_words(store, owner, config))
-        whole_s, faiss_s, words_s = in_turn((whole, *map(_seconds, parts)), questions)
-        nominated, strict = _recall(store, indexes, owner, questions, config)
-        changed = _after_change(store, searcher, questions[0], owner)
-        return Searched(first, changed, whole_s, faiss_s, words_s, peak, nominated, strict)
+        parts = (_bare_faiss(home, {item.owner for item in asked}, config), _bare_words(store, config))
+        whole_s, faiss_s, words_s = in_turn((whole, *map(_seconds, parts)), asked)
+        nominated, strict = _recall(store, indexes, asked, config)
+        changed = _after_change(store, searcher, asked[0])
+        return Searched(first, firsts, changed, whole_s, faiss_s, words_s, peak, nominated, strict)
     finally:
         store.close()
 
 
-def _seconds(call: Callable[[MadeQuestion], object]) -> Callable[[MadeQuestion], float]:
-    def timed(question: MadeQuestion) -> float:
+@dataclass(frozen=True)
+class Asked:
+    """A question and who asks it."""
+
+    question: MadeQuestion
+    owner: int
+
+
+def _asked(store: Store, questions: Sequence[MadeQuestion]) -> list[Asked]:
+    """Each question as its document's owner asks it."""
+    owners = [user.id for user in store.users()]
+    return [Asked(question, owners[question.document % len(owners)]) for question in questions]
+
+
+def _seconds(call: Callable[[Asked], object]) -> Callable[[Asked], float]:
+    def timed(asked: Asked) -> float:
         start = time.perf_counter()
-        call(question)
+        call(asked)
         return time.perf_counter() - start
 
     return timed
 
 
-def in_turn(
-    calls: Sequence[Callable[[MadeQuestion], float]], questions: Sequence[MadeQuestion]
-) -> tuple[tuple[float, ...], ...]:
+def in_turn(calls: Sequence[Callable[[Asked], float]], asked: Sequence[Asked]) -> tuple[tuple[float, ...], ...]:
     """What each call gives for each question, asked in turn so that a drift of the machine meets all."""
-    spent = [[call(question) for call in calls] for question in questions]
+    spent = [[call(item) for call in calls] for item in asked]
     return tuple(zip(*spent, strict=True))
 
 
-def _bare_faiss(home: Path, owner: int, config: ScaleConfig) -> Callable[[MadeQuestion], object]:
+def _bare_faiss(home: Path, owners: set[int], config: ScaleConfig) -> Callable[[Asked], object]:
+    indexes = {owner: _bare_index(home / "index" / f"{owner}.faiss") for owner in owners}
+
+    def near(asked: Asked) -> object:
+        index = indexes[asked.owner]
+        return index.search(asked.question.vector[None, :], min(config.search.candidates, index.ntotal))
+
+    return near
+
+
+def _bare_index(path: Path) -> Any:
     import faiss
 
-    path = home / "index" / f"{owner}.faiss"
     partitioned = json.loads(path.with_suffix(".json").read_text(encoding="utf-8"))["partitioned"]
     index: Any = faiss.read_index(str(path), faiss.IO_FLAG_MMAP if partitioned else 0)
     if partitioned:
         from memory.vector_index import PROBED
 
         index.nprobe = index.nlist // PROBED
-    return lambda question: index.search(question.vector[None, :], min(config.search.candidates, index.ntotal))
+    return index
 
 
-def _bare_words(store: Store, owner: int, config: ScaleConfig) -> Callable[[MadeQuestion], object]:
+def _bare_words(store: Store, config: ScaleConfig) -> Callable[[Asked], object]:
     sql = "SELECT rowid, bm25(chunks_fts) FROM chunks_fts WHERE chunks_fts MATCH ? ORDER BY 2 LIMIT ?"
 
-    def ranked(question: MadeQuestion) -> object:
-        words = [owned_word(word, user_id=owner) for word in understand(question.text).words]
+    def ranked(asked: Asked) -> object:
+        words = [owned_word(word, user_id=asked.owner) for word in understand(asked.question.text).words]
         return store.tuples(sql, (" OR ".join(f'"{word}"' for word in words), config.search.candidates))
 
     return ranked
 
 
-def _after_change(store: Store, searcher: Searcher, question: MadeQuestion, owner: int) -> float:
+def _after_change(store: Store, searcher: Searcher, asked: Asked) -> float:
     passage = next(MadeMemory(1, seed=1).documents()).passages
     new = NewDocument("late", "late", "dialogue", "late", "", at="2026-01-01")
-    store.add_document(new, passage, question.vector[None, :], user_id=owner, embedder=KEY)
-    return _seconds(lambda asked: searcher.search(asked.text, user_id=owner))(question)
+    store.add_document(new, passage, asked.question.vector[None, :], user_id=asked.owner, embedder=KEY)
+    return _seconds(lambda item: searcher.search(item.question.text, user_id=item.owner))(asked)
 
 
-def _recall(
-    store: Store, indexes: Indexes, owner: int, questions: Sequence[MadeQuestion], config: ScaleConfig
-) -> tuple[float, float]:
-    """Of the ten nearest of all vectors in SQLite, the share among FAISS's candidates and among its first ten."""
-    asked = np.stack([question.vector for question in questions])
-    wanted = nearest(store, owner, asked)
-    found = [indexes.search(row, user_id=owner, k=config.search.candidates)[0].tolist() for row in asked]
-    shares = [
-        [len(set(right) & set(ids[:depth])) / len(right) for right, ids in zip(wanted, found, strict=True)]
-        for depth in (config.search.candidates, _NEAREST)
-    ]
+def _recall(store: Store, indexes: Indexes, asked: Sequence[Asked], config: ScaleConfig) -> tuple[float, float]:
+    """Of the ten nearest of an owner's vectors in SQLite, the share among FAISS's candidates and its first ten."""
+    shares: tuple[list[float], list[float]] = ([], [])
+    for owner in {item.owner for item in asked}:
+        vectors = np.stack([item.question.vector for item in asked if item.owner == owner])
+        for row, right in zip(vectors, nearest(store, owner, vectors), strict=True):
+            found = indexes.search(row, user_id=owner, k=config.search.candidates)[0].tolist()
+            for depth, held in zip((config.search.candidates, _NEAREST), shares, strict=True):
+                held.append(len({*right} & {*found[:depth]}) / len(right))
     return float(np.mean(shares[0])), float(np.mean(shares[1]))
 
 
@@ -270,13 +299,13 @@ def nearest(store: Store, owner: int, asked: Vectors) -> list[list[int]]:
 
 def _embedding(embedder: Embedder, config: ScaleConfig) -> float:
     """Median seconds in which a question is embedded."""
-    questions = MadeMemory(config.chunks).questions(_QUESTIONS // 4)
+    asked = [Asked(question, 0) for question in config.made.questions(_QUESTIONS // 4)]
     embedder.embed_query("warm up")
-    return float(np.median([_seconds(lambda asked: embedder.embed_query(asked.text))(item) for item in questions]))
+    return float(np.median([_seconds(lambda item: embedder.embed_query(item.question.text))(item) for item in asked]))
 
 
 def _peers(home: Path, config: ScaleConfig) -> Iterator[BenchRow]:
-    made = MadeMemory(config.chunks)
+    made = config.made
     vectors = np.concatenate([document.vectors for document in made.documents()])
     asked = np.stack([question.vector for question in made.questions(_QUESTIONS)])
     best = np.argsort(-(asked @ vectors.T), axis=1, kind="stable")[:, :_NEAREST]
@@ -300,14 +329,21 @@ def _ratios(config: ScaleConfig, searched: Searched, *, embedding: float | None)
 def _figures(searched: Searched, home: Path) -> Iterator[BenchRow]:
     for name, values in (("search", searched.whole), ("bare FAISS", searched.faiss), ("bare FTS5", searched.words)):
         for point, share in (("p50", 0.5), ("p95", 0.95)):
-            yield BenchRow(f"{name}, {point}", float(np.quantile(values, share)) * 1000, None, "ms")
+            yield BenchRow(f"{name}, {point}", _ms(values, share), None, "ms")
     yield BenchRow("of the ten nearest, nominated", searched.nominated, 0.98, "share")
     yield BenchRow("of the ten nearest, among FAISS's first ten", searched.strict, None, "share")
     yield BenchRow("opening the home and the first search", searched.first, None, "s")
+    for name, share in (("p50", 0.5), ("p95", 0.95)) if searched.firsts else ():
+        yield BenchRow(f"first search of a further owner, {name}", _ms(searched.firsts, share), None, "ms")
     yield BenchRow("search after a passage was added", searched.after_change * 1000, None, "ms")
     yield BenchRow("most memory of a process that searches", searched.peak_mb, None, "MB")
     for name, pattern in (("database", "familiar.db*"), ("index", "index/*")):
-        yield BenchRow(name, sum(file.stat().st_size for file in home.glob(pattern)) / 2**20, None, "MB")
+        files = list(home.glob(pattern))
+        yield BenchRow(name, sum(file.stat().st_size for file in files) / 2**20, None, f"MB in {len(files)} files")
+
+
+def _ms(seconds: Sequence[float], share: float) -> float:
+    return float(np.quantile(seconds, share)) * 1000
 
 
 def _peak_mb() -> float:
