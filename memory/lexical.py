@@ -11,7 +11,6 @@ candidates hold it is counted in their own words.
 from __future__ import annotations
 
 import json
-from bisect import bisect_right
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -111,24 +110,17 @@ def owned_words_of(store: Store, ids: Ids) -> list[str]:
 
 
 def holders(texts: Sequence[str], words: Sequence[str]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-    """Which texts of words hold which of a few words: place of the text and of the word, one entry a meeting.
-
-    Words are sought in all texts at once: splitting each text would cost more than the search.
+    """Which texts of words hold which of a few words, each given once: place of the text and of the word, one entry a
+    meeting, those of a word together.
 
     >>> [places.tolist() for places in holders(["a b b", "b c"], ["b", "c"])]
     [[0, 1, 1], [0, 0, 1]]
     """
-    joined = f" {' . '.join(texts)} "
-    ends = np.cumsum([len(text) + 3 for text in texts]).tolist()
-    found: list[tuple[int, int]] = []
-    for place, word in enumerate(words):
-        at = joined.find(f" {word} ")
-        while at >= 0:
-            row = bisect_right(ends, at)
-            found.append((row, place))
-            at = joined.find(f" {word} ", ends[row])
-    rows, places = np.array(found, np.int64).reshape(-1, 2).T
-    return rows, places
+    places = {word: place for place, word in enumerate(words)}
+    wanted = frozenset(words)
+    found = sorted((places[word], row) for row, text in enumerate(texts) for word in wanted.intersection(text.split()))
+    columns = np.array(found, np.int64).reshape(-1, 2).T
+    return columns[1], columns[0]
 
 
 def _postings(
