@@ -7,6 +7,8 @@ words, neighbours, names or dates, so that their times stand beside those of bar
 from __future__ import annotations
 
 import importlib.util
+import sqlite3
+import sys
 import time
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
@@ -23,32 +25,50 @@ Search = Callable[[Vectors, int], list[int]]
 
 _BATCH = 5000
 """Rows that are given at once; chromadb takes no more than some 5,400."""
+_CANDIDATES = 200
+"""As many as [search] candidates asks of FAISS."""
 
 
 def bench_peers(folder: Path, vectors: Vectors, asked: Vectors, wanted: Sequence[Sequence[int]]) -> Iterator[BenchRow]:
-    """Fill and search each that is installed.
+    """Fill and search each that can run here; why another can't is said on standard error.
 
     :param vectors: (n, d); the id of a row is its place plus one
     :param asked: (m, d)
     :param wanted: ids of the nearest to each of ``asked``
     """
-    for name, (module, fill) in _PEERS.items():
-        if importlib.util.find_spec(module) is None:
+    for name in PEERS:
+        reason = why_not(name)
+        if reason is not None:
+            print(f"familiar: {reason}", file=sys.stderr)
             continue
+        place = folder / name
+        place.mkdir()
         start = time.perf_counter()
-        search = fill(folder, vectors)
+        search = PEERS[name][1](place, vectors)
         filled = time.perf_counter() - start
         search(asked[0], len(wanted[0]))
         spent, shares = [], []
         for row, right in zip(asked, wanted, strict=True):
             start = time.perf_counter()
-            found = search(row, 200)
+            found = search(row, _CANDIDATES)
             spent.append(time.perf_counter() - start)
-            shares.append(len(set(right) & set(found)) / len(right))
+            shares.append(len({*right} & {*found}) / len(right))
         yield BenchRow(f"{name}, p50", float(np.median(spent)) * 1000, None, "ms")
         yield BenchRow(f"{name}, p95", float(np.quantile(spent, 0.95)) * 1000, None, "ms")
-        yield BenchRow(f"{name}, of the ten nearest among 200", float(np.mean(shares)), None, "share")
-        yield BenchRow(f"{name}, import", len(vectors) / filled, None, "passages a second")
+        yield BenchRow(f"{name}, of the ten nearest among {_CANDIDATES}", float(np.mean(shares)), None, "share")
+        yield BenchRow(f"{name}, filling", filled, None, "s")
+        files = [file for file in place.rglob("*") if file.is_file()]
+        yield BenchRow(f"{name}, on disk", sum(file.stat().st_size for file in files) / 2**20, None, "MB")
+
+
+def why_not(name: str) -> str | None:
+    """Why one of PEERS can't be measured here; None where it can."""
+    module = PEERS[name][0]
+    if importlib.util.find_spec(module) is None:
+        return f"{name} is left out: it is not installed; run `pip install {name}`"
+    if name == "sqlite-vec" and not hasattr(sqlite3.Connection, "enable_load_extension"):
+        return f"{name} is left out: the sqlite3 of this Python ({sys.executable}) can't load extensions"
+    return None
 
 
 def _batches(vectors: Vectors) -> Iterator[tuple[list[int], Vectors]]:
@@ -60,7 +80,7 @@ def _batches(vectors: Vectors) -> Iterator[tuple[list[int], Vectors]]:
 def _chroma(folder: Path, vectors: Vectors) -> Search:
     chromadb: Any = importlib.import_module("chromadb")
     settings = chromadb.config.Settings(anonymized_telemetry=False)
-    client = chromadb.PersistentClient(path=str(folder / "chroma"), settings=settings)
+    client = chromadb.PersistentClient(path=str(folder), settings=settings)
     made = client.create_collection("made", metadata={"hnsw:space": "ip"}, embedding_function=None)
     for ids, part in _batches(vectors):
         made.add(ids=[str(id_) for id_ in ids], embeddings=part)
@@ -81,22 +101,20 @@ def _lance(folder: Path, vectors: Vectors) -> Search:
         return pa.table({"id": pa.array(ids), "vector": column})
 
     batches = _batches(vectors)
-    made = lancedb.connect(str(folder / "lance")).create_table("made", table(*next(batches)))
+    made = lancedb.connect(str(folder)).create_table("made", table(*next(batches)))
     for ids, part in batches:
         made.add(table(ids, part))
     if len(vectors) >= 100_000:  # below, its documentation says, comparing all is fast enough
         made.create_index(metric="dot", vector_column_name="vector")
 
     def search(query: Vectors, k: int) -> list[int]:
-        found = made.search(query).distance_type("dot").limit(k).select(["id"]).to_arrow()
+        found = made.search(query).distance_type("dot").limit(k).select(["id", "_distance"]).to_arrow()
         return [int(id_) for id_ in found["id"].to_pylist()]
 
     return search
 
 
 def _vec(folder: Path, vectors: Vectors) -> Search:
-    import sqlite3
-
     sqlite_vec: Any = importlib.import_module("sqlite_vec")
     db = sqlite3.connect(folder / "vec.db")
     db.enable_load_extension(True)
@@ -114,8 +132,9 @@ def _vec(folder: Path, vectors: Vectors) -> Search:
     return search
 
 
-_PEERS: dict[str, tuple[str, Callable[[Path, Vectors], Search]]] = {
+PEERS: dict[str, tuple[str, Callable[[Path, Vectors], Search]]] = {
     "chromadb": ("chromadb", _chroma),
     "lancedb": ("lancedb", _lance),
     "sqlite-vec": ("sqlite_vec", _vec),
 }
+"""By the name under which it is installed: its module, and what fills it and returns how it is asked."""

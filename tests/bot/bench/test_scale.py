@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from bot.bench.made_memory import MadeMemory
-from bot.bench.peers import bench_peers
+from bot.bench.peers import PEERS, bench_peers, why_not
 from bot.bench.scale import KEY, PlannedEmbedder, ScaleConfig, bench_scale, fill, nearest
 from bot.cli import main
 from memory.config import IndexConfig, SearchConfig
@@ -73,11 +73,29 @@ def test_questions_find_what_they_ask_for(tmp_path: Path) -> None:
     store.close()
 
 
-def test_peers_that_are_not_installed_are_left_out(tmp_path: Path) -> None:
-    """No row and no error."""
+def test_peers_find_the_nearest_or_say_why_they_cant(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """Each other store is filled and asked as its documentation says, and misses nothing near."""
+    vectors = np.random.default_rng(0).normal(size=(400, 16)).astype(np.float32)
+    vectors /= np.linalg.norm(vectors, axis=1, keepdims=True)
+    wanted = np.argsort(-(vectors[:5] @ vectors.T), axis=1)[:, :10] + 1
+    rows = {row.name: row.value for row in bench_peers(tmp_path, vectors, vectors[:5], wanted.tolist())}
+    left_out = capsys.readouterr().err
+    for name in PEERS:
+        if (reason := why_not(name)) is not None:
+            assert reason in left_out
+            continue
+        assert rows[f"{name}, of the ten nearest among 200"] > 0.95
+        assert min(rows[f"{name}, {figure}"] for figure in ("p50", "p95", "filling", "on disk")) > 0
+
+
+def test_a_peer_that_is_not_installed_is_left_out(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """No row and no error, but a line that says so."""
+    monkeypatch.setattr("bot.bench.peers.PEERS", {"nostore": ("nostore_at_all", PEERS["sqlite-vec"][1])})
     vectors = np.eye(20, 8, dtype=np.float32)
-    names = {row.name.split(",")[0] for row in bench_peers(tmp_path, vectors, vectors[:2], [[1], [2]])}
-    assert names <= {"chromadb", "lancedb", "sqlite-vec"}
+    assert list(bench_peers(tmp_path, vectors, vectors[:2], [[1], [2]])) == []
+    assert capsys.readouterr().err == "familiar: nostore is left out: it is not installed; run `pip install nostore`\n"
 
 
 @pytest.mark.parametrize("arguments", [["--owners", "3"], ["import", "--chunks", "5"], ["retrieval", "--chunks", "0"]])
