@@ -25,7 +25,7 @@ MAX_PARTS = 4
 """Questions in one message that are searched one by one."""
 _CAPITALISED = re.compile(r"\b[A-Z][a-z]+\b")
 _SENTENCE_END = re.compile(r"(?<=[?？。！!])\s*|(?<=[.])\s+")
-_QUOTES = ("“”", "「」", "『』", "«»")
+_QUOTES = (("“", "”"), ("「", "」"), ("『", "』"), ("«", "»"))
 _CONTINUES = re.compile(r"[\"”」』»）)，,、；;]|的(?!确)")
 """What begins no sentence: the one before it only quotes a whole sentence, or names a thing by one."""
 _ALSO = re.compile(r"[。？?！!]\s*(?:另外|还有|此外|also|besides)[，,：:\s]", re.IGNORECASE)
