@@ -30,6 +30,10 @@ class ConversionError(FamiliarError):
     """The file should have been readable and is not (the import names it as failed)."""
 
 
+class UnreadableFile(ConversionError):
+    """The system does not let the file be read now; its content may be in order."""
+
+
 @dataclass(frozen=True, slots=True)
 class Block:
     """A run of text that shares a page and a section."""
