@@ -20,7 +20,7 @@ from memory import ledger, places
 from memory.errors import FamiliarError
 from memory.facts.erasing import lines_from, without_lines
 from memory.index import Indexes
-from memory.records import ABOUT_USER, Citation, Message, RecalledMemory, Turn
+from memory.records import ABOUT_USER, Citation, Document, Message, RecalledMemory, Turn
 from memory.redaction import ERASED, Erasure, erasure_of, of_length, quotes, without_quotes, without_sentences
 from memory.store import Store
 from memory.turns import turn_by_id, turns_of
@@ -68,17 +68,41 @@ def forget_document(
     """
     document = store.document(document_id, user_id=user_id)
     with store.transaction() as db:
-        chunks = _chunks(db, user_id, "document_id", document_id)
-        texts = [store.document_text(document_id, user_id=user_id), *(chunk.text for chunk in chunks)]
-        erasure = erasure_of(texts)
-        told = _redact_about(store, db, user_id, erasure, lines_from(db, [chunk.id for chunk in chunks], ()))
-        redacted = _redact(store, db, [chunk.id for chunk in chunks], erasure, leave=())
-        redacted = sorted({*told, *redacted, *_drop_corrections(db, erasure, user_id)})
-        store.delete_document(document_id, user_id=user_id)
+        redacted = _erase_document(store, db, document)
         ledger.record_document(db, document)
         _finish(db, erasers, user_id=user_id, turn_ids=redacted, document_ids=[document_id])
     _scrub(store, indexes, user_id)
     return Forgotten(documents=(document_id,), redacted=tuple(redacted))
+
+
+def forget_gone(
+    store: Store, indexes: Indexes | None, *, user_id: int, document_ids: Sequence[int], erasers: Sequence[Eraser] = ()
+) -> Forgotten:
+    """Erase documents because their files are gone, together; a file that comes back is imported again.
+
+    :raises FamiliarError: the user has no such document, or the database can't be written
+    """
+    documents = [store.document(id_, user_id=user_id) for id_ in document_ids]
+    redacted: set[int] = set()
+    with store.transaction() as db:
+        for document in documents:
+            redacted.update(_erase_document(store, db, document))
+            ledger.record_document(db, document, keep_out=False)
+        _finish(db, erasers, user_id=user_id, turn_ids=sorted(redacted), document_ids=document_ids)
+    _scrub(store, indexes, user_id)
+    return Forgotten(documents=tuple(document_ids), redacted=tuple(sorted(redacted)))
+
+
+def _erase_document(store: Store, db: sqlite3.Connection, document: Document) -> list[int]:
+    """Delete a document and redact the turns that quoted it; these turns."""
+    user_id = document.user_id
+    chunks = _chunks(db, user_id, "document_id", document.id)
+    texts = [store.document_text(document.id, user_id=user_id), *(chunk.text for chunk in chunks)]
+    erasure = erasure_of(texts)
+    told = _redact_about(store, db, user_id, erasure, lines_from(db, [chunk.id for chunk in chunks], ()))
+    redacted = _redact(store, db, [chunk.id for chunk in chunks], erasure, leave=())
+    store.delete_document(document.id, user_id=user_id)
+    return sorted({*told, *redacted, *_drop_corrections(db, erasure, user_id)})
 
 
 def forget_turn(
@@ -122,10 +146,12 @@ def forget_text(
         if not (documents.gone or documents.kept or turns or redacted or elsewhere):
             raise FamiliarError(f"nothing of yours holds {text!r}; `familiar search` shows what is there")
         ledger.record_text(db, text, stood, user_id=user_id)
-        touched = [*turns, *redacted]
-        _finish(db, erasers, user_id=user_id, turn_ids=touched, document_ids=[*documents.gone, *documents.kept])
+        for document in documents.gone:
+            ledger.record_document(db, document)
+        gone = tuple(document.id for document in documents.gone)
+        _finish(db, erasers, user_id=user_id, turn_ids=[*turns, *redacted], document_ids=[*gone, *documents.kept])
     _scrub(store, indexes, user_id)
-    return Forgotten(tuple(documents.gone), turns, tuple(redacted), documents.passages)
+    return Forgotten(gone, turns, tuple(redacted), documents.passages)
 
 
 def forget_everything(
@@ -290,7 +316,7 @@ def _map_texts(turn: Turn, change: Callable[[str], str]) -> Turn:
 class _Documents:
     """Documents of which passages were erased: those that are gone with them, and those that are kept."""
 
-    gone: list[int]
+    gone: list[Document]
     kept: list[int]
     passages: int = 0
 
@@ -316,7 +342,7 @@ def _erase_passages(
         redacted += _drop_corrections(db, erasure, user_id)
         if len(hit) == document.chunks:
             store.delete_document(document.id, user_id=user_id)
-            done.gone.append(document.id)
+            done.gone.append(document)
             continue
         store.delete_chunks([row["id"] for row in hit], user_id=user_id)
         done.kept.append(document.id)

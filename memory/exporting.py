@@ -26,7 +26,7 @@ FORMAT = "familiar-export"
 VERSION = 1
 _ELSEWHERE = (
     *("users", "documents", "conversations", "turns", "feedback", "chunks", "telegram_messages"),
-    *("facts", "standing_rules"),
+    *("facts", "standing_rules", "files"),
 )
 """Tables that have their own file here, or say nothing outside this home."""
 _PAGE = 200

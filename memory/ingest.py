@@ -2,17 +2,17 @@
 
 A document's text, words and vectors are stored in one transaction, so a crash at any moment leaves all or none of it.
 The next files are read and converted while the model embeds, and what it embedded before is stored: it waits for
-nobody. Small documents are embedded together, as a model is fed badly by one note at a time. Original files are not
-kept.
+nobody. Small documents are embedded together, as a model is fed badly by one note at a time, and of a new version only
+passages that changed. Original files are not kept.
 """
 
 from __future__ import annotations
 
+import json
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
-from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
@@ -22,15 +22,16 @@ from numpy.typing import NDArray
 from memory.chunking import embedded_text
 from memory.config import ImportConfig
 from memory.embedding import Embedder
-from memory.facts.store import learn_document, relearn_document
 from memory.importers.converter import Converter
 from memory.importers.note_folder import NoteFolder
 from memory.importers.walk import FoundFile, find_files
-from memory.preparing import ImportOptions, Known, Part, Prepared, Preparer, Ready, Request, match_speaker, not_among
-from memory.records import Document, Receipt
+from memory.preparing import ImportOptions, Part, Prepared, Preparer, Ready, Request
+from memory.records import Receipt
 from memory.store import Store
+from memory.storing import Writer
+from memory.versions import EMBEDDED, stored_vectors
 
-__all__ = ["ImportOptions", "Ingestor", "OnProgress"]
+__all__ = ["GoOn", "ImportOptions", "Ingestor", "OnProgress", "Request"]
 
 _AHEAD = 64
 """Files converted before their turn: enough short notes to fill the embedder's calls."""
@@ -40,6 +41,8 @@ _EMBEDDED_AT_ONCE = 256
 Vectors = NDArray[np.float32]
 OnProgress = Callable[[float, int], None]
 """Files embedded (the last perhaps in part) and files in all."""
+GoOn = Callable[[], bool]
+"""Asked between two batches, while nothing is half done: False ends the import; it may wait before it answers."""
 
 
 class Ingestor:
@@ -49,6 +52,7 @@ class Ingestor:
         self._store = store
         self._embedder = embedder
         self._config = config
+        self._writer = Writer(store, embedder=embedder.key)
 
     def import_paths(
         self,
@@ -57,26 +61,51 @@ class Ingestor:
         user_id: int,
         options: ImportOptions | None = None,
         on_progress: OnProgress | None = None,
+        go_on: GoOn | None = None,
     ) -> Iterator[Receipt]:
         """One receipt a file, in order of path; what was imported stays when the caller stops in the middle.
 
         :raises FamiliarError: the store can't be written, which is no file's fault and ends the import
         """
+        found = list(find_files(paths, without=self.home))
         request = Request(user_id, options or ImportOptions())
-        found = list(find_files(paths))
-        report = on_progress or _ignore
+        yield from self.import_files(found, request, on_progress=on_progress, go_on=go_on)
+
+    @property
+    def home(self) -> Path:
+        """The folder that every import changes, and which none can take in."""
+        return self._store.path.parent
+
+    def import_files(
+        self,
+        found: Sequence[FoundFile | Receipt],
+        request: Request,
+        *,
+        among: Iterable[FoundFile] = (),
+        on_progress: OnProgress | None = None,
+        go_on: GoOn | None = None,
+    ) -> Iterator[Receipt]:
+        """The same for files that a walk has found.
+
+        :param among: more files of the same folder, in whose notes blocks are looked up
+        """
+        report, go_on = on_progress or _ignore, go_on or _always
         report(0, len(found))
+        notes = NoteFolder(file.source for file in (*found, *among) if isinstance(file, FoundFile))
         with Converter(self._config) as converter, _one_thread(converter) as pool, _writing() as writer:
-            notes = NoteFolder(file.source for file in found if isinstance(file, FoundFile))
             preparer = Preparer(self._store, self._embedder, self._config, converter, notes=notes)
             waiting = (lambda file=file: preparer.prepare_file(file, request) for file in found)
             written: list[Future[Receipt]] = []
             done = 0
             for group in _groups(pool, waiting):
-                vectors = self._embedded(group, partial(_step, report, len(found), done, len(group)))
-                done += len(group)
+                try:
+                    vectors = self._embedded(group, partial(_step, report, len(found), done, len(group)), go_on)
+                except _Stopped:
+                    break
                 yield from (receipt.result() for receipt in written)
-                written = [writer.submit(self._finish, item, own, request) for item, own in _shared(group, vectors)]
+                done += len(group)
+                shared = _shared(group, vectors)
+                written = [writer.submit(self._writer.finish, item, own, request) for item, own in shared]
             yield from (receipt.result() for receipt in written)
 
     def import_bytes(self, name: str, data: bytes, *, user_id: int, options: ImportOptions | None = None) -> Receipt:
@@ -88,95 +117,34 @@ class Ingestor:
         with Converter(self._config) as converter:
             preparer = Preparer(self._store, self._embedder, self._config, converter)
             prepared = preparer.prepare_upload(name, data, request)
-        return self._finish(prepared, self._embedded([prepared], _ignore), request)
+        vectors = self._embedded([prepared], _ignore, _always)
+        return self._writer.finish(prepared, vectors, request)
 
-    def _embedded(self, group: Sequence[Prepared], report: Callable[[float], None]) -> Vectors:
-        """The vectors (n, d) of all passages of a group; the share of it that is done is reported on the way."""
+    def _embedded(self, group: Sequence[Prepared], report: Callable[[float], None], go_on: GoOn) -> Vectors:
+        """The vectors (n, d) of all passages of a group; the share of it that is done is reported on the way.
+
+        :raises _Stopped: it must not go on; nothing of the group is stored then
+        """
+        _keep_on(go_on)
+        replaced = json.dumps(self._replaced(group))
+        known = stored_vectors(self._store.rows(EMBEDDED, (replaced, self._embedder.key)))
         texts = [text for item in group for text in _texts(item)]
-        # without texts the model is not asked for its dimensions: a folder of known files must not load it
-        vectors = np.zeros((len(texts), self._embedder.dimensions if texts else 0), np.float32)
-        for start in range(0, len(texts), _EMBEDDED_AT_ONCE):
-            end = min(start + _EMBEDDED_AT_ONCE, len(texts))
-            vectors[start:end] = self._embedder.embed_passages(texts[start:end])
-            report(end / len(texts))
-        if not texts:
-            report(1.0)
-        return vectors
-
-    def _finish(self, item: Prepared, vectors: Vectors, request: Request) -> Receipt:
-        if isinstance(item, Receipt):
-            return item
-        with self._store.transaction():
-            if isinstance(item, Known):
-                return self._recognised(item, request)
-            return self._stored(item, vectors, request)
-
-    def _stored(self, item: Ready, vectors: Vectors, request: Request) -> Receipt:
-        new: list[Document] = []
-        known: list[Document] = []
-        notes = dict.fromkeys(item.warnings)
-        for part in item.parts:
-            own, vectors = np.split(vectors, [len(part.passages)])
-            # stored since the file was read: by its twin in the same folder, or by another process
-            twin = self._store.document_by(user_id=part.user_id, sha256=part.document.sha256)
-            older = self._store.document_by(user_id=part.user_id, source=part.document.source)
-            if twin is not None:
-                known.append(twin)
-                continue
-            new.append(self._add(part, own, older))
-            if older is not None:
-                notes["it replaces the version imported before"] = None
+        new = [text for text in dict.fromkeys(texts) if text not in known]
+        for start in range(0, len(new), _EMBEDDED_AT_ONCE):
+            _keep_on(go_on)
+            batch = new[start : start + _EMBEDDED_AT_ONCE]
+            known |= zip(batch, self._embedder.embed_passages(batch), strict=True)
+            report(min(1.0, (start + _EMBEDDED_AT_ONCE) / len(new)))
         if not new:
-            first = Known(item.path, item.parts[0].document.source, known[0])
-            return self._recognised(first, request, others=known[1:])
-        notes |= dict.fromkeys(self._renamed(known, request.options))
-        return Receipt(item.path, "indexed", new[0].id, sum(each.chunks for each in new), "; ".join(notes) or None)
+            report(1.0)
+        # without texts the model is not asked for its dimensions: a folder of known files must not load it
+        return np.stack([known[text] for text in texts]) if texts else np.zeros((0, 0), np.float32)
 
-    def _add(self, part: Part, vectors: Vectors, older: Document | None) -> Document:
-        document = part.document
-        if older is not None:  # who is who was said when the file was first imported, and holds on
-            me, learn_from = document.me or older.me, document.learn_from or older.learn_from
-            document = replace(document, replaces=older.id, me=me, learn_from=learn_from)
-        stored = self._store.add_document(
-            document, part.passages, vectors, user_id=part.user_id, embedder=self._embedder.key
-        )
-        learn_document(self._store, stored.id, user_id=part.user_id)
-        return stored
-
-    def _recognised(self, item: Known, request: Request, *, others: Sequence[Document] = ()) -> Receipt:
-        """A duplicate: what the user says of its speakers is taken over; an outdated version of the file goes."""
-        known = item.document
-        notes = ["imported before, unchanged" if known.source == item.source else f"same content as {known.source}"]
-        older = self._store.document_by(user_id=known.user_id, source=item.source)
-        if older is not None and older.id != known.id:
-            self._store.delete_document(older.id, user_id=known.user_id)
-            notes.append("the version of this file imported before is gone")
-        notes += self._renamed([known, *others], request.options)
-        return Receipt(item.path, "duplicate", known.id, known.chunks, "; ".join(notes))
-
-    def _renamed(self, known: Sequence[Document], options: ImportOptions) -> list[str]:
-        """Notes on what the user says of the speakers of stored dialogues, once it is taken over."""
-        changes: dict[str, None] = {}
-        everybody: dict[str, None] = {}
-        for document in known if options.me is not None or options.learn_from is not None else ():
-            names = self._speakers(document)
-            everybody |= dict.fromkeys(names)
-            me = match_speaker(options.me, names) or document.me
-            learn_from = match_speaker(options.learn_from, names) or document.learn_from
-            if (me, learn_from) != (document.me, document.learn_from):
-                with self._store.transaction():
-                    self._store.set_speakers(document.id, user_id=document.user_id, me=me, learn_from=learn_from)
-                    relearn_document(self._store, document.id, user_id=document.user_id)
-                changes[f"now yours: {me or 'nobody'}, learned from: {learn_from or 'nobody'}"] = None
-        return [*not_among(options, list(everybody)), *changes]
-
-    def _speakers(self, document: Document) -> list[str]:
-        rows = self._store.rows(
-            "SELECT speaker FROM chunks WHERE document_id = ? AND user_id = ? AND speaker IS NOT NULL"
-            " GROUP BY speaker ORDER BY min(position)",
-            (document.id, document.user_id),
-        )
-        return [row["speaker"] for row in rows]
+    def _replaced(self, group: Sequence[Prepared]) -> list[int]:
+        """Documents of which the group brings new versions."""
+        ready = [item.outcome for item in group if isinstance(item.outcome, Ready)]
+        found = [self._writer.older(item, part) for item in ready for part in item.parts]
+        return [document.id for document in found if document is not None]
 
 
 def _ignore(*numbers: float) -> None:
@@ -194,14 +162,29 @@ def _shared(group: Sequence[Prepared], vectors: Vectors) -> Iterator[tuple[Prepa
         yield item, own
 
 
+class _Stopped(Exception):
+    """The caller wants no more."""
+
+
+def _keep_on(go_on: GoOn) -> None:
+    if not go_on():
+        raise _Stopped
+
+
+def _always() -> bool:
+    return True
+
+
+def _parts(item: Prepared) -> tuple[Part, ...]:
+    return item.outcome.parts if isinstance(item.outcome, Ready) else ()
+
+
 def _texts(item: Prepared) -> list[str]:
-    if not isinstance(item, Ready):
-        return []
-    return [embedded_text(passage, title=part.document.title) for part in item.parts for passage in part.passages]
+    return [embedded_text(passage, title=part.document.title) for part in _parts(item) for passage in part.passages]
 
 
 def _size(item: Prepared) -> int:
-    return sum(len(part.passages) for part in item.parts) if isinstance(item, Ready) else 0
+    return sum(len(part.passages) for part in _parts(item))
 
 
 @contextmanager

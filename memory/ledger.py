@@ -39,6 +39,8 @@ class Entry:
     target: Any
     """document: a hash; turn: [id, asked_at]; text: {"hash", "places"}; everything: None."""
     at: str
+    kept_out: bool = False
+    """The user forgot this content, so that an import of its folder leaves it out."""
 
 
 def record(
@@ -54,12 +56,41 @@ def record(
 def keep(db: sqlite3.Connection, entry: Entry) -> None:
     """Note in another copy an erasure that was noted in this one."""
     record(db, entry.kind, entry.target, user_id=entry.user_id, salt=entry.salt, at=entry.at)
+    if entry.kept_out:
+        _keep_out_last(db)
 
 
-def record_document(db: sqlite3.Connection, document: Document) -> None:
-    """Note that a document was erased."""
+def record_document(db: sqlite3.Connection, document: Document, *, keep_out: bool = True) -> None:
+    """Note that a document was erased.
+
+    :param keep_out: by the user, not because its file is gone: a file with this content then stays out when the folder
+        around it is imported, until it is imported by its own name
+    """
     salt = secrets.token_hex(16)
     record(db, "document", sealed(document.sha256, salt), user_id=document.user_id, salt=salt)
+    if keep_out:
+        _keep_out_last(db)
+
+
+def _keep_out_last(db: sqlite3.Connection) -> None:
+    db.execute("UPDATE erasures SET kept_out = 1 WHERE id = last_insert_rowid()")
+
+
+def is_kept_out(store: Store, sha256: str, *, user_id: int) -> bool:
+    """Whether the user forgot a document with this content and has not imported it again by name."""
+    return bool(_kept_out(store, sha256, user_id))
+
+
+def let_in(store: Store, sha256: str, *, user_id: int) -> None:
+    """Content that the user imports by name is kept out no longer; that it was erased stays noted."""
+    with store.transaction() as db:
+        for id_ in _kept_out(store, sha256, user_id):
+            db.execute("UPDATE erasures SET kept_out = 0 WHERE id = ?", (id_,))
+
+
+def _kept_out(store: Store, sha256: str, user_id: int) -> list[int]:
+    rows = store.rows("SELECT id, salt, target FROM erasures WHERE user_id = ? AND kept_out", (user_id,))
+    return [row["id"] for row in rows if json.loads(row["target"]) == sealed(sha256, row["salt"])]
 
 
 def record_text(db: sqlite3.Connection, text: str, places: list[list[Any]], *, user_id: int) -> None:
@@ -72,11 +103,12 @@ def record_text(db: sqlite3.Connection, text: str, places: list[list[Any]], *, u
 def entries(store: Store, *, after: int = 0) -> list[Entry]:
     """Erasures with a number above ``after``, oldest first."""
     rows = store.rows(
-        "SELECT e.id, e.user_id, u.created_at AS user_since, e.kind, e.salt, e.target, e.at FROM erasures e"
+        "SELECT e.id, e.user_id, u.created_at AS user_since, e.kind, e.salt, e.target, e.at, e.kept_out FROM erasures e"
         " JOIN users u ON u.id = e.user_id WHERE e.id > ? ORDER BY e.id",
         (after,),
     )
-    return [Entry(**dict(row) | {"target": json.loads(row["target"])}) for row in rows]
+    decoded = ({"target": json.loads(row["target"]), "kept_out": bool(row["kept_out"])} for row in rows)
+    return [Entry(**dict(row) | values) for row, values in zip(rows, decoded, strict=True)]
 
 
 def last_entry(store: Store) -> int:

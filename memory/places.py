@@ -91,6 +91,8 @@ TABLES = (
     Table("fact_sources", (), ("said_at",), everything=False),
     Table("fact_names", ("word", "name_key"), on_text="derived"),
     Table("standing_rules", ("text",), ("at",)),
+    Table("files", ("path", "reason"), ("sha256", "status", "conversion")),
+    Table("file_documents", everything=False),
     Table("erasures", (), ("kind", "salt", "target", "at"), everything=False),
 )
 """Every table but SQLite's own and those that FTS5 keeps beside ``chunks_fts``."""

@@ -1,26 +1,42 @@
 """From a file to passages that wait for their vectors: what an import does before the model and the database.
 
 What a file says about owners is not believed: rows of a dialogue go to the importing user unless the caller maps them.
+A file that is as it was the last time is not opened; one with known content is not converted, wherever it lies now.
 """
 
 from __future__ import annotations
 
 import hashlib
+import importlib.metadata
+import importlib.util
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field, replace
+from functools import cached_property
 from itertools import pairwise
 from pathlib import PurePath
 
+from memory import ledger
 from memory.chunking import chunk_document, full_text
 from memory.config import ImportConfig
 from memory.embedding import Embedder
+from memory.files import Files, FileState, ImportedFile, Seen, is_gone, is_unchanged, look
 from memory.importers.cleaning import clean
 from memory.importers.converter import Converter
 from memory.importers.note_folder import NoteFolder
+from memory.importers.note_names import title_of
 from memory.importers.problems import first_few
-from memory.importers.records import Conversion, ConversionError, ExtractedDocument, Hints, UnsupportedFormat, Utterance
+from memory.importers.records import (
+    Conversion,
+    ConversionError,
+    ExtractedDocument,
+    Hints,
+    UnreadableFile,
+    UnsupportedFormat,
+    Utterance,
+)
 from memory.importers.walk import FoundFile, check_size, read_file
 from memory.records import Document, NewDocument, Passage, Receipt
+from memory.redaction import ERASED
 from memory.store import Store
 
 
@@ -59,8 +75,13 @@ class Ready:
     """A converted file: one part, or one for each owner."""
 
     path: str
+    source: str
     parts: tuple[Part, ...]
     warnings: tuple[str, ...]
+    moved_from: str | None = None
+    """Where the file with this content lay, which is not there any more."""
+    by_name: bool = False
+    """The user named this very file, or sent it."""
 
 
 @dataclass(frozen=True)
@@ -70,10 +91,25 @@ class Known:
     path: str
     source: str
     document: Document
+    others: tuple[Document, ...] = ()
+    """More documents of the same file."""
+    moved_from: str | None = None
 
 
-Prepared = Receipt | Known | Ready
+Outcome = Receipt | Known | Ready
+
+
+@dataclass(frozen=True)
+class Prepared:
+    """What an import has to do for a file."""
+
+    outcome: Outcome
+    seen: Seen | None = None
+    """What to note of the file; None where that is noted already, or can't be told."""
+
+
 _NAMED_WARNINGS = 12
+_FORGOTTEN = "you had it forgotten; it is imported again where you name the file itself"
 
 
 @dataclass(frozen=True)
@@ -81,6 +117,8 @@ class _Original:
     path: str
     source: str
     data: bytes
+    by_name: bool = True
+    moved_from: str | None = None
 
     @property
     def name(self) -> str:
@@ -101,6 +139,7 @@ class Preparer:
     ) -> None:
         self._notes = notes or NoteFolder(())
         self._store = store
+        self._files = Files(store)
         self._embedder = embedder
         self._config = config
         self._converter = converter
@@ -108,15 +147,33 @@ class Preparer:
     def prepare_file(self, file: FoundFile | Receipt, request: Request) -> Prepared:
         """What to store of a file, or the receipt that says why nothing; receipts of the walk pass through."""
         if isinstance(file, Receipt):
-            return file
-        path = str(file.path)
+            return Prepared(file)
+        path, state = str(file.path), look(file.source)
+        followed = request.options.user_of is None and state is not None
+        before = self._files.at(file.source, user_id=request.user_id) if followed else None
+        if before is not None and state is not None and is_unchanged(before.state, state):
+            outcome = self._as_before(file, before, request)
+            if outcome is not None:
+                self._looked_at(before, state)
+                return Prepared(outcome)
+        seen = Seen(file.source, state, self._conversion(request)) if followed and state is not None else None
         try:
             data = read_file(file, max_mb=self._config.max_file_mb)
-            return self._prepare(_Original(path, file.source, data), request)
+            sha256 = hashlib.sha256(data).hexdigest()
+            seen = replace(seen, sha256=sha256) if seen is not None else None
+            if before is not None and before.sha256 == sha256:
+                outcome = self._as_before(file, before, request)
+                if outcome is not None:
+                    return Prepared(outcome, seen)
+            outcome = self._prepare(_Original(path, file.source, data, file.named), sha256, request)
+            return Prepared(outcome, None if _is_forgotten(outcome) else seen)
         except UnsupportedFormat as exc:
-            return Receipt(path, "skipped", reason=str(exc))
+            outcome = Receipt(path, "skipped", reason=str(exc))
+        except UnreadableFile as exc:
+            return Prepared(Receipt(path, "failed", reason=str(exc)))
         except ConversionError as exc:
-            return Receipt(path, "failed", reason=str(exc))
+            outcome = Receipt(path, "failed", reason=str(exc))
+        return Prepared(outcome, replace(seen, sha256=None) if seen is not None else None)
 
     def prepare_upload(self, name: str, data: bytes, request: Request) -> Prepared:
         """The same for bytes that came with a name."""
@@ -125,24 +182,83 @@ class Preparer:
             if not data:
                 raise UnsupportedFormat(f"{name} is empty")
             check_size(len(data), name, max_mb=self._config.max_file_mb)
-            return self._prepare(_Original(name, name, data), request)
+            return Prepared(self._prepare(_Original(name, name, data), hashlib.sha256(data).hexdigest(), request))
         except UnsupportedFormat as exc:
-            return Receipt(name, "skipped", reason=str(exc))
+            return Prepared(Receipt(name, "skipped", reason=str(exc)))
         except ConversionError as exc:
-            return Receipt(name, "failed", reason=str(exc))
+            return Prepared(Receipt(name, "failed", reason=str(exc)))
 
-    def _prepare(self, original: _Original, request: Request) -> Prepared:
-        sha256 = hashlib.sha256(original.data).hexdigest()
-        known = self._store.document_by(user_id=request.user_id, sha256=sha256)
-        if known is not None and request.options.user_of is None:
-            return Known(original.path, original.source, known)
+    def _as_before(self, file: FoundFile, before: ImportedFile, request: Request) -> Outcome | None:
+        """What came of the same content the last time; None where it may come out otherwise now."""
+        if before.status != "indexed":
+            same = before.conversion == self._conversion(request) and not file.named
+            return Receipt(str(file.path), before.status, reason=before.reason) if same else None
+        documents = [self._store.document(id_, user_id=request.user_id) for id_ in before.documents]
+        return Known(str(file.path), file.source, documents[0], tuple(documents[1:])) if documents else None
+
+    def _looked_at(self, before: ImportedFile, state: FileState) -> None:
+        if before.state.device != state.device:
+            self._files.looked_at(before, state)
+
+    def _conversion(self, request: Request) -> str:
+        """Names what decides whether a file can be converted, besides its bytes."""
+        return hashlib.sha256(f"{self._here}{request.options.hints}".encode()).hexdigest()[:16]
+
+    @cached_property
+    def _here(self) -> str:
+        """The settings, the version and what is installed."""
+        installed = [importlib.util.find_spec(package) is not None for package in _OPTIONAL]
+        return f"{importlib.metadata.version('familiar-assistant')} {self._config} {installed}"
+
+    def _prepare(self, original: _Original, sha256: str, request: Request) -> Outcome:
+        known = self._known(original, sha256, request) if request.options.user_of is None else None
+        if known is not None and not (known.moved_from and self._reads_otherwise(known)):
+            return known
+        if not original.by_name and ledger.is_kept_out(self._store, sha256, user_id=request.user_id):
+            return Receipt(original.path, "skipped", reason=_FORGOTTEN)
+        original = replace(original, moved_from=known.moved_from if known is not None else None)
         data = self._notes.resolved(original.source, original.data)
         converted = self._converter.convert(data, original.name, request.options.hints)
         parts = [
             part for extracted in converted.documents for part in self._parts(extracted, original, sha256, request)
         ]
+        if not original.by_name:
+            parts = [part for part in parts if not self._is_kept_out(part)]
+        if not parts:
+            return Receipt(original.path, "skipped", reason=_FORGOTTEN)
         notes = (*all_warnings(converted), *notes_on_speakers(request.options, converted.documents))
-        return Ready(original.path, tuple(parts), notes)
+        return Ready(
+            original.path,
+            original.source,
+            tuple(parts),
+            notes,
+            moved_from=original.moved_from,
+            by_name=original.by_name,
+        )
+
+    def _is_kept_out(self, part: Part) -> bool:
+        return ledger.is_kept_out(self._store, part.document.sha256, user_id=part.user_id)
+
+    def _known(self, original: _Original, sha256: str, request: Request) -> Known | None:
+        """The documents with this content, and where their file lay, if it is not there any more."""
+        document = self._store.document_by(user_id=request.user_id, sha256=sha256)
+        if document is not None:
+            elsewhere = PurePath(document.source).is_absolute() and document.source != original.source
+            elsewhere = elsewhere and ERASED not in document.source
+            gone = document.source if elsewhere and is_gone(file_of(document.source)) else None
+            return Known(original.path, original.source, document, moved_from=gone)
+        for file in self._files.with_content(sha256, user_id=request.user_id):
+            if file.documents and is_gone(file.path):
+                first, *others = [self._store.document(id_, user_id=request.user_id) for id_ in file.documents]
+                return Known(original.path, original.source, first, tuple(others), moved_from=file.path)
+        return None
+
+    def _reads_otherwise(self, known: Known) -> bool:
+        """Whether the new name of a moved file gives its documents another title or kind."""
+        old, new = PurePath(known.moved_from or "").name, PurePath(known.source).name
+        if PurePath(old).suffix != PurePath(new).suffix:
+            return True
+        return old != new and any(title_of(old) in each.title for each in (known.document, *known.others))
 
     def _parts(
         self, extracted: ExtractedDocument, original: _Original, sha256: str, request: Request
@@ -150,7 +266,7 @@ class Preparer:
         names = speakers_of(extracted)
         part = extracted.part
         new = NewDocument(
-            source=f"{original.source}!/{part}" if part else original.source,
+            source=f"{original.source}{INNER}{part}" if part else original.source,
             title=extracted.title,
             format=extracted.format,
             sha256=extracted.sha256 or (hashlib.sha256(f"{sha256}/{part}".encode()).hexdigest() if part else sha256),
@@ -169,6 +285,22 @@ class Preparer:
             max_tokens=self._embedder.max_tokens,
             count_tokens=self._embedder.count_tokens,
         )
+
+
+def _is_forgotten(outcome: Outcome) -> bool:
+    """Whether the file, or its name, was forgotten: no note of it is kept."""
+    return isinstance(outcome, Receipt) or (isinstance(outcome, Known) and ERASED in outcome.document.source)
+
+
+INNER = "!/"
+"""Between the path of a file and the name of a document within it."""
+_OPTIONAL = ("rapidocr", "onnxruntime", "pypdfium2")
+"""Packages with which more files can be read than without."""
+
+
+def file_of(source: str) -> str:
+    """The file in which a document is or lies."""
+    return source.partition(INNER)[0]
 
 
 def all_warnings(converted: Conversion) -> list[str]:

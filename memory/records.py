@@ -19,7 +19,8 @@ ABOUT_USER = "About the user:"
 
 Form = Literal["prose", "bullets"]
 Length = Literal["short", "medium", "long"]
-Status = Literal["indexed", "duplicate", "skipped", "failed"]
+Status = Literal["indexed", "duplicate", "skipped", "failed", "removed"]
+"""removed: the file of a followed folder is gone, and what was imported from it is erased."""
 
 
 @dataclass(frozen=True)

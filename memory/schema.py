@@ -223,6 +223,43 @@ _VECTORS_BY_EMBEDDER = (
 """A passage may have vectors of two embedders: of the one that serves, and of the one that is to come."""
 
 
+_FILES = (
+    """CREATE TABLE files (
+    id INTEGER PRIMARY KEY AUTOINCREMENT,
+    user_id INTEGER NOT NULL REFERENCES users(id) ON DELETE CASCADE,
+    path TEXT NOT NULL,
+    size INTEGER NOT NULL,
+    mtime_ns INTEGER NOT NULL,
+    inode INTEGER NOT NULL,
+    device INTEGER NOT NULL,
+    seen_ns INTEGER NOT NULL,
+    sha256 TEXT,
+    status TEXT NOT NULL,
+    reason TEXT,
+    conversion TEXT NOT NULL,
+    UNIQUE (user_id, path)
+)""",
+    "CREATE INDEX files_content ON files(user_id, sha256) WHERE sha256 IS NOT NULL",
+    """CREATE TABLE file_documents (
+    file_id INTEGER NOT NULL REFERENCES files(id) ON DELETE CASCADE,
+    document_id INTEGER NOT NULL REFERENCES documents(id) ON DELETE CASCADE,
+    PRIMARY KEY (file_id, document_id)
+) WITHOUT ROWID""",
+    "CREATE INDEX file_documents_document ON file_documents(document_id)",
+    """CREATE TRIGGER documents_leave_files BEFORE DELETE ON documents BEGIN
+    UPDATE files SET sha256 = NULL, seen_ns = 0
+    WHERE id IN (SELECT file_id FROM file_documents WHERE document_id = old.id);
+    DELETE FROM files WHERE id IN (SELECT file_id FROM file_documents WHERE document_id = old.id)
+    AND NOT EXISTS (SELECT 1 FROM file_documents WHERE file_id = files.id AND document_id <> old.id);
+END""",
+    "ALTER TABLE erasures ADD COLUMN kept_out INTEGER NOT NULL DEFAULT 0",
+    "UPDATE erasures SET kept_out = 1 WHERE kind = 'document'",
+)
+"""``device`` tells a file that is gone from one whose disk is not there. ``conversion`` names what a failure depended
+on: options, settings and version. ``kept_out``: the user forgot it, so that an import of its folder leaves it out.
+"""
+
+
 def migrations() -> Migrations:
     """All schema changes in the order in which they are applied."""
     steps = Migrations("familiar")
@@ -258,5 +295,10 @@ def migrations() -> Migrations:
             db.execute(statement)
         for (trigger,) in triggers:  # they went with the table
             db.execute(trigger)
+
+    @steps()
+    def m0008_files(db: Database) -> None:
+        for statement in _FILES:
+            db.execute(statement)
 
     return steps

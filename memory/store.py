@@ -22,6 +22,7 @@ from sqlite_utils import Database
 from memory.errors import FamiliarError
 from memory.records import Chunk, Document, NewDocument, Passage, Profile, Role, User
 from memory.schema import migrations
+from memory.versions import carry_over
 from memory.words import index_words, owned_words
 
 
@@ -198,30 +199,46 @@ class Store:
     ) -> Document:
         """Store a document with its passages, their words and their vectors (n, d), whole or not at all.
 
+        A new version takes the older one's number, and what hung on passages that both have stays with them.
+
         :raises sqlite3.IntegrityError: the user has a document with the same content
         """
         with self.transaction() as db:
-            if document.replaces is not None:
-                self.delete_document(document.replaces, user_id=user_id)
-            cursor = db.execute(
-                "INSERT INTO documents (user_id, source, title, format, sha256, text, at, me, learn_from, imported_at)"
-                " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
-                (
-                    user_id,
-                    document.source,
-                    document.title,
-                    document.format,
-                    document.sha256,
-                    document.text,
-                    document.at,
-                    document.me,
-                    document.learn_from,
-                    utc_now(),
-                ),
-            )
-            document_id = cursor.lastrowid or 0
+            document_id = self._renew(document, user_id=user_id)
+            old = [row[0] for row in db.execute("SELECT id FROM chunks WHERE document_id = ?", (document_id,))]
+            if document_id is None:
+                document_id = self._insert(document, user_id=user_id)
             self._add_chunks(passages, vectors, user_id=user_id, embedder=embedder, document_id=document_id)
+            if old:
+                carry_over(db, document_id, old)
+                self.delete_chunks(old, user_id=user_id)
         return self.document(document_id, user_id=user_id)
+
+    def _insert(self, document: NewDocument, *, user_id: int) -> int:
+        columns = ", ".join(_DOCUMENT_COLUMNS)
+        with self.transaction() as db:
+            cursor = db.execute(
+                f"INSERT INTO documents (user_id, imported_at, {columns}) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+                (user_id, utc_now(), *(getattr(document, name) for name in _DOCUMENT_COLUMNS)),
+            )
+        return cursor.lastrowid or 0
+
+    def _renew(self, document: NewDocument, *, user_id: int) -> int | None:
+        """Write a new version over the row of the older one; None where there is no older one."""
+        columns = ", ".join(f"{name} = ?" for name in _DOCUMENT_COLUMNS)
+        values = [getattr(document, name) for name in _DOCUMENT_COLUMNS]
+        with self.transaction() as db:
+            cursor = db.execute(
+                f"UPDATE documents SET imported_at = ?, {columns} WHERE id = ? AND user_id = ?",
+                (utc_now(), *values, document.replaces, user_id),
+            )
+        return document.replaces if cursor.rowcount else None
+
+    def move_document(self, document_id: int, *, user_id: int, source: str) -> None:
+        """Note that the file of a document lies elsewhere now; nothing else of it changes."""
+        with self.transaction() as db:
+            db.execute("UPDATE documents SET source = ? WHERE id = ? AND user_id = ?", (source, document_id, user_id))
+            self._touch(user_id)
 
     def add_turn_chunks(
         self,
@@ -393,6 +410,8 @@ class Store:
             if value is not None:
                 db.execute("INSERT INTO state (key, value) VALUES (?, ?)", (key, value))
 
+
+_DOCUMENT_COLUMNS = ("source", "title", "format", "sha256", "text", "at", "me", "learn_from")
 
 CHUNK_COLUMNS = (
     'SELECT c.id, c.user_id, c.document_id, c.turn_id, c.position, c.text, c.start, c."end", c.page, c.section,'

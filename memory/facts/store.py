@@ -36,6 +36,12 @@ def learn_document(store: Store, document_id: int, *, user_id: int) -> int:
     return _learn(store, "c.document_id = ?", document_id, user_id=user_id)
 
 
+def learn_passages(store: Store, chunk_ids: Sequence[int], *, user_id: int) -> int:
+    """The same for some passages of a document."""
+    condition = "c.document_id IS NOT NULL AND c.id IN (SELECT value FROM json_each(?))"
+    return _learn(store, condition, json.dumps(list(chunk_ids)), user_id=user_id)
+
+
 def relearn_document(store: Store, document_id: int, *, user_id: int) -> None:
     """Learn a document again after it was said who of its speakers is the user; corrected and pinned facts stay,
     now as the user's own."""
@@ -71,7 +77,7 @@ def learn_all(store: Store, *, user_id: int) -> int:
     return int(store.rows("SELECT count(*) FROM facts WHERE user_id = ?", (user_id,))[0][0])
 
 
-def _learn(store: Store, condition: str, value: int, *, user_id: int) -> int:
+def _learn(store: Store, condition: str, value: int | str, *, user_id: int) -> int:
     rows = store.rows(
         "SELECT c.id, c.text, c.speaker, c.turn_id, d.format, d.me, u.role,"
         " coalesce(c.at, d.at, t.asked_at, d.imported_at) AS at FROM chunks c JOIN users u ON u.id = c.user_id"
