@@ -377,8 +377,13 @@ class Store:
 
     def document_by(self, *, user_id: int, sha256: str | None = None, source: str | None = None) -> Document | None:
         """The user's document with that content or of that source."""
-        found = self._documents("(d.sha256 = ? OR d.source = ?)", sha256, source, user_id=user_id)
-        return found[0] if found else None
+        asked = {"d.sha256": sha256, "d.source": source}  # each by its index: with OR, SQLite reads all documents
+        rows = [
+            self._documents(f"{column} = ?", value, user_id=user_id)
+            for column, value in asked.items()
+            if value is not None
+        ]
+        return min((item for found in rows for item in found), key=lambda item: item.id, default=None)
 
     def chunks(self, ids: Iterable[int], *, owners: Sequence[int]) -> list[Chunk]:
         """Chunks by id, in the order asked for; those of other owners are left out."""
