@@ -274,6 +274,22 @@ class App:
             self.registry.sweep()
         return replace(done, unreached=self.catch_up().unreached)
 
+    def forget_gone(self, document_ids: Sequence[int], *, user_id: int) -> Forgotten:
+        """Erase documents whose files are gone, in the same way.
+
+        :raises FamiliarError: the user has no such document, or bytes of it may stay on disk for now
+        """
+        from memory import erasure
+
+        erasers = self.erasers_of(self.store)
+        try:
+            done = erasure.forget_gone(
+                self.store, self.indexes, user_id=user_id, document_ids=document_ids, erasers=erasers
+            )
+        finally:
+            self.registry.sweep()
+        return replace(done, unreached=self.catch_up().unreached)
+
     def catch_up(self) -> CaughtUp:
         """Make the backups that can be reached forget what was forgotten since they were made."""
         from memory.reapply import erase_in_backups

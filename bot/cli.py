@@ -113,6 +113,7 @@ def _memory(add: Callable[[str, str, str], argparse.ArgumentParser]) -> None:
     importing = add("import", "library:import_", "take in notes, documents and dialogues")
     importing.add_argument("paths", nargs="+", type=Path, metavar="PATH")
     importing.add_argument("--shared", metavar="KB", help="into a knowledge base that all users may read")
+    importing.add_argument("--watch", action="store_true", help="then follow what changes, moves or goes, till Ctrl-C")
     importing.add_argument("--me", metavar="NAME", help="which speaker of a dialogue you are")
     importing.add_argument("--learn-from", metavar="NAME", help="whose replies become training examples")
     importing.add_argument("--encoding", metavar="NAME", help="how text files are encoded, where it is guessed wrong")

@@ -72,3 +72,5 @@ class ImportConfig:
     """Most pages or pictures of one file whose text is recognised; 0: none."""
     ocr_seconds: int = 600
     """Longest time for all of them; each may take ``convert_seconds``."""
+    watch_seconds: float = 5.0
+    """How often `familiar import --watch` looks for changes; with the extra `watch` the system tells of them."""

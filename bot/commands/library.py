@@ -5,37 +5,63 @@ from __future__ import annotations
 import argparse
 import sys
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 
 from bot.app import App
 from bot.commands.output import Output, plain
+from bot.interrupts import Interrupts
+from bot.locales import say
 from memory.importers.records import hints_from
 from memory.importing_export import ExportReader, is_export
-from memory.ingest import ImportOptions
+from memory.ingest import GoOn, ImportOptions, OnProgress, Request
 from memory.records import Receipt, User
+
+_STATUSES = ("indexed", "duplicate", "skipped", "failed", "removed")
 
 
 def import_(app: App, args: argparse.Namespace, out: Output) -> int:
-    """Import files and folders, with one receipt a file."""
+    """Import files and folders, with one receipt a file; with --watch, follow them until Ctrl-C."""
     user = app.user(args.user)
+    language = user.profile.language
     if args.shared:
         user = app.store.user(args.shared) or app.store.add_user(args.shared, role="shared")
     options = ImportOptions(me=args.me, learn_from=args.learn_from, hints=hints_from(args.encoding, args.columns))
+    receipts: list[Receipt] = []
 
     def show(item: Receipt) -> None:
+        receipts.append(item)
         out.result(plain(item), receipt_line(item))
 
     exports = [path for path in args.paths if is_export(path)]
     others = [path for path in args.paths if path not in exports]
-    receipts = [item for path in exports for item in import_export(app, path, user=user, on_receipt=show)]
-    if others:
-        receipts += import_folder(app, others, user=user, options=options, on_receipt=show)
+    with Interrupts(on_pause=lambda: out.note(say(language, "import_paused"))) as interrupts:
+        for path in exports:
+            import_export(app, path, user=user, on_receipt=show, go_on=interrupts.go_on)
+        if others and args.watch:
+            from bot.commands.watching import watch
+
+            watch(app, others, request=Request(user.id, options), out=out, on_receipt=show, go_on=interrupts.go_on)
+        elif others:
+            import_folder(app, others, user=user, options=options, on_receipt=show, go_on=interrupts.go_on)
+            tell_of_gone(app, others, user=user, out=out, language=language)
     counts = {status: sum(item.status == status for item in receipts) for status in _STATUSES}
     out.note(", ".join(f"{n} {status}" for status, n in counts.items() if n) or "no file found")
-    return 1 if counts["failed"] or not receipts else 0
+    if interrupts.cancelled and not args.watch:
+        out.note(say(language, "import_cancelled"))
+        return 130
+    return 0 if args.watch and interrupts.cancelled else 1 if counts["failed"] or not receipts else 0
 
 
-_STATUSES = ("indexed", "duplicate", "skipped", "failed")
+def tell_of_gone(app: App, paths: Sequence[Path], *, user: User, out: Output, language: str) -> None:
+    """What was imported from these folders and is not there any more stays in memory, which is said."""
+    from memory.following import find_gone
+
+    gone = find_gone(app.store, paths, user_id=user.id)
+    for doubt in gone.doubts:
+        out.note(doubt)
+    if gone.files:
+        out.note(say(language, "import_gone", n=len(gone.files), path=gone.files[0].path))
 
 
 def import_folder(
@@ -45,31 +71,36 @@ def import_folder(
     user: User,
     on_receipt: Callable[[Receipt], None],
     options: ImportOptions | None = None,
+    go_on: GoOn | None = None,
 ) -> list[Receipt]:
     """Import with a progress bar where somebody watches."""
-    from rich.console import Console
-    from rich.progress import Progress
-
     receipts = []
-    with Progress(console=Console(stderr=True), transient=True, disable=not sys.stderr.isatty()) as bar:
-        task = bar.add_task("importing", total=None)
-
-        def progress(done: float, total: int) -> None:
-            bar.update(task, completed=done, total=total)
-
+    with progress_bar() as on_progress:
         for receipt in app.ingestor.import_paths(
-            paths, user_id=user.id, options=options or ImportOptions(), on_progress=progress
+            paths, user_id=user.id, options=options, on_progress=on_progress, go_on=go_on
         ):
             receipts.append(receipt)
             on_receipt(receipt)
     return receipts
 
 
-def import_export(app: App, folder: Path, *, user: User, on_receipt: Callable[[Receipt], None]) -> Iterator[Receipt]:
+@contextmanager
+def progress_bar() -> Iterator[OnProgress]:
+    """Shows the files done on standard error, if that is a terminal."""
+    from rich.console import Console
+    from rich.progress import Progress
+
+    with Progress(console=Console(stderr=True), transient=True, disable=not sys.stderr.isatty()) as bar:
+        task = bar.add_task("importing", total=None)
+        yield lambda done, total: bar.update(task, completed=done, total=total)
+
+
+def import_export(app: App, folder: Path, *, user: User, on_receipt: Callable[[Receipt], None], go_on: GoOn) -> None:
     """Take in what `familiar export` wrote, as it was."""
     for receipt in ExportReader(app.store, app.parts.embedder, folder, user_id=user.id).read():
         on_receipt(receipt)
-        yield receipt
+        if not go_on():
+            return
 
 
 def receipt_line(receipt: Receipt) -> str:

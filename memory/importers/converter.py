@@ -10,6 +10,7 @@ import os
 import subprocess
 import sys
 import threading
+from collections.abc import Callable
 from dataclasses import asdict
 from pathlib import Path
 from types import TracebackType
@@ -23,6 +24,7 @@ from memory.importers.wire import unpack
 _ROOT = Path(__file__).resolve().parents[2]
 _MOST_DEATHS = 3
 """Times that a file is tried again without the file within it over which a child died."""
+_TICK_SECONDS = 0.25
 _KEPT_ENVIRONMENT = ("PATH", "SYSTEMROOT", "TEMP", "TMP", "LANG", "LC_ALL", "LD_LIBRARY_PATH", "VIRTUAL_ENV")
 
 
@@ -106,7 +108,7 @@ class _Exchange:
 
     def reply(self, data: bytes, request: dict[str, object]) -> tuple[dict[str, Any], bytes] | None:
         """The last frame of the child; None where it died. Each page that is recognised gets its own time."""
-        timer = self._timer()
+        timer = _Timer(self._config.convert_seconds, self._expire)
         pages = 0
         try:
             reply = _ask(self._child, data, request)
@@ -118,16 +120,38 @@ class _Exchange:
                     timer.cancel()
                     if pages > self._config.ocr_pages:
                         return None
-                    timer = self._timer()
+                    timer = _Timer(self._config.convert_seconds, self._expire)
                 reply = _receive(self._child)
             return reply
         finally:
             timer.cancel()
 
-    def _timer(self) -> threading.Timer:
-        timer = threading.Timer(self._config.convert_seconds, _expire, (self._child, self._expired))
-        timer.start()
-        return timer
+    def _expire(self) -> None:
+        self._expired.set()
+        self._child.kill()
+
+
+class _Timer:
+    """Calls a function after so many seconds of this process running: while it is paused, no time passes.
+
+    A clock goes on meanwhile, and a file whose conversion is long done would count as too slow.
+    """
+
+    def __init__(self, seconds: float, expire: Callable[[], None]) -> None:
+        self._ticks = max(1, round(seconds / _TICK_SECONDS))
+        self._expire = expire
+        self._cancelled = threading.Event()
+        threading.Thread(target=self._run, daemon=True).start()
+
+    def cancel(self) -> None:
+        """No longer call it."""
+        self._cancelled.set()
+
+    def _run(self) -> None:
+        for _ in range(self._ticks):
+            if self._cancelled.wait(_TICK_SECONDS):
+                return
+        self._expire()
 
 
 def _signal(name: str) -> int:
@@ -151,11 +175,6 @@ def _start(config: ImportConfig) -> subprocess.Popen[bytes]:
         start_new_session=True,  # Ctrl-C is for the parent, which ends the child in order
         creationflags=getattr(subprocess, "BELOW_NORMAL_PRIORITY_CLASS", 0),
     )
-
-
-def _expire(child: subprocess.Popen[bytes], expired: threading.Event) -> None:
-    expired.set()
-    child.kill()
 
 
 def _ask(
