@@ -6,6 +6,7 @@ would wait; `fg` goes on. Outside the main thread signals can't be caught, and t
 
 from __future__ import annotations
 
+import contextlib
 import os
 import signal
 import threading
@@ -18,10 +19,12 @@ class Interrupts:
     """Catches signals while it is entered.
 
     :param on_pause: called before a pause
+    :param on_cancel: what is written to standard error at the first Ctrl-C
     """
 
-    def __init__(self, *, on_pause: Callable[[], None]) -> None:
+    def __init__(self, *, on_pause: Callable[[], None], on_cancel: str) -> None:
         self._on_pause = on_pause
+        self._on_cancel = on_cancel
         self._pause = False
         self._before: dict[int, Any] = {}
         self.cancelled = False
@@ -53,6 +56,8 @@ class Interrupts:
         if self.cancelled:
             raise KeyboardInterrupt
         self.cancelled = True
+        with contextlib.suppress(OSError):  # past print, which a signal may have interrupted
+            os.write(2, f"{self._on_cancel}\n".encode())
 
     def _hold(self, number: int, frame: FrameType | None) -> None:
         del number, frame

@@ -19,6 +19,7 @@ from memory.importers.sniff import refuse_unsupported
 from memory.records import Receipt
 
 _HEAD = 4096
+_OWN = "Familiar's own folder"
 
 
 @dataclass(frozen=True)
@@ -61,7 +62,9 @@ class _Walk:
             reason = "a link to nothing" if named.is_symlink() else "there is no such file or folder"
             yield Receipt(shown(named), "failed", reason=reason)
             return
-        if real.is_dir():
+        if str(real) == self.without:
+            yield Receipt(shown(named), "skipped", reason=_OWN)
+        elif real.is_dir():
             yield from self._folder(named, real, Rules())
         else:
             problem = _name_problem(str(real))
@@ -94,7 +97,7 @@ class _Walk:
         if entry.is_symlink() or os.path.realpath(entry.path) != entry.path:  # the latter: a Windows junction
             return "a link, which may lead out of the folder; name its target"
         if entry.path == self.without:
-            return "Familiar's own folder"
+            return _OWN
         if entry.name.endswith("~") or (entry.name.startswith("#") and entry.name.endswith("#")):
             return "an editor's copy of another file"
         return rules.reason(entry.path, is_folder=entry.is_dir())

@@ -18,11 +18,13 @@ from typing import IO, Any
 import psutil
 import pytest
 
+from memory.backup import make_backup
 from memory.config import ImportConfig
 from memory.ingest import Ingestor
 from memory.store import Store
 from tests.embedder import WordEmbedder
 from tests.memory.folder import write
+from tests.memory.grep import forms, grep
 
 ROOT = Path(__file__).parents[2]
 FILES = 120
@@ -119,6 +121,7 @@ def test_a_cancelled_import_counts_truly_and_goes_on(home: Path, notes: Path, nu
     assert 0 < len(reported) < FILES
     assert documents(home) == reported
     assert f"{len(reported)} indexed" in said
+    assert "Ctrl-C again ends at once" in said
     assert "the same command goes on from here" in said
     assert "Traceback" not in said
     with importing(home, str(notes)) as run:
@@ -202,6 +205,24 @@ def test_what_is_gone_is_told_and_kept(home: Path, notes: Path) -> None:
         status, receipts, said = run.end()
     assert (status, len(receipts), len(documents(home))) == (0, FILES - 1, FILES)
     assert f"1 imported earlier are no longer there ({notes / '007.txt'}) and stay in memory" in said
+
+
+def test_a_deletion_reaches_the_backups(home: Path, notes: Path) -> None:
+    """As with `familiar forget`: no byte is left of it, in the home and its backups."""
+    write(notes / "vault.txt", "The code is quexzil-8842.")
+    with importing(home, str(notes)) as run:
+        run.end()
+    store = Store(home / "familiar.db")
+    make_backup(store, home, home / "backups" / "one.familiar")
+    store.close()
+    wanted = forms("quexzil-8842")
+    assert grep(home, wanted)
+    (notes / "vault.txt").unlink()
+    with importing(home, str(notes), "--watch") as run:
+        receipts = [run.receipt() for _ in range(FILES + 1)]
+        run.end(signal.SIGINT)
+    assert (receipts[-1]["status"], receipts[-1]["path"]) == ("removed", str(notes / "vault.txt"))
+    assert not grep(home, wanted)
 
 
 @pytest.mark.parametrize("notices", ["system", "clock"])

@@ -118,6 +118,9 @@ def test_what_editors_and_this_program_keep_is_passed_over(tmp_path: Path) -> No
         "~$a.docx": "hidden",
         "home": "Familiar's own folder",
     }
+    assert [item.reason for item in find_files([home], without=home) if isinstance(item, Receipt)] == [
+        "Familiar's own folder"
+    ]
 
 
 def test_a_name_that_is_no_text_stops_nothing(tmp_path: Path) -> None:
