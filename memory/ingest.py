@@ -126,8 +126,10 @@ class Ingestor:
         :raises _Stopped: it must not go on; nothing of the group is stored then
         """
         _keep_on(go_on)
-        replaced = json.dumps(self._replaced(group))
-        known = stored_vectors(self._store.rows(EMBEDDED, (replaced, self._embedder.key)))
+        replaced = [id_ for item in group if isinstance(item.outcome, Ready) for id_ in item.outcome.replaces]
+        # asked only where something is replaced: the store is busy with the group before
+        rows = self._store.rows(EMBEDDED, (json.dumps(replaced), self._embedder.key)) if replaced else []
+        known = stored_vectors(rows)
         texts = [text for item in group for text in _texts(item)]
         new = [text for text in dict.fromkeys(texts) if text not in known]
         for start in range(0, len(new), _EMBEDDED_AT_ONCE):
@@ -139,12 +141,6 @@ class Ingestor:
             report(1.0)
         # without texts the model is not asked for its dimensions: a folder of known files must not load it
         return np.stack([known[text] for text in texts]) if texts else np.zeros((0, 0), np.float32)
-
-    def _replaced(self, group: Sequence[Prepared]) -> list[int]:
-        """Documents of which the group brings new versions."""
-        ready = [item.outcome for item in group if isinstance(item.outcome, Ready)]
-        found = [self._writer.older(item, part) for item in ready for part in item.parts]
-        return [document.id for document in found if document is not None]
 
 
 def _ignore(*numbers: float) -> None:

@@ -82,6 +82,8 @@ class Ready:
     """Where the file with this content lay, which is not there any more."""
     by_name: bool = False
     """The user named this very file, or sent it."""
+    replaces: tuple[int, ...] = ()
+    """The documents whose new versions these are, as far as they were stored by then."""
 
 
 @dataclass(frozen=True)
@@ -227,7 +229,7 @@ class Preparer:
         if not parts:
             return Receipt(original.path, "skipped", reason=_FORGOTTEN)
         notes = (*all_warnings(converted), *notes_on_speakers(request.options, converted.documents))
-        return Ready(
+        ready = Ready(
             original.path,
             original.source,
             tuple(parts),
@@ -235,6 +237,8 @@ class Preparer:
             moved_from=original.moved_from,
             by_name=original.by_name,
         )
+        older = [older_version(self._store, ready, part) for part in parts]
+        return replace(ready, replaces=tuple(document.id for document in older if document is not None))
 
     def _is_kept_out(self, part: Part) -> bool:
         return ledger.is_kept_out(self._store, part.document.sha256, user_id=part.user_id)
@@ -301,6 +305,16 @@ _OPTIONAL = ("rapidocr", "onnxruntime", "pypdfium2")
 def file_of(source: str) -> str:
     """The file in which a document is or lies."""
     return source.partition(INNER)[0]
+
+
+def older_version(store: Store, item: Ready, part: Part) -> Document | None:
+    """The stored version of a part: from the same place, or from where the file lay before."""
+    source = part.document.source
+    found = store.document_by(user_id=part.user_id, source=source)
+    if found is None and item.moved_from is not None:
+        before = item.moved_from + source.removeprefix(item.source)
+        found = store.document_by(user_id=part.user_id, source=before)
+    return found
 
 
 def all_warnings(converted: Conversion) -> list[str]:

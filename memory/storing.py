@@ -25,6 +25,7 @@ from memory.preparing import (
     file_of,
     match_speaker,
     not_among,
+    older_version,
 )
 from memory.records import Document, Receipt
 from memory.store import Store
@@ -40,15 +41,6 @@ class Writer:
         self._store = store
         self._files = Files(store)
         self._embedder = embedder
-
-    def older(self, item: Ready, part: Part) -> Document | None:
-        """The stored version of a part: from the same place, or from where the file lay before."""
-        source = part.document.source
-        found = self._store.document_by(user_id=part.user_id, source=source)
-        if found is None and item.moved_from is not None:
-            before = item.moved_from + source.removeprefix(item.source)
-            found = self._store.document_by(user_id=part.user_id, source=before)
-        return found
 
     def finish(self, item: Prepared, vectors: NDArray[np.float32], request: Request) -> Receipt:
         """Store a file with the vectors (n, d) of all its passages."""
@@ -99,7 +91,7 @@ class Writer:
         notes = dict.fromkeys(item.warnings)
         for part in item.parts:
             own, vectors = np.split(vectors, [len(part.passages)])
-            older = self.older(item, part)
+            older = older_version(self._store, item, part)
             # stored since the file was read: by its twin in the same folder, or by another process
             twin = self._store.document_by(user_id=part.user_id, sha256=part.document.sha256)
             moved = item.moved_from is not None and twin is not None and older is not None and twin.id == older.id
