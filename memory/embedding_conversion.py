@@ -38,11 +38,11 @@ from memory.embedding_converted import (
 )
 from memory.errors import FamiliarError, first_line
 
-_FORMAT = 1
+_FORMAT = 2
 """Of conversions; another number makes them anew."""
 _PACKAGES = {"onnx": ("onnxruntime", "onnx"), "openvino": ("openvino",)}
 _AGREEMENT = {"float32": 0.999, "int8": 0.95}
-"""Least cosine with torch's vectors. int8 gives .98 to .995; `familiar eval retrieval` says what becomes of recall."""
+"""Least cosine with torch's vectors. int8 gives .99 and more; `familiar eval retrieval` says what becomes of recall."""
 _SOURCES = (".json", ".safetensors", ".txt", ".model")
 _PROBES = (
     "The wifi password at the cabin is blueberry42.",
@@ -259,6 +259,8 @@ def _module(layers: Any, width: int) -> tuple[Any, tuple[Any, Any]]:
 def _export_onnx(layers: Any, width: int, path: Path, *, int8: bool) -> None:
     import torch
 
+    # torch's fused attention is exported with a search for NaN in all weights, which takes a tenth of the time
+    layers.set_attn_implementation("eager")
     module, example = _module(layers, width)
     names = ["embeddings", "mask"]
     axes = {name: {0: "texts", 1: "tokens"} for name in (*names, "hidden")}
@@ -285,8 +287,29 @@ def _quantise(path: Path) -> None:
     prepared = path.with_suffix(".prepared")
     quant_pre_process(str(path), str(prepared), skip_symbolic_shape=True)
     # Seven bits: CPUs without VNNI add pairs of products in 16 bits, which eight would overflow.
-    quantize_dynamic(str(prepared), str(path), weight_type=QuantType.QInt8, per_channel=True, reduce_range=True)
+    quantize_dynamic(
+        str(prepared),
+        str(path),
+        weight_type=QuantType.QInt8,
+        per_channel=True,
+        reduce_range=True,
+        nodes_to_exclude=_narrowing(prepared),
+    )
     prepared.unlink()
+
+
+def _narrowing(path: Path) -> list[str]:
+    """Names of the multiplications that make vectors shorter: the second half of each feed-forward layer.
+
+    What they are given has a few values much greater than the rest, beside which eight bits leave little of the others.
+    They stay float32, which quarters the distance to torch's vectors and costs a third of the speed.
+    """
+    import onnx
+
+    graph = onnx.load(str(path)).graph
+    shapes = {weights.name: list(weights.dims) for weights in graph.initializer}
+    products = [node for node in graph.node if node.op_type == "MatMul" and len(shapes.get(node.input[1], ())) == 2]
+    return [node.name for node in products if shapes[node.input[1]][0] > shapes[node.input[1]][1]]
 
 
 def _export_openvino(layers: Any, width: int, path: Path) -> None:
