@@ -206,7 +206,10 @@ def _writing() -> Iterator[ThreadPoolExecutor]:
 
 
 def _groups(pool: ThreadPoolExecutor, waiting: Iterator[Callable[[], Prepared]]) -> Iterator[list[Prepared]]:
-    """Prepared files in order: as many as are ready, up to a good mouthful for the embedder."""
+    """Prepared files in order: as many as are ready, up to a good mouthful for the embedder.
+
+    A group of none comes before a wait for the next file, as long as that takes: time to tell of those before.
+    """
     ahead: deque[Future[Prepared]] = deque()
     group: list[Prepared] = []
     passages = 0
@@ -218,5 +221,7 @@ def _groups(pool: ThreadPoolExecutor, waiting: Iterator[Callable[[], Prepared]])
             group, passages = [], 0
         if not ahead:
             return
+        if not ahead[0].done():
+            yield []
         group.append(ahead.popleft().result())
         passages += _size(group[-1])

@@ -18,7 +18,8 @@ from numpy.typing import NDArray
 
 from memory.config import ImportConfig
 from memory.errors import FamiliarError
-from memory.importers.records import ExtractedDocument, Utterance
+from memory.importers.converter import Converter
+from memory.importers.records import Conversion, ExtractedDocument, Hints, Utterance
 from memory.ingest import ImportOptions, Ingestor
 from memory.preparing import display_name, match_speaker, unknown_speakers
 from memory.records import Receipt
@@ -349,6 +350,24 @@ def test_the_model_does_not_wait_for_the_store(store: Store, user: int, notes: P
     assert embedder.overtook
     assert [Path(receipt.path).name for receipt in receipts] == ["a.txt", "b.txt"]
     assert [document.id for document in store.documents(user_id=user)] == [receipt.document for receipt in receipts]
+
+
+def test_a_slow_file_holds_up_no_receipt(store: Store, user: int, notes: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What is stored is told before the next file is waited for."""
+    told, convert = threading.Event(), Converter.convert
+
+    def slow(self: Converter, data: bytes, name: str, hints: Hints | None = None) -> Conversion:
+        if name == "b.txt":
+            assert told.wait(60)
+        return convert(self, data, name, hints)
+
+    monkeypatch.setattr(Converter, "convert", slow)
+    for name in ("a.txt", "b.txt"):
+        (notes / name).write_text(name)
+    receipts = _ingestor(store).import_paths([notes], user_id=user)
+    assert next(receipts).status == "indexed"
+    told.set()
+    assert [receipt.status for receipt in receipts] == ["indexed"]
 
 
 class _Breaking(WordEmbedder):
