@@ -11,6 +11,7 @@ import os
 import signal
 import threading
 from collections.abc import Callable
+from contextlib import AbstractContextManager
 from types import FrameType, TracebackType
 from typing import Any
 
@@ -18,11 +19,15 @@ from typing import Any
 class Interrupts:
     """Catches signals while it is entered.
 
+    :param quiet: held during a pause; within it no transaction is open, in any thread
     :param on_pause: called before a pause
     :param on_cancel: what is written to standard error at the first Ctrl-C
     """
 
-    def __init__(self, *, on_pause: Callable[[], None], on_cancel: str) -> None:
+    def __init__(
+        self, *, quiet: Callable[[], AbstractContextManager[None]], on_pause: Callable[[], None], on_cancel: str
+    ) -> None:
+        self._quiet = quiet
         self._on_pause = on_pause
         self._on_cancel = on_cancel
         self._pause = False
@@ -48,7 +53,8 @@ class Interrupts:
         if self._pause and not self.cancelled:
             self._pause = False
             self._on_pause()
-            os.kill(os.getpid(), signal.SIGSTOP)
+            with self._quiet():
+                os.kill(os.getpid(), signal.SIGSTOP)
         return not self.cancelled
 
     def _cancel(self, number: int, frame: FrameType | None) -> None:

@@ -100,6 +100,12 @@ class Store:
             finally:
                 self._db.conn.execute("COMMIT")
 
+    @contextmanager
+    def quiet(self) -> Iterator[None]:
+        """Inside, no other thread has a transaction open: the process can stand still without others waiting for it."""
+        with self._lock:
+            yield
+
     def rows(self, sql: str, values: Sequence[Any] = ()) -> list[sqlite3.Row]:
         """Rows of a query, read at once.
 

@@ -36,7 +36,7 @@ def import_(app: App, args: argparse.Namespace, out: Output) -> int:
     exports = [path for path in args.paths if is_export(path)]
     others = [path for path in args.paths if path not in exports]
     pausing, ending = (lambda: out.note(say(language, "import_paused"))), say(language, "import_ending")
-    with Interrupts(on_pause=pausing, on_cancel=ending) as interrupts:
+    with Interrupts(quiet=app.store.quiet, on_pause=pausing, on_cancel=ending) as interrupts:
         for path in exports:
             import_export(app, path, user=user, on_receipt=show, go_on=interrupts.go_on)
         if others and args.watch:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import dataclasses
 import sqlite3
+import threading
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -189,3 +191,24 @@ def test_other_process_waits_its_turn(store: Store) -> None:
     second.add_user("ben", role="member")
     assert [user.name for user in store.users()] == ["ann", "ben"]
     second.close()
+
+
+def test_quiet_waits_for_another_threads_transaction(store: Store) -> None:
+    """A process that stands still inside holds no writer's lock, so that others can write."""
+    writing, done = threading.Event(), threading.Event()
+
+    def write() -> None:
+        with store.transaction():
+            writing.set()
+            time.sleep(0.2)
+            done.set()
+
+    thread = threading.Thread(target=write)
+    thread.start()
+    assert writing.wait(5)
+    with store.quiet():
+        assert done.is_set()
+        other = Store(store.path)
+        other.set_state("seen", "yes")
+        other.close()
+    thread.join()
