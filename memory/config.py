@@ -15,7 +15,7 @@ class EmbedderConfig:
     """What computes the vectors: "torch", "onnx" (onnxruntime) or "openvino"; "auto": torch on an NVIDIA GPU, else the
     first of onnx and openvino that is installed and gives torch's vectors (cosine at least 0.999), else torch."""
     precision: str = "float32"
-    """"float32", or "int8" (with onnx): faster still, by vectors that are slightly off (cosine 0.99)."""
+    """"float32", or "int8" (with onnx): faster still, by vectors that are slightly off (cosine 0.997)."""
     threads: int = 0
     """Batches that onnx or openvino compute at a time, one thread each; 0: one for each core. torch has one number of
     threads for the whole process, [model] threads."""

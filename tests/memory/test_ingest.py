@@ -318,19 +318,19 @@ class _Overtaking(WordEmbedder):
     def __init__(self, store: Store) -> None:
         super().__init__()
         self._store = store
-        self._second, self._held, self._embedding = (threading.Event() for _ in range(3))
+        self._third, self._held, self._embedding = (threading.Event() for _ in range(3))
         self.overtook = False
 
     def count_tokens(self, text: str) -> int:
-        if "second" in text:
-            self._second.set()
+        if "third" in text:
+            self._third.set()
         return super().count_tokens(text)
 
     def embed_passages(self, texts: Sequence[str]) -> NDArray[np.float32]:
-        if "second" in texts[0]:
+        if "first" not in texts[0]:
             self._embedding.set()
-        else:
-            assert self._second.wait(60)  # it is read and being chunked, for which the store is not needed
+        elif not self._held.is_set():
+            assert self._third.wait(60)  # so that the second is ready, and nobody else needs the store
             threading.Thread(target=self._hold, daemon=True).start()
             assert self._held.wait(60)
         return super().embed_passages(texts)
@@ -345,10 +345,11 @@ def test_the_model_does_not_wait_for_the_store(store: Store, user: int, notes: P
     """The next document is embedded while the one before is written; receipts keep their order."""
     (notes / "a.txt").write_text("\n\n".join(f"first {n} " * 40 for n in range(300)))
     (notes / "b.txt").write_text("second")
+    (notes / "c.txt").write_text("third")
     embedder = _Overtaking(store)
     receipts = list(_ingestor(store, embedder).import_paths([notes], user_id=user))
     assert embedder.overtook
-    assert [Path(receipt.path).name for receipt in receipts] == ["a.txt", "b.txt"]
+    assert [Path(receipt.path).name for receipt in receipts] == ["a.txt", "b.txt", "c.txt"]
     assert [document.id for document in store.documents(user_id=user)] == [receipt.document for receipt in receipts]
 
 
