@@ -110,8 +110,9 @@ class App:
         setting = self.settings.search.second_stage
         if setting == OFF:
             return None
-        ready = ensure(self.settings.embedder.name, folder=self.model_folder, offline=self.settings.model.offline)
-        return open_second_stage(setting, embedder=ready.path)
+        offline = self.settings.model.offline
+        ready = ensure(self.settings.embedder.name, folder=self.model_folder, offline=offline)
+        return open_second_stage(setting, embedder=ready.path, offline=offline)
 
     @property
     def parts(self) -> Parts:

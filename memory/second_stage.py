@@ -39,10 +39,11 @@ class SecondStage(Protocol):
         ...
 
 
-def open_second_stage(setting: str, *, embedder: Path) -> SecondStage | None:
+def open_second_stage(setting: str, *, embedder: Path, offline: bool = False) -> SecondStage | None:
     """What [search] second_stage names; loads nothing yet.
 
     :param embedder: the folder of the embedding model
+    :param offline: ask no hub, which has a model that is not a folder and is not there yet
     :param setting: "off"; "late-interaction", by the token vectors of the embedder; "late-interaction:MODEL" or
         "cross-encoder:MODEL", a folder or the hub's name of a MultiVectorEncoder or CrossEncoder
     :raises UsageError: the setting is none of these
@@ -51,12 +52,12 @@ def open_second_stage(setting: str, *, embedder: Path) -> SecondStage | None:
     if setting == OFF:
         return None
     if kind == CROSS and model:
-        return CrossEncoderStage(model)
+        return CrossEncoderStage(model, offline=offline)
     if setting == LATE:
         query, passage = read_prompts(embedder)
         return LateInteractionStage(str(embedder), prompts={"query": query, "document": passage})
     if kind == LATE and model:
-        return LateInteractionStage(model)
+        return LateInteractionStage(model, offline=offline)
     raise UsageError(
         f'[search] second_stage is "{setting}"; it can be "{OFF}", "{LATE}", "{LATE}:MODEL" or "{CROSS}:MODEL", where'
         " MODEL is a folder or a name on the hub"
@@ -66,8 +67,9 @@ def open_second_stage(setting: str, *, embedder: Path) -> SecondStage | None:
 class CrossEncoderStage:
     """A sentence-transformers CrossEncoder, which reads question and passage as one text."""
 
-    def __init__(self, model: str) -> None:
+    def __init__(self, model: str, *, offline: bool = False) -> None:
         self._name = model
+        self._offline = offline
         self._lock = threading.Lock()
 
     def scores(self, question: str, passages: Sequence[str]) -> Floats:
@@ -84,7 +86,7 @@ class CrossEncoderStage:
         from sentence_transformers import CrossEncoder
 
         try:
-            model = CrossEncoder(self._name)
+            model = CrossEncoder(_place(self._name), local_files_only=self._offline)
         except (OSError, ValueError, KeyError, RuntimeError) as exc:
             raise _unusable(CROSS, self._name, exc) from exc
         if model.num_labels != 1:
@@ -101,8 +103,9 @@ class LateInteractionStage:
     :param prompts: of an embedder's folder, whose token vectors are taken as they are; None for a model made for this
     """
 
-    def __init__(self, model: str, *, prompts: dict[str, str] | None = None) -> None:
+    def __init__(self, model: str, *, prompts: dict[str, str] | None = None, offline: bool = False) -> None:
         self._name = model
+        self._offline = offline
         self._prompts = prompts
         self._lock = threading.Lock()
 
@@ -119,7 +122,9 @@ class LateInteractionStage:
 
         try:
             if self._prompts is None:
-                return MultiVectorEncoder(self._name, similarity_fn_name="meanmaxsim")
+                return MultiVectorEncoder(
+                    _place(self._name), similarity_fn_name="meanmaxsim", local_files_only=self._offline
+                )
             modules = _token_vectors(self._name)
             return MultiVectorEncoder(modules=modules, prompts=self._prompts, similarity_fn_name="meanmaxsim")
         except (OSError, ValueError, KeyError, RuntimeError) as exc:
@@ -132,6 +137,12 @@ def _token_vectors(folder: str) -> list[Any]:
     from sentence_transformers.multi_vector_encoder.modules import MultiVectorMask
 
     return [Transformer(folder), MultiVectorMask(), Normalize(module_input_name="token_embeddings")]
+
+
+def _place(model: str) -> str:
+    """A folder's path, else the hub's name as it is."""
+    folder = Path(model).expanduser()
+    return str(folder) if folder.is_dir() else model
 
 
 def _unusable(kind: str, name: str, exc: Exception) -> FamiliarError:

@@ -1,5 +1,6 @@
 """The second stage of search: real cross-encoders and token vectors of a tiny size, and what it does to an order."""
 
+import socket
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -90,6 +91,22 @@ def test_a_model_that_can_not_rank_is_refused(tmp_path: Path) -> None:
     classes = tiny_cross_encoder(tmp_path / "classes", classes=3)
     with pytest.raises(FamiliarError, match="has 3 classes instead of one score"):
         CrossEncoderStage(str(classes)).scores("a boat", PASSAGES)
+
+
+@pytest.mark.model
+def test_offline_asks_no_hub(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A hub's name that is not on this disk is an error at once: no address is looked up."""
+
+    def refuse(*_: object, **__: object) -> None:
+        raise AssertionError("a connection was tried")
+
+    monkeypatch.setattr(socket.socket, "connect", refuse)
+    monkeypatch.setattr(socket, "getaddrinfo", refuse)
+    for setting in ("cross-encoder:nobody/ranker", "late-interaction:nobody/ranker"):
+        stage = open_second_stage(setting, embedder=Path("unused"), offline=True)
+        assert stage is not None
+        with pytest.raises(FamiliarError, match=r"nobody/ranker.*can't be loaded"):
+            stage.scores("a boat", PASSAGES)
 
 
 class Prefers:
