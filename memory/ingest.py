@@ -94,19 +94,23 @@ class Ingestor:
         notes = NoteFolder(file.source for file in (*found, *among) if isinstance(file, FoundFile))
         with Converter(self._config) as converter, _one_thread(converter) as pool, _writing() as writer:
             preparer = Preparer(self._store, self._embedder, self._config, converter, notes=notes)
-            waiting = (lambda file=file: preparer.prepare_file(file, request) for file in found)
-            written: list[Future[Receipt]] = []
+            waiting = (partial(preparer.prepare_file, file, request) for file in found)
+            again = partial(self._again, request, lambda file: pool.submit(preparer.prepare_file, file, request))
+            written: list[tuple[FoundFile | Receipt, Future[Receipt | None]]] = []
             done = 0
             for group in _groups(pool, waiting):
                 try:
                     vectors = self._embedded(group, partial(_step, report, len(found), done, len(group)), go_on)
                 except _Stopped:
-                    break
-                yield from (receipt.result() for receipt in written)
-                done += len(group)
-                shared = _shared(group, vectors)
-                written = [writer.submit(self._writer.finish, item, own, request) for item, own in shared]
-            yield from (receipt.result() for receipt in written)
+                    yield from (receipt for _, future in written if (receipt := future.result()) is not None)
+                    return
+                yield from (future.result() or again(file) for file, future in written)
+                files, done = found[done : done + len(group)], done + len(group)
+                written = [
+                    (file, writer.submit(self._writer.finish, item, own, request))
+                    for file, (item, own) in zip(files, _shared(group, vectors), strict=True)
+                ]
+            yield from (future.result() or again(file) for file, future in written)
 
     def import_bytes(self, name: str, data: bytes, *, user_id: int, options: ImportOptions | None = None) -> Receipt:
         """Import an upload; an earlier one of the same name with other content is replaced.
@@ -116,9 +120,22 @@ class Ingestor:
         request = Request(user_id, options or ImportOptions())
         with Converter(self._config) as converter:
             preparer = Preparer(self._store, self._embedder, self._config, converter)
-            prepared = preparer.prepare_upload(name, data, request)
-        vectors = self._embedded([prepared], _ignore, _always)
-        return self._writer.finish(prepared, vectors, request)
+            while True:
+                receipt = self._finished(preparer.prepare_upload(name, data, request), request)
+                if receipt is not None:
+                    return receipt
+
+    def _again(
+        self, request: Request, prepare: Callable[[FoundFile | Receipt], Future[Prepared]], file: FoundFile | Receipt
+    ) -> Receipt:
+        """The receipt of a file of which something else had become before its turn to be stored."""
+        while True:
+            receipt = self._finished(prepare(file).result(), request)
+            if receipt is not None:
+                return receipt
+
+    def _finished(self, item: Prepared, request: Request) -> Receipt | None:
+        return self._writer.finish(item, self._embedded([item], _ignore, _always), request)
 
     def _embedded(self, group: Sequence[Prepared], report: Callable[[float], None], go_on: GoOn) -> Vectors:
         """The vectors (n, d) of all passages of a group; the share of it that is done is reported on the way.

@@ -195,8 +195,13 @@ class Preparer:
         if before.status != "indexed":
             same = before.conversion == self._conversion(request) and not file.named
             return Receipt(str(file.path), before.status, reason=before.reason) if same else None
-        documents = [self._store.document(id_, user_id=request.user_id) for id_ in before.documents]
+        documents = self._documents(before, request)
         return Known(str(file.path), file.source, documents[0], tuple(documents[1:])) if documents else None
+
+    def _documents(self, file: ImportedFile, request: Request) -> list[Document]:
+        """What is stored of a file; none where some of it has gone since its note was read."""
+        found = self._store.documents_by_id(file.documents, user_id=request.user_id)
+        return found if len(found) == len(file.documents) else []
 
     def _looked_at(self, before: ImportedFile, state: FileState) -> None:
         if before.state.device != state.device:
@@ -252,8 +257,9 @@ class Preparer:
             gone = document.source if elsewhere and is_gone(file_of(document.source)) else None
             return Known(original.path, original.source, document, moved_from=gone)
         for file in self._files.with_content(sha256, user_id=request.user_id):
-            if file.documents and is_gone(file.path):
-                first, *others = [self._store.document(id_, user_id=request.user_id) for id_ in file.documents]
+            documents = self._documents(file, request)
+            if documents and is_gone(file.path):
+                first, *others = documents
                 return Known(original.path, original.source, first, tuple(others), moved_from=file.path)
         return None
 

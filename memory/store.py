@@ -358,6 +358,10 @@ class Store:
         """A user's documents, oldest first."""
         return self._documents("true", user_id=user_id)
 
+    def documents_by_id(self, ids: Iterable[int], *, user_id: int) -> list[Document]:
+        """Those of these documents that the user has, oldest first."""
+        return self._documents("d.id IN (SELECT value FROM json_each(?))", json.dumps(list(ids)), user_id=user_id)
+
     def _documents(self, condition: str, *values: Any, user_id: int) -> list[Document]:
         rows = self.rows(
             "SELECT d.id, d.user_id, d.source, d.title, d.format, d.sha256, d.at, d.me, d.learn_from, d.imported_at,"

@@ -42,14 +42,20 @@ class Writer:
         self._files = Files(store)
         self._embedder = embedder
 
-    def finish(self, item: Prepared, vectors: NDArray[np.float32], request: Request) -> Receipt:
-        """Store a file with the vectors (n, d) of all its passages."""
+    def finish(self, item: Prepared, vectors: NDArray[np.float32], request: Request) -> Receipt | None:
+        """Store a file with the vectors (n, d) of all its passages.
+
+        :returns: None where a document that the file was known by has changed or gone since: nothing is stored, and the
+            file has to be prepared again
+        """
         outcome = item.outcome
         if isinstance(outcome, Receipt) and item.seen is None:
             return outcome
         with self._store.transaction():
             documents: list[int] | None = None
             if isinstance(outcome, Known):
+                if not self._is_current(outcome):
+                    return None
                 receipt, documents = self._recognised(outcome, request)
             elif isinstance(outcome, Ready):
                 receipt, documents = self._stored(outcome, vectors, request)
@@ -58,6 +64,13 @@ class Writer:
             if item.seen is not None:
                 self._remember(item.seen, receipt, documents, user_id=request.user_id)
             return receipt
+
+    def _is_current(self, item: Known) -> bool:
+        """Whether the documents are what they were when the file was read: where files change names, one that comes
+        before it has put another text in their place, and a user may have forgotten them."""
+        found = "SELECT 1 FROM documents WHERE id = ? AND user_id = ? AND sha256 = ?"
+        documents = (item.document, *item.others)
+        return all(self._store.tuples(found, (each.id, each.user_id, each.sha256)) for each in documents)
 
     def _remember(self, seen: Seen, receipt: Receipt, documents: list[int] | None, *, user_id: int) -> None:
         before = self._files.at(seen.path, user_id=user_id)

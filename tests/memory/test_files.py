@@ -10,17 +10,23 @@ from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
 import pytest
 from sqlite_utils import Database
 
 from memory.config import ImportConfig
+from memory.erasure import forget_document
 from memory.facts.store import correct, delete, facts_of, pin
 from memory.files import Files, FileState, is_unchanged
+from memory.importers.converter import Converter
 from memory.importers.records import Hints
-from memory.ingest import ImportOptions
-from memory.records import Citation, NewTurn, RecalledMemory, Timings
+from memory.importers.walk import FoundFile
+from memory.ingest import ImportOptions, Request
+from memory.preparing import Preparer
+from memory.records import Citation, NewTurn, RecalledMemory, Receipt, Timings
 from memory.schema import migrations
 from memory.store import Store
+from memory.storing import Writer
 from memory.turns import add_turn, open_conversation, turn_by_id
 from tests.embedder import WordEmbedder
 from tests.memory.folder import bring_in, texts, write, zipped
@@ -317,6 +323,42 @@ def test_two_files_that_change_names_change_documents(store: Store, user: int, n
     for _ in range(2):
         bring_in(store, user, notes)
     assert texts(store, user) == {"a.txt": "second words", "b.txt": "first words"}
+
+
+@pytest.mark.parametrize("kind", ["md", "txt"])
+def test_files_that_change_names_at_once_keep_their_words(store: Store, user: int, notes: Path, kind: str) -> None:
+    """As logs are rotated, or two notes swapped, where no title changes: one import is enough, with a receipt each."""
+    newest, older, oldest = (notes / f"log{n}.{kind}" for n in ("", ".1", ".2"))
+    write(newest, "first words")
+    write(older, "second words")
+    bring_in(store, user, notes)
+    older.rename(oldest)
+    newest.rename(older)
+    write(newest, "third words", age=30)
+    assert list(bring_in(store, user, notes)) == sorted([older.name, oldest.name, newest.name])
+    assert texts(store, user) == {newest.name: "third words", older.name: "first words", oldest.name: "second words"}
+    older.rename(notes / "between")
+    newest.rename(older)
+    (notes / "between").rename(newest)
+    bring_in(store, user, notes)
+    assert texts(store, user) == {newest.name: "first words", older.name: "third words", oldest.name: "second words"}
+    assert {item.reason for item in bring_in(store, user, notes).values()} == {"imported before, unchanged"}
+
+
+def test_a_document_forgotten_after_its_file_was_read_is_not_known(store: Store, user: int, notes: Path) -> None:
+    """Files are read ahead of their turn, and a bot on the same home may forget meanwhile: it is read again."""
+    path = write(notes / "a.md", "known words")
+    document = bring_in(store, user, notes)["a.md"].document
+    assert document is not None
+    with Converter(ImportConfig()) as converter:
+        preparer = Preparer(store, WordEmbedder(), ImportConfig(), converter)
+        prepared = preparer.prepare_file(FoundFile(path, str(path)), Request(user))
+        forget_document(store, None, user_id=user, document_id=document)
+        writer = Writer(store, embedder=WordEmbedder().key)
+        assert writer.finish(prepared, np.zeros((0, 0), np.float32), Request(user)) is None
+        again = preparer.prepare_file(FoundFile(path, str(path)), Request(user))
+    assert isinstance(again.outcome, Receipt)
+    assert again.outcome.status == "skipped"
 
 
 def test_parts_that_a_file_no_longer_holds_go(store: Store, user: int, notes: Path) -> None:
