@@ -18,7 +18,7 @@ from memory.errors import FamiliarError
 from memory.files import Files, ImportedFile, is_gone, look
 from memory.importers.walk import FoundFile, find_files, shown
 from memory.ingest import GoOn, Ingestor, OnProgress
-from memory.preparing import Request, file_of
+from memory.preparing import Request, is_of
 from memory.records import Receipt
 from memory.store import Store
 from memory.storing import Writer
@@ -183,7 +183,8 @@ class Follower:
         for doubt in gone.doubts:
             self._tell_once(doubt)
         files = [file for file in gone.files if file.path not in but]
-        lost = {file.path: self._documents_lost(file, user_id) for file in files}
+        deleted = {file.path for file in files}
+        lost = {file.path: self._documents_lost(file, deleted) for file in files}
         try:
             if any(lost.values()):
                 self._forget([id_ for ids in lost.values() for id_ in ids])
@@ -201,13 +202,13 @@ class Follower:
             self._tell(text)
             self._told.add(text)
 
-    def _documents_lost(self, file: ImportedFile, user_id: int) -> list[int]:
+    def _documents_lost(self, file: ImportedFile, deleted: Collection[str]) -> list[int]:
         """The documents of a deleted file, without those that pass to another file with the same content."""
         writer = Writer(self._store, embedder="")
-        documents = [self._store.document(id_, user_id=user_id) for id_ in file.documents]
-        own = [each for each in documents if file_of(each.source) == file.path]
         with self._store.transaction():
-            return [each.id for each in own if not writer.pass_on(each)]
+            documents = self._store.documents_by_id(file.documents, user_id=self._followed.request.user_id)
+            own = [each for each in documents if is_of(each.source, file.path)]
+            return [each.id for each in own if not writer.pass_on(each, deleted=deleted)]
 
     def _shown(self, path: str) -> str:
         """A path as the user named the folder around it."""

@@ -9,6 +9,7 @@ from __future__ import annotations
 import hashlib
 import importlib.metadata
 import importlib.util
+import os
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field, replace
 from functools import cached_property
@@ -308,9 +309,17 @@ _OPTIONAL = ("rapidocr", "onnxruntime", "pypdfium2")
 """Packages with which more files can be read than without."""
 
 
+def is_of(source: str, path: str) -> bool:
+    """Whether a document is this file or lies in it."""
+    return source == path or source.startswith(path + INNER)
+
+
 def file_of(source: str) -> str:
-    """The file in which a document is or lies."""
-    return source.partition(INNER)[0]
+    """The file in which a document is or lies, as far as a look tells: a folder's name may end in an exclamation mark,
+    so where the file is known, `is_of` says it surely."""
+    steps = source.split(INNER)
+    heads = (INNER.join(steps[:number]) for number in range(1, len(steps)))
+    return next((head for head in heads if not os.path.isdir(f"{head}!")), source)
 
 
 def older_version(store: Store, item: Ready, part: Part) -> Document | None:

@@ -6,7 +6,7 @@ it, and when the first of them changes or goes, it passes to the next.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import replace
 
 import numpy as np
@@ -23,6 +23,7 @@ from memory.preparing import (
     Ready,
     Request,
     file_of,
+    is_of,
     match_speaker,
     not_among,
     older_version,
@@ -84,19 +85,26 @@ class Writer:
         for id_ in file.documents:
             if id_ not in kept:
                 document = self._store.document(id_, user_id=user_id)
-                if file_of(document.source) == file.path and not self.pass_on(document):
+                if is_of(document.source, file.path) and not self.pass_on(document):
                     self._store.delete_document(id_, user_id=user_id)
 
-    def pass_on(self, document: Document) -> bool:
-        """Give a document to the next file with the same content; False where there is none."""
-        own = file_of(document.source)
-        for file in self._files.of_document(document.id, user_id=document.user_id):
-            if file.path != own and not is_gone(file.path):
-                source = file.path + document.source.removeprefix(own)
-                self._store.move_document(document.id, user_id=document.user_id, source=source)
-                self._files.unlink(own, document.id, user_id=document.user_id)
-                return True
-        return False
+    def pass_on(self, document: Document, *, deleted: Collection[str] = ()) -> bool:
+        """Give a document to the next file with the same content; False where there is none.
+
+        One that is not there may be on a disk that is not: it gets the document where there is no other.
+
+        :param deleted: files that are surely gone, and get nothing
+        """
+        files = self._files.of_document(document.id, user_id=document.user_id)
+        own = next((file.path for file in files if is_of(document.source, file.path)), file_of(document.source))
+        others = (file.path for file in files if file.path != own and file.path not in deleted)
+        path = min(others, key=is_gone, default=None)
+        if path is None:
+            return False
+        source = path + document.source.removeprefix(own)
+        self._store.move_document(document.id, user_id=document.user_id, source=source)
+        self._files.unlink(own, document.id, user_id=document.user_id)
+        return True
 
     def _stored(self, item: Ready, vectors: NDArray[np.float32], request: Request) -> tuple[Receipt, list[int]]:
         new: list[Document] = []
@@ -128,11 +136,11 @@ class Writer:
 
     def _leave(self, moved_from: str | None, documents: Sequence[int], *, user_id: int) -> None:
         """A file lies elsewhere now: what it held there and does not hold here goes."""
-        path = file_of(moved_from or "")
-        before = self._files.at(path, user_id=user_id) if moved_from is not None else None
+        # none where it lay within a file: with that, what else it held is not there, but not moved either
+        before = self._files.at(moved_from, user_id=user_id) if moved_from is not None else None
         if before is not None:
             self._let_go(before, documents, user_id=user_id)
-            self._files.drop(path, user_id=user_id)
+            self._files.drop(before.path, user_id=user_id)
 
     def _add(self, part: Part, vectors: NDArray[np.float32], older: Document | None) -> Document:
         document, replaced = part.document, None
@@ -165,7 +173,7 @@ class Writer:
         """A duplicate: what the user says of its speakers is taken over; an outdated version of the file goes."""
         known, everything = item.document, (item.document, *item.others)
         documents = [each.id for each in everything]
-        same = item.source in (known.source, file_of(known.source))
+        same = is_of(known.source, item.source)
         notes = ["imported before, unchanged" if same else f"same content as {known.source}"]
         older = self._store.document_by(user_id=known.user_id, source=item.source)
         if older is not None and older.id not in documents:
@@ -184,7 +192,7 @@ class Writer:
         moved = False
         for document in (item.document, *item.others) if item.moved_from is not None else ():
             now = self._store.document(document.id, user_id=document.user_id)
-            if item.moved_from is not None and now.source.startswith(item.moved_from):
+            if item.moved_from is not None and is_of(now.source, item.moved_from):
                 source = item.source + now.source.removeprefix(item.moved_from)
                 self._store.move_document(now.id, user_id=now.user_id, source=source)
                 moved = True

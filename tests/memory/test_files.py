@@ -312,6 +312,50 @@ def test_a_copy_is_no_move(store: Store, user: int, notes: Path) -> None:
     assert {item.reason for item in again.values()} == {"imported before, unchanged"}
 
 
+def test_a_copy_that_is_away_keeps_the_words(store: Store, user: int, notes: Path) -> None:
+    """On a disk that is not there while the other copy changes: once it is back, it is what it was."""
+    first, second = write(notes / "a.md", "words"), write(notes.parent / "disk" / "b.md", "words")
+    bring_in(store, user, first.parent, second.parent)
+    second.parent.rename(notes.parent / "away")
+    write(first, "other words", age=30)
+    bring_in(store, user, notes)
+    assert texts(store, user) == {"a.md": "other words", "b.md": "words"}
+    (notes.parent / "away").rename(second.parent)
+    bring_in(store, user, first.parent, second.parent)
+    assert texts(store, user) == {"a.md": "other words", "b.md": "words"}
+
+
+def test_an_archive_that_is_away_keeps_its_other_parts(store: Store, user: int, notes: Path) -> None:
+    """A file taken out of it moves; what was not taken out stays, as an import deletes nothing."""
+    archive = write(notes.parent / "disk" / "bundle.zip", zipped({"a.md": b"one", "b.md": b"two"}))
+    bring_in(store, user, archive.parent)
+    archive.parent.rename(notes.parent / "away")
+    write(notes / "a.md", "one")
+    assert bring_in(store, user, notes)["a.md"].reason == f"moved from {archive}!/a.md"
+    assert {item.source for item in store.documents(user_id=user)} == {str(notes / "a.md"), f"{archive}!/b.md"}
+
+
+def test_a_folder_with_an_exclamation_mark_is_no_archive(store: Store, user: int, notes: Path) -> None:
+    """Its files have one version each; a copy is a copy; what lies in an archive there is found."""
+    path = write(notes / "wow!" / "a.md", "words")
+    archive = write(notes / "wow!" / "bundle.zip", zipped({"b.md": b"one"}))
+    bring_in(store, user, notes)
+    write(path, "new words", age=30)
+    write(archive, zipped({"b.md": b"two"}), age=30)
+    bring_in(store, user, notes)
+    assert [item.source for item in store.documents(user_id=user)] == [str(path), f"{archive}!/b.md"]
+    write(notes / "copy.md", "new words")
+    assert bring_in(store, user, notes)["copy.md"].reason == f"same content as {path}"
+    write(path, "newer words", age=20)
+    bring_in(store, user, notes)
+    assert texts(store, user) == {"a.md": "newer words", "b.md": "two", "copy.md": "new words"}
+    (notes / "wow!").rename(notes / "oh")
+    bring_in(store, user, notes)
+    sources = {item.source for item in store.documents(user_id=user)}
+    assert sources == {str(notes / name) for name in ("oh/a.md", "oh/bundle.zip!/b.md", "copy.md")}
+    assert {Path(row["path"]).name for row in store.rows("SELECT path FROM files")} == {"a.md", "bundle.zip", "copy.md"}
+
+
 def test_two_files_that_change_names_change_documents(store: Store, user: int, notes: Path) -> None:
     """However names are dealt out, each path ends with the words of its file, once."""
     write(notes / "a.txt", "first words")

@@ -218,6 +218,23 @@ def test_a_copy_takes_over_when_its_twin_goes(home: Home) -> None:
     assert sources[first["a.md"].document or 0] == "copy.md"
 
 
+def test_a_copy_on_a_disk_that_is_away_takes_over_too(home: Home) -> None:
+    """It is not deleted, so its words stay; where both copies are deleted at once, they go."""
+    disk = home.notes.parent / "disk"
+    write(disk / "c.md", "first words")
+    write(home.notes / "d.md", "second words")
+    home.follower = home.follow(home.notes, disk)
+    home.start()
+    disk.rename(disk.with_name("away"))
+    home.after(lambda: _delete(home.notes / "a.md"), lambda: None)
+    assert home.forgotten == []
+    assert {item.source for item in home.store.documents(user_id=home.user)} >= {str(disk / "c.md")}
+    home.after(lambda: disk.with_name("away").rename(disk), lambda: None)
+    write(home.notes / "e.md", "x")
+    home.after(lambda: _delete(home.notes / "b.md", home.notes / "d.md"))
+    assert texts(home.store, home.user) == {"c.md": "first words", "e.md": "x"}
+
+
 def test_what_was_forgotten_meanwhile_stays_so(home: Home) -> None:
     """By another process, while the folder is followed, and when following starts again."""
     first = home.start()
