@@ -21,12 +21,9 @@ from memory.errors import FamiliarError
 from memory.facts.erasing import lines_from, without_lines
 from memory.index import Indexes
 from memory.records import ABOUT_USER, Citation, Document, Message, RecalledMemory, Turn
-from memory.redaction import ERASED, Erasure, erasure_of, of_length, quotes, without_quotes, without_sentences
+from memory.redaction import BLANK, ERASED, Erasure, erasure_of, of_length, quotes, without_quotes, without_sentences
 from memory.store import Store
 from memory.turns import turn_by_id, turns_of
-
-_BLANK = "█"
-"""Takes the place of each erased character in a document that stays, so that offsets of other passages stay right."""
 
 
 class Eraser(Protocol):
@@ -348,7 +345,7 @@ def _erase_passages(
         done.kept.append(document.id)
         done.passages += len(hit)
         for start, end in [*spans, *((row["start"], row["end"]) for row in hit)]:
-            text = text[:start] + _BLANK * (end - start) + text[end:]
+            text = text[:start] + BLANK * (end - start) + text[end:]
         db.execute(
             "UPDATE documents SET text = ?, title = ?, source = ?, me = ?, learn_from = ? WHERE id = ?",
             (

@@ -37,7 +37,7 @@ from memory.importers.records import (
 )
 from memory.importers.walk import FoundFile, check_size, read_file
 from memory.records import Document, NewDocument, Passage, Receipt
-from memory.redaction import ERASED
+from memory.redaction import BLANK, ERASED
 from memory.store import Store
 
 
@@ -265,11 +265,18 @@ class Preparer:
         return None
 
     def _reads_otherwise(self, known: Known) -> bool:
-        """Whether the new name of a moved file gives its documents another title or kind."""
+        """Whether the new name of a moved file gives its documents another title or kind.
+
+        Where something in them was forgotten they stay as they are: the file still says it.
+        """
         old, new = PurePath(known.moved_from or "").name, PurePath(known.source).name
-        if PurePath(old).suffix != PurePath(new).suffix:
-            return True
-        return old != new and any(title_of(old) in each.title for each in (known.document, *known.others))
+        documents = (known.document, *known.others)
+        otherwise = PurePath(old).suffix != PurePath(new).suffix
+        otherwise = otherwise or (old != new and any(title_of(old) in each.title for each in documents))
+        return otherwise and not any(self._is_redacted(each) for each in documents)
+
+    def _is_redacted(self, document: Document) -> bool:
+        return BLANK in self._store.document_text(document.id, user_id=document.user_id)
 
     def _parts(
         self, extracted: ExtractedDocument, original: _Original, sha256: str, request: Request

@@ -16,6 +16,8 @@ from memory.words import HAN, STOP_WORDS, content_words, stem
 
 ERASED = "[erased]"
 """Stands where a text was taken out; a prompt or reply that holds it is no training example."""
+BLANK = "█"
+"""Takes the place of each erased character in a document that stays, so that offsets of other passages stay right."""
 _STRETCH = 16
 _STRETCH_CJK = 6
 """Shortest run of characters that counts as a quote, in an alphabet and in Chinese."""

@@ -79,6 +79,21 @@ def test_it_stays_out_while_the_folder_is_imported(store: Store, user: int, note
     assert bring_in(store, user, notes)["renamed.md"].status == "indexed"
 
 
+@pytest.mark.parametrize("name", ["renamed.txt", "renamed.md", "sub/vault.txt"])
+def test_a_forgotten_passage_stays_out_when_its_file_moves(store: Store, user: int, notes: Path, name: str) -> None:
+    """A new name gives a document its title, but not what was taken out of it."""
+    path = write(notes / "vault.txt", "The code is quexzil-8842.\n\n" + "The ferry leaves at nine. " * 60)
+    document = bring_in(store, user, notes)["vault.txt"].document
+    by_text(store, user, 0)
+    (notes / "sub").mkdir()
+    path.rename(notes / name)
+    receipt = bring_in(store, user, notes)[Path(name).name]
+    assert (receipt.document, receipt.reason) == (document, f"moved from {path}")
+    (text,) = texts(store, user).values()
+    assert "quexzil" not in text
+    assert "ferry" in text
+
+
 def test_it_comes_back_when_the_user_names_it(store: Store, user: int, notes: Path) -> None:
     """The file itself, or sent as an upload; from then on it is a file like any other."""
     path = write(notes / "vault.md", "The code is quexzil-8842.")
