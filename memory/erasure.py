@@ -12,7 +12,7 @@ import dataclasses
 import json
 import re
 import sqlite3
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -24,6 +24,11 @@ from memory.records import ABOUT_USER, Citation, Document, Message, RecalledMemo
 from memory.redaction import BLANK, ERASED, Erasure, erasure_of, of_length, quotes, without_quotes, without_sentences
 from memory.store import Store
 from memory.turns import turn_by_id, turns_of
+
+_RECALLED = (
+    "SELECT json_extract(m.value, '$.id') FROM turns t, json_each(t.memories) m"
+    " UNION SELECT json_extract(c.value, '$.chunk_id') FROM turns t, json_each(t.citations) c"
+)
 
 
 class Eraser(Protocol):
@@ -82,22 +87,29 @@ def forget_gone(
     documents = [store.document(id_, user_id=user_id) for id_ in document_ids]
     redacted: set[int] = set()
     with store.transaction() as db:
+        recalled = frozenset(row[0] for row in db.execute(_RECALLED))
         for document in documents:
-            redacted.update(_erase_document(store, db, document))
+            redacted.update(_erase_document(store, db, document, recalled=recalled))
             ledger.record_document(db, document, keep_out=False)
         _finish(db, erasers, user_id=user_id, turn_ids=sorted(redacted), document_ids=document_ids)
     _scrub(store, indexes, user_id)
     return Forgotten(documents=tuple(document_ids), redacted=tuple(sorted(redacted)))
 
 
-def _erase_document(store: Store, db: sqlite3.Connection, document: Document) -> list[int]:
-    """Delete a document and redact the turns that quoted it; these turns."""
+def _erase_document(
+    store: Store, db: sqlite3.Connection, document: Document, *, recalled: Collection[int] | None = None
+) -> list[int]:
+    """Delete a document and redact the turns that quoted it; these turns.
+
+    :param recalled: the passages that any turn recalled, so that of many documents not each reads all turns
+    """
     user_id = document.user_id
     chunks = _chunks(db, user_id, "document_id", document.id)
     texts = [store.document_text(document.id, user_id=user_id), *(chunk.text for chunk in chunks)]
     erasure = erasure_of(texts)
     told = _redact_about(store, db, user_id, erasure, lines_from(db, [chunk.id for chunk in chunks], ()))
-    redacted = _redact(store, db, [chunk.id for chunk in chunks], erasure, leave=())
+    met = [chunk.id for chunk in chunks if recalled is None or chunk.id in recalled]
+    redacted = _redact(store, db, met, erasure, leave=()) if met else []
     store.delete_document(document.id, user_id=user_id)
     return sorted({*told, *redacted, *_drop_corrections(db, erasure, user_id)})
 

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from memory.config import SearchConfig
-from memory.erasure import Forgotten, forget_document, forget_everything, forget_text, forget_turn
+from memory.erasure import Forgotten, forget_document, forget_everything, forget_gone, forget_text, forget_turn
 from memory.errors import FamiliarError
 from memory.index import Indexes
 from memory.records import Citation, Message, NewDocument, NewTurn, Passage, RecalledMemory, Timings, Turn
@@ -135,6 +135,29 @@ def test_later_turns_lose_what_they_quoted(home: Home) -> None:
     assert kept.memories[0].text == kept.citations[0].text == kept.citations[0].title == ERASED
     assert feedback_of(home.store, user_id=1)[0].correction is None
     assert "Any time." in turn_by_id(home.store, later.id, user_id=1).reply
+
+
+def test_documents_that_go_together_leave_as_little(home: Home) -> None:
+    """Of several at once, each is taken out of the turns that recalled it, cited or not; the others' turns stay."""
+    documents = [
+        home.note("vault", SECRET),
+        home.note("ferry", OTHER),
+        home.note("attic", "Nobody asked of the attic."),
+    ]
+    vault = home.turn("What is the code?", "You are welcome. It is heron-4417.", recalled=[1])
+    ferry = home.turn("When is the ferry?", "At nine every morning.", recalled=[2])
+    with home.store.transaction() as db:
+        db.execute("UPDATE turns SET memories = '[]' WHERE id = ?", (vault.id,))
+        db.execute("UPDATE turns SET citations = '[]' WHERE id = ?", (ferry.id,))
+    other = home.note("boat", "The boat is blue.")
+    chunks = [row["id"] for row in home.store.rows("SELECT id FROM chunks WHERE document_id = ?", (other,))]
+    kept = home.turn("Which colour?", "The boat is blue.", recalled=chunks)
+    learner = Learner()
+    gone = forget_gone(home.store, home.indexes, user_id=1, document_ids=documents, erasers=[learner])
+    assert gone == Forgotten(documents=tuple(documents), redacted=(vault.id, ferry.id))
+    assert learner.told == [(1, (vault.id, ferry.id), tuple(documents))]
+    assert home.holds("heron", "4417", "Ottilie", "pier", "attic") == []
+    assert turn_by_id(home.store, kept.id, user_id=1).reply == "The boat is blue."
 
 
 def test_beginning_of_a_passage_is_taken_out_too(home: Home) -> None:
