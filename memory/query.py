@@ -7,9 +7,10 @@ nothing. Any text is a valid question: empty, punctuation, emoji, ten thousand c
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Sequence
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from itertools import pairwise
+from itertools import chain, pairwise
 
 from memory.days import Day, named_days
 from memory.intent import is_question
@@ -26,6 +27,7 @@ MAX_PARTS = 4
 _CAPITALISED = re.compile(r"\b[A-Z][a-z]+\b")
 _SENTENCE_END = re.compile(r"(?<=[?？。！!])\s*|(?<=[.])\s+")
 _QUOTES = (("“", "”"), ("「", "」"), ("『", "』"), ("«", "»"))
+_MARKS = ('"', *chain(*_QUOTES))
 _CONTINUES = re.compile(r"[\"”」』»）)，,、；;]|的(?!确)")
 """What begins no sentence: the one before it only quotes a whole sentence, or names a thing by one."""
 _ALSO = re.compile(r"[。？?！!]\s*(?:另外|还有|此外|also|besides)[，,：:\s]", re.IGNORECASE)
@@ -102,19 +104,22 @@ def sub_questions(text: str) -> tuple[str, ...]:
 def _sentences(text: str) -> list[str]:
     """The sentences of a text; what is quoted is part of the sentence that quotes it, full stops and all."""
     ends = [match.end() for match in _SENTENCE_END.finditer(text)]
-    found: list[str] = []
+    found: list[list[str]] = []
+    marks: Counter[str] = Counter()  # of the last sentence: counted anew for each piece, a long quotation takes minutes
     for start, end in pairwise([0, *ends, len(text)]):
         piece = text[start:end]
-        if found and (_CONTINUES.match(piece) or _quotes(found[-1])):
-            found[-1] += piece
+        if found and (_CONTINUES.match(piece) or _quotes(marks)):
+            found[-1].append(piece)
         else:
-            found.append(piece)
-    return found
+            found.append([piece])
+            marks.clear()
+        marks.update({mark: piece.count(mark) for mark in _MARKS})
+    return ["".join(pieces) for pieces in found]
 
 
-def _quotes(text: str) -> bool:
-    """Whether a text ends within quotation marks."""
-    return text.count('"') % 2 == 1 or any(text.count(first) > text.count(last) for first, last in _QUOTES)
+def _quotes(marks: Mapping[str, int]) -> bool:
+    """Whether a text with so many of each quotation mark ends within a quotation."""
+    return marks['"'] % 2 == 1 or any(marks[first] > marks[last] for first, last in _QUOTES)
 
 
 def expand(query: str, recent: Sequence[str]) -> str:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import time
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -103,3 +105,11 @@ def test_any_text_is_a_question(text: str, recent: list[str]) -> None:
 def test_questions_in_one_message_are_told_apart(text: str, parts: tuple[str, ...]) -> None:
     """Each question is searched alone; small talk around one is not."""
     assert sub_questions(text) == parts
+
+
+def test_a_quotation_that_never_ends_takes_no_longer_than_others() -> None:
+    """A pasted book with one mark too many: reading it anew for each sentence would take a minute."""
+    text = "“" + "好。" * 120_000
+    start = time.monotonic()
+    assert sub_questions(text) == (text,)
+    assert time.monotonic() - start < 20.0
