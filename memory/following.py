@@ -54,33 +54,40 @@ def find_gone(store: Store, paths: Sequence[Path], *, user_id: int) -> Gone:
     """Which of the files imported from these folders have been deleted since; those that moved are known by now."""
     files: dict[str, ImportedFile] = {}
     doubts: list[str] = []
+    doubted: set[str] = set()
     for named in paths:
         root = named.expanduser().resolve()
         below = Files(store).below(str(root), user_id=user_id)
         missing = [file for file in below if is_gone(file.path)]
         doubt = _doubt(root, len(missing), len(below)) if missing else None
-        away = [file for file in missing if _device(file.path) != file.state.device]
+        devices = {folder: _device(folder) for folder in {os.path.dirname(file.path) for file in missing}}
+        away = {file.path for file in missing if devices[os.path.dirname(file.path)] != file.state.device}
         if doubt is None and away:
             doubt = f"{len(away)} files below {root} lay on a disk that is not there now; they stay in memory"
         doubts += [doubt] if doubt is not None else []
-        if _doubt(root, len(missing), len(below)) is None:  # asked again: it may have been unplugged meanwhile
-            files |= {file.path: file for file in missing if file not in away}
-    return Gone(tuple(files.values()), tuple(doubts))
+        if missing and _doubt(root, len(missing), len(below)):  # asked again: it may have been unplugged meanwhile
+            away = {file.path for file in missing}
+        files |= {file.path: file for file in missing}
+        doubted |= away
+    return Gone(tuple(file for path, file in files.items() if path not in doubted), tuple(doubts))
 
 
 def _doubt(root: Path, missing: int, imported: int) -> str | None:
     what = f"what was imported from it ({imported} files) stays in memory"
-    if not root.is_dir():
-        return f"{root} is not there: {what}"
-    if missing == imported and all(name.startswith(".") for name in os.listdir(root)):
-        return f"{root} is empty: {what}; `familiar forget` removes it"
+    try:
+        if not root.is_dir():
+            return f"{root} is not there: {what}"
+        if missing == imported and all(name.startswith(".") for name in os.listdir(root)):
+            return f"{root} is empty: {what}; `familiar forget` removes it"
+    except OSError as exc:
+        return f"{root} can't be looked at ({exc.strerror}): {what}"
     return None
 
 
-def _device(path: str) -> int | None:
-    """The disk of the nearest folder around a path that is there."""
-    for parent in Path(path).parents:
-        state = look(str(parent))
+def _device(folder: str) -> int | None:
+    """The disk of a folder, or of the nearest one around it that is there."""
+    for path in (Path(folder), *Path(folder).parents):
+        state = look(str(path))
         if state is not None:
             return state.device
     return None
@@ -146,7 +153,8 @@ class Follower:
             yield from self._import(ready, found, now, go_on)
             lost = self._done.keys() - now.keys()
             if go_on() and lost - before.keys():  # they were missing the last time as well
-                yield from self._remove(but=lost & before.keys())
+                if any(is_gone(source) for source in lost):  # and not only passed over now
+                    yield from self._remove(but=lost & before.keys())
                 self._let_go(lost - before.keys())
             settled = now == before and not lost & before.keys()
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import shutil
 import threading
+import time
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
@@ -269,6 +270,32 @@ def test_a_folder_that_vanishes_costs_nothing(home: Home) -> None:
     assert set(texts(home.store, home.user)) == {"a.md", "b.md"}
 
 
+def test_a_folder_named_twice_is_doubted_once(home: Home) -> None:
+    """Named by itself and within another: what is said to stay does."""
+    write(home.notes / "sub" / "c.md", "third words")
+    home.follower = home.follow(home.notes, home.notes / "sub")
+    home.start()
+    home.after(lambda: shutil.rmtree(home.notes / "sub"), lambda: None)
+    assert home.forgotten == []
+    assert home.told == [f"{home.notes / 'sub'} is not there: what was imported from it (1 files) stays in memory"]
+
+
+def test_a_folder_whose_names_are_kept_secret_is_doubted(home: Home, monkeypatch: pytest.MonkeyPatch) -> None:
+    """All its files are missing and it can't be listed: no reason to erase, and none to end."""
+    home.start()
+    _delete(home.notes / "a.md", home.notes / "b.md")
+
+    def refused(path: Path) -> list[str]:
+        raise PermissionError(13, "Permission denied", str(path))
+
+    monkeypatch.setattr("memory.following.os.listdir", refused)
+    gone = find_gone(home.store, [home.notes], user_id=home.user)
+    assert gone.files == ()
+    assert gone.doubts == (
+        f"{home.notes} can't be looked at (Permission denied): what was imported from it (2 files) stays in memory",
+    )
+
+
 def test_a_folder_that_is_suddenly_empty_costs_nothing(home: Home) -> None:
     """A mount point without its disk is an empty folder; hidden files in it don't count."""
     home.start()
@@ -290,6 +317,18 @@ def test_files_of_a_disk_that_is_gone_stay(home: Home) -> None:
     assert (home.after(), home.forgotten) == ({}, [])
     assert home.told == [f"1 files below {home.notes} lay on a disk that is not there now; they stay in memory"]
     assert "c.md" in texts(home.store, home.user)
+
+
+def test_a_large_disk_that_is_gone_is_seen_at_once(home: Home) -> None:
+    """Each round looks for it, so its files must not be compared with each other."""
+    home.start()
+    row = "INSERT INTO files SELECT NULL, user_id, ?, 1, 1, 1, device + 1, 1, NULL, status, NULL, '' FROM files"
+    paths = [(str(home.notes / "disk" / f"{number}.md"),) for number in range(20_000)]
+    with home.store.transaction() as db:
+        db.executemany(f"{row} WHERE id = 1", paths)
+    start = time.monotonic()
+    assert find_gone(home.store, [home.notes], user_id=home.user).files == ()
+    assert time.monotonic() - start < 15.0
 
 
 def test_a_folder_that_cant_be_read_costs_nothing(home: Home, monkeypatch: pytest.MonkeyPatch) -> None:
