@@ -9,6 +9,7 @@ from __future__ import annotations
 import os
 import sqlite3
 import time
+import unicodedata
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -183,3 +184,18 @@ def is_gone(path: str) -> bool:
     except OSError:
         return False
     return False
+
+
+def is_respelled(before: str, now: str) -> bool:
+    """Whether two paths are one file, renamed in upper and lower case or accents on a disk that takes these for equal:
+    there the old path finds it still."""
+    if before == now or _folded(before) != _folded(now):
+        return False
+    try:
+        return os.path.samestat(os.lstat(before), os.lstat(now))
+    except OSError:
+        return False
+
+
+def _folded(path: str) -> str:
+    return unicodedata.normalize("NFC", path).casefold()

@@ -20,7 +20,7 @@ from memory import ledger
 from memory.chunking import chunk_document, full_text
 from memory.config import ImportConfig
 from memory.embedding import Embedder
-from memory.files import Files, FileState, ImportedFile, Seen, is_gone, is_unchanged, look
+from memory.files import Files, FileState, ImportedFile, Seen, is_gone, is_respelled, is_unchanged, look
 from memory.importers.cleaning import clean
 from memory.importers.converter import Converter
 from memory.importers.note_folder import NoteFolder
@@ -255,14 +255,17 @@ class Preparer:
         if document is not None:
             elsewhere = PurePath(document.source).is_absolute() and document.source != original.source
             elsewhere = elsewhere and ERASED not in document.source
-            gone = document.source if elsewhere and is_gone(file_of(document.source)) else None
+            gone = document.source if elsewhere and self._has_left(file_of(document.source), original) else None
             return Known(original.path, original.source, document, moved_from=gone)
         for file in self._files.with_content(sha256, user_id=request.user_id):
             documents = self._documents(file, request)
-            if documents and is_gone(file.path):
+            if documents and self._has_left(file.path, original):
                 first, *others = documents
                 return Known(original.path, original.source, first, tuple(others), moved_from=file.path)
         return None
+
+    def _has_left(self, path: str, original: _Original) -> bool:
+        return is_gone(path) or is_respelled(path, original.source)
 
     def _reads_otherwise(self, known: Known) -> bool:
         """Whether the new name of a moved file gives its documents another title or kind.

@@ -299,6 +299,31 @@ def test_a_renamed_file_gets_the_title_of_its_name(store: Store, user: int, note
     assert both[0] == both[1]
 
 
+@pytest.mark.parametrize(("old", "new"), [("sub/Note.md", "sub/note.md"), ("Sub/boat.zip", "sub/boat.zip")])
+def test_a_new_spelling_is_a_move(
+    store: Store, user: int, notes: Path, monkeypatch: pytest.MonkeyPatch, old: str, new: str
+) -> None:
+    """On a disk that takes upper and lower case for equal, where the old path still finds the file."""
+    path = write(notes / old, zipped({"a.md": b"one"}) if old.endswith("zip") else "words")
+    first = bring_in(store, user, notes)[Path(old).name]
+    if path.parent.name == "Sub":
+        path.parent.rename(notes / "sub")
+    else:
+        path.rename(notes / new)
+    real = os.lstat
+
+    def insensitive(path: str) -> os.stat_result:
+        return real(str(path).replace(str(notes / old), str(notes / new)))
+
+    monkeypatch.setattr("memory.files.os.lstat", insensitive)
+    moved = bring_in(store, user, notes)[Path(new).name]
+    assert (moved.document, moved.reason) == (first.document, f"moved from {path}")
+    assert [row["path"] for row in store.rows("SELECT path FROM files")] == [str(notes / new)]
+    write(notes / new, zipped({"a.md": b"two"}) if new.endswith("zip") else "other words", age=20)
+    bring_in(store, user, notes)
+    assert list(texts(store, user).values()) in (["two"], ["other words"])
+
+
 def test_a_copy_is_no_move(store: Store, user: int, notes: Path) -> None:
     """While the first file is there, its document stays where it is; then the copy takes it over."""
     write(notes / "a.md", "words")
