@@ -42,7 +42,8 @@ Vectors = NDArray[np.float32]
 OnProgress = Callable[[float, int], None]
 """Files embedded (the last perhaps in part) and files in all."""
 GoOn = Callable[[], bool]
-"""Asked between two batches, while nothing is half done: False ends the import; it may wait before it answers."""
+"""Asked between two batches: False ends the import. It may wait before it answers; meanwhile the batch before is
+stored, so that who stops the whole process does so within `Store.quiet`."""
 
 
 class Ingestor:
