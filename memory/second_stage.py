@@ -8,7 +8,8 @@ to them, and none where the setting is "off". The models are those of sentence-t
 from __future__ import annotations
 
 import threading
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from functools import cached_property
 from pathlib import Path
 from typing import Any, Protocol
@@ -85,10 +86,8 @@ class CrossEncoderStage:
     def _model(self) -> Any:
         from sentence_transformers import CrossEncoder
 
-        try:
+        with _loading(CROSS, self._name):
             model = CrossEncoder(_place(self._name), local_files_only=self._offline)
-        except (OSError, ValueError, KeyError, RuntimeError) as exc:
-            raise _unusable(CROSS, self._name, exc) from exc
         if model.num_labels != 1:
             raise FamiliarError(
                 f"[search] second_stage: {self._name} has {model.num_labels} classes instead of one score; name a"
@@ -120,15 +119,13 @@ class LateInteractionStage:
     def _model(self) -> Any:
         from sentence_transformers import MultiVectorEncoder
 
-        try:
+        with _loading(LATE, self._name):
             if self._prompts is None:
                 return MultiVectorEncoder(
                     _place(self._name), similarity_fn_name="meanmaxsim", local_files_only=self._offline
                 )
             modules = _token_vectors(self._name)
             return MultiVectorEncoder(modules=modules, prompts=self._prompts, similarity_fn_name="meanmaxsim")
-        except (OSError, ValueError, KeyError, RuntimeError) as exc:
-            raise _unusable(LATE, self._name, exc) from exc
 
 
 def _token_vectors(folder: str) -> list[Any]:
@@ -145,11 +142,17 @@ def _place(model: str) -> str:
     return str(folder) if folder.is_dir() else model
 
 
-def _unusable(kind: str, name: str, exc: Exception) -> FamiliarError:
-    return FamiliarError(
-        f'[search] second_stage is "{kind}:{name}", but that model can\'t be loaded: {first_line(exc)}. Name a folder'
-        f' that holds one, or set it to "{OFF}"'
-    )
+@contextmanager
+def _loading(kind: str, name: str) -> Iterator[None]:
+    from safetensors import SafetensorError
+
+    try:
+        yield
+    except (OSError, ValueError, KeyError, RuntimeError, ImportError, SafetensorError) as exc:
+        raise FamiliarError(
+            f'[search] second_stage is "{kind}:{name}", but that model can\'t be loaded: {first_line(exc)}. Name a'
+            f' folder that holds one, or set it to "{OFF}"'
+        ) from exc
 
 
 def _finite(found: Any, name: str) -> Floats:

@@ -109,6 +109,17 @@ def test_offline_asks_no_hub(monkeypatch: pytest.MonkeyPatch) -> None:
             stage.scores("a boat", PASSAGES)
 
 
+@pytest.mark.parametrize("kind", ["cross-encoder", "late-interaction"])
+def test_a_damaged_model_is_named(tmp_path: Path, kind: str) -> None:
+    """Weights of which only a part was copied: said in the same words as of a model that is not there."""
+    (tmp_path / "config.json").write_text('{"model_type": "bert"}')
+    (tmp_path / "model.safetensors").write_bytes(b"part")
+    stage = open_second_stage(f"{kind}:{tmp_path}", embedder=tmp_path)
+    assert stage is not None
+    with pytest.raises(FamiliarError, match=r"second_stage is .*can't be loaded: .*header.* set it to \"off\""):
+        stage.scores("boat", ["boat"])
+
+
 class Prefers:
     """A stage that knows the right passage, and notes how many it was given."""
 
