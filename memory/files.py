@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 import sqlite3
+import stat
 import time
 import unicodedata
 from collections.abc import Sequence
@@ -176,14 +177,13 @@ def _imported(row: sqlite3.Row) -> ImportedFile:
 
 
 def is_gone(path: str) -> bool:
-    """Whether there is nothing at a path; a place that can't be looked at is not gone."""
+    """Whether there is no file at a path: nothing, or a folder by now; a place that can't be looked at is not gone."""
     try:
-        os.lstat(path)
+        return stat.S_ISDIR(os.lstat(path).st_mode)
     except (FileNotFoundError, NotADirectoryError):
         return True
     except OSError:
         return False
-    return False
 
 
 def is_respelled(before: str, now: str) -> bool:

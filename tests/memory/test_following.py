@@ -149,6 +149,20 @@ def test_a_move_is_followed(home: Home) -> None:
     assert sources == {"journeys/a.md", "journeys/c.html", "b.md"}
 
 
+def test_a_file_that_becomes_a_folder_is_followed(home: Home) -> None:
+    """It moves where it is put into the folder that takes its name, and is deleted where it is not."""
+    first = home.start()
+    for name in ("a.md", "b.md"):
+        (home.notes / name).rename(home.notes / f"{name}.bak")
+        (home.notes / name).mkdir()
+    (home.notes / "a.md.bak").rename(home.notes / "a.md" / "a.md")
+    (home.notes / "b.md.bak").unlink()
+    receipts = home.after()
+    assert receipts["a.md"].reason == f"moved from {home.notes / 'a.md'}"
+    assert (receipts["b.md"].status, home.forgotten) == ("removed", [first["b.md"].document])
+    assert [item.source for item in home.store.documents(user_id=home.user)] == [str(home.notes / "a.md" / "a.md")]
+
+
 def _save_by_renaming(path: Path, text: str) -> None:
     """As many editors do: a new file beside it, which takes its name."""
     write(path.with_name(".a.md.swp"), text, age=20)
