@@ -6,7 +6,6 @@ import json
 import os
 import subprocess
 import sys
-from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
@@ -33,25 +32,6 @@ from tests.memory.folder import bring_in, texts, write, zipped
 from tests.memory.importers.files import pdf
 
 ROOT = Path(__file__).parents[2]
-
-
-@pytest.fixture
-def store(tmp_path: Path) -> Iterator[Store]:
-    opened = Store(tmp_path / "home" / "familiar.db")
-    yield opened
-    opened.close()
-
-
-@pytest.fixture
-def user(store: Store) -> int:
-    return store.add_user("ada", role="owner").id
-
-
-@pytest.fixture
-def notes(tmp_path: Path) -> Path:
-    folder = tmp_path / "notes"
-    folder.mkdir()
-    return folder
 
 
 _AGAIN = """

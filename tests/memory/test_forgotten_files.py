@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -19,25 +19,6 @@ from tests.memory.folder import bring_in, texts, write, zipped
 
 FORGOTTEN = "you had it forgotten; it is imported again where you name the file itself"
 Forget = Callable[[Store, int, int], object]
-
-
-@pytest.fixture
-def store(tmp_path: Path) -> Iterator[Store]:
-    opened = Store(tmp_path / "home" / "familiar.db")
-    yield opened
-    opened.close()
-
-
-@pytest.fixture
-def user(store: Store) -> int:
-    return store.add_user("ada", role="owner").id
-
-
-@pytest.fixture
-def notes(tmp_path: Path) -> Path:
-    folder = tmp_path / "notes"
-    folder.mkdir()
-    return folder
 
 
 def _indexes(store: Store) -> Indexes:

@@ -28,25 +28,6 @@ from tests.embedder import WordEmbedder
 from tests.memory.importers.files import docx, paragraph, pdf, zip_bomb_docx
 
 
-@pytest.fixture
-def store(tmp_path: Path) -> Iterator[Store]:
-    opened = Store(tmp_path / "home" / "familiar.db")
-    yield opened
-    opened.close()
-
-
-@pytest.fixture
-def user(store: Store) -> int:
-    return store.add_user("ada", role="owner").id
-
-
-@pytest.fixture
-def notes(tmp_path: Path) -> Path:
-    folder = tmp_path / "notes"
-    folder.mkdir()
-    return folder
-
-
 def _ingestor(store: Store, embedder: WordEmbedder | None = None) -> Ingestor:
     return Ingestor(store, embedder or WordEmbedder(), ImportConfig())
 

@@ -22,18 +22,6 @@ from tests.memory.importers.chats.test_telegram import ADA, BO, chat, message
 CHATS = {made.name: made for made in made_chats()}
 
 
-@pytest.fixture
-def store(tmp_path: Path) -> Iterator[Store]:
-    opened = Store(tmp_path / "home" / "familiar.db")
-    yield opened
-    opened.close()
-
-
-@pytest.fixture
-def user(store: Store) -> int:
-    return store.add_user("ada", role="owner").id
-
-
 def _import(store: Store, user: int, name: str, data: bytes, options: ImportOptions | None = None) -> Receipt:
     return Ingestor(store, WordEmbedder(), ImportConfig()).import_bytes(name, data, user_id=user, options=options)
 
