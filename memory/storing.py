@@ -116,8 +116,8 @@ class Writer:
             # stored since the file was read: by its twin in the same folder, or by another process
             twin = self._store.document_by(user_id=part.user_id, sha256=part.document.sha256)
             moved = item.moved_from is not None and twin is not None and older is not None and twin.id == older.id
-            if twin is not None and not moved:
-                known.append(twin)
+            if twin is not None and (not moved or self.pass_on(twin)):  # also where a copy keeps its old name
+                known.append(self._store.document(twin.id, user_id=twin.user_id))
                 continue
             if item.by_name:
                 ledger.let_in(self._store, part.document.sha256, user_id=part.user_id)
@@ -127,9 +127,10 @@ class Writer:
         documents = [document.id for document in (*new, *known)]
         self._leave(item.moved_from, documents, user_id=request.user_id)
         if not new:
-            return self._recognised(
-                Known(item.path, item.parts[0].document.source, known[0], tuple(known[1:])), request
-            )
+            source = item.parts[0].document.source if item.moved_from is None else item.source
+            outcome = Known(item.path, source, known[0], tuple(known[1:]), moved_from=item.moved_from)
+            return self._recognised(outcome, request)
+        self._move(known, item)
         notes |= dict.fromkeys(self._renamed(known, request.options))
         chunks = sum(each.chunks for each in new)
         return Receipt(item.path, "indexed", new[0].id, chunks, "; ".join(notes) or None), documents
@@ -180,17 +181,17 @@ class Writer:
             if not self.pass_on(older):
                 self._store.delete_document(older.id, user_id=known.user_id)
             notes.append("the version of this file imported before is gone")
-        if self._move(item):
+        if self._move(everything, item):
             notes[0] = _moved(item.moved_from) or notes[0]
             self._leave(item.moved_from, documents, user_id=known.user_id)
         notes += self._renamed(everything, request.options)
         chunks = sum(each.chunks for each in everything)
         return Receipt(item.path, "duplicate", known.id, chunks, "; ".join(notes)), documents
 
-    def _move(self, item: Known) -> bool:
-        """Have the documents follow their file; not where another file with their content was quicker."""
+    def _move(self, documents: Sequence[Document], item: Known | Ready) -> bool:
+        """Have documents follow their file; not where another file with their content was quicker."""
         moved = False
-        for document in (item.document, *item.others) if item.moved_from is not None else ():
+        for document in documents if item.moved_from is not None else ():
             now = self._store.document(document.id, user_id=document.user_id)
             if item.moved_from is not None and is_of(now.source, item.moved_from):
                 source = item.source + now.source.removeprefix(item.moved_from)

@@ -279,6 +279,32 @@ def test_a_renamed_file_gets_the_title_of_its_name(store: Store, user: int, note
     assert both[0] == both[1]
 
 
+def test_a_file_moved_over_another_leaves_no_trace_of_its_place(store: Store, user: int, notes: Path) -> None:
+    """Also where its new name would give it another title: each document is where its file is."""
+    write(notes / "a.txt", "words")
+    write(notes / "b.txt", "other words")
+    first = bring_in(store, user, notes)
+    (notes / "a.txt").rename(notes / "b.txt")
+    receipt = bring_in(store, user, notes)["b.txt"]
+    assert (receipt.document, receipt.reason) == (
+        first["a.txt"].document,
+        f"moved from {notes / 'a.txt'}; the version of this file imported before is gone",
+    )
+    assert [item.source for item in store.documents(user_id=user)] == [str(notes / "b.txt")]
+
+
+def test_of_two_copies_one_may_be_renamed(store: Store, user: int, notes: Path) -> None:
+    """The document passes to the one that keeps its name, and the other is a copy of that."""
+    write(notes / "a.txt", "words")
+    bring_in(store, user, notes)
+    write(notes / "b.txt", "words")
+    bring_in(store, user, notes)
+    (notes / "a.txt").rename(notes / "c.txt")
+    assert bring_in(store, user, notes)["c.txt"].reason == f"same content as {notes / 'b.txt'}"
+    assert [item.source for item in store.documents(user_id=user)] == [str(notes / "b.txt")]
+    assert {Path(row["path"]).name for row in store.rows("SELECT path FROM files")} == {"b.txt", "c.txt"}
+
+
 @pytest.mark.parametrize(("old", "new"), [("sub/Note.md", "sub/note.md"), ("Sub/boat.zip", "sub/boat.zip")])
 def test_a_new_spelling_is_a_move(
     store: Store, user: int, notes: Path, monkeypatch: pytest.MonkeyPatch, old: str, new: str
