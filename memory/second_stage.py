@@ -8,9 +8,8 @@ to them, and none where the setting is "off". The models are those of sentence-t
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from functools import cached_property
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -71,6 +70,7 @@ class CrossEncoderStage:
     def __init__(self, model: str, *, offline: bool = False) -> None:
         self._name = model
         self._offline = offline
+        self._model = _Once(self._load)
         self._lock = threading.Lock()
 
     def scores(self, question: str, passages: Sequence[str]) -> Floats:
@@ -79,11 +79,10 @@ class CrossEncoderStage:
 
         pairs = [(question, passage) for passage in passages]
         with self._lock:
-            found = self._model.predict(pairs, batch_size=_BATCH, show_progress_bar=False, activation_fn=Identity())
+            found = self._model().predict(pairs, batch_size=_BATCH, show_progress_bar=False, activation_fn=Identity())
         return _finite(found, self._name)
 
-    @cached_property
-    def _model(self) -> Any:
+    def _load(self) -> Any:
         from sentence_transformers import CrossEncoder
 
         with _loading(CROSS, self._name):
@@ -106,17 +105,18 @@ class LateInteractionStage:
         self._name = model
         self._offline = offline
         self._prompts = prompts
+        self._model = _Once(self._load)
         self._lock = threading.Lock()
 
     def scores(self, question: str, passages: Sequence[str]) -> Floats:
         """The mean over the question's words of their best cosine (MaxSim, Khattab and Zaharia 2020)."""
         with self._lock:
-            asked = self._model.encode_query([question], show_progress_bar=False)
-            held = self._model.encode_document(list(passages), batch_size=_BATCH, show_progress_bar=False)
-            return _finite(self._model.similarity(asked, held)[0].cpu().numpy(), self._name)
+            model = self._model()
+            asked = model.encode_query([question], show_progress_bar=False)
+            held = model.encode_document(list(passages), batch_size=_BATCH, show_progress_bar=False)
+            return _finite(model.similarity(asked, held)[0].cpu().numpy(), self._name)
 
-    @cached_property
-    def _model(self) -> Any:
+    def _load(self) -> Any:
         from sentence_transformers import MultiVectorEncoder
 
         with _loading(LATE, self._name):
@@ -126,6 +126,26 @@ class LateInteractionStage:
                 )
             modules = _token_vectors(self._name)
             return MultiVectorEncoder(modules=modules, prompts=self._prompts, similarity_fn_name="meanmaxsim")
+
+
+class _Once:
+    """A model loaded when first asked for; one that can't be is not tried again, which may take a hub's patience."""
+
+    def __init__(self, load: Callable[[], Any]) -> None:
+        self._load = load
+        self._model: Any = None
+        self._failed: str | None = None
+
+    def __call__(self) -> Any:
+        if self._failed is not None:
+            raise FamiliarError(self._failed)
+        if self._model is None:
+            try:
+                self._model = self._load()
+            except FamiliarError as exc:
+                self._failed = str(exc)
+                raise
+        return self._model
 
 
 def _token_vectors(folder: str) -> list[Any]:

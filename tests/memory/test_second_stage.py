@@ -120,6 +120,16 @@ def test_a_damaged_model_is_named(tmp_path: Path, kind: str) -> None:
         stage.scores("boat", ["boat"])
 
 
+@pytest.mark.model
+def test_what_can_not_be_loaded_is_tried_once(tmp_path: Path) -> None:
+    """Each turn says the same at once; a model put there meanwhile serves after a restart."""
+    stage = CrossEncoderStage(str(tmp_path))
+    for _ in range(2):
+        with pytest.raises(FamiliarError, match="can't be loaded"):
+            stage.scores("a boat", PASSAGES)
+        tiny_cross_encoder(tmp_path)
+
+
 class Prefers:
     """A stage that knows the right passage, and notes how many it was given."""
 
