@@ -209,13 +209,13 @@ def test_what_is_gone_is_told_and_kept(home: Path, notes: Path) -> None:
 
 def test_a_deletion_reaches_the_backups(home: Path, notes: Path) -> None:
     """As with `familiar forget`: no byte is left of it, in the home and its backups."""
-    write(notes / "vault.txt", "The code is quexzil-8842.")
+    write(notes / "vault.txt", "The code is quexzil-8842771936.")
     with importing(home, str(notes)) as run:
         run.end()
     store = Store(home / "familiar.db")
     make_backup(store, home, home / "backups" / "one.familiar")
     store.close()
-    wanted = forms("quexzil-8842")
+    wanted = forms("quexzil-8842771936")
     assert grep(home, wanted)
     (notes / "vault.txt").unlink()
     with importing(home, str(notes), "--watch") as run:

@@ -33,7 +33,11 @@ def _members(name: str, data: bytes) -> Iterator[tuple[str, bytes]]:
 
 
 def forms(marker: str) -> dict[str, bytes]:
-    """A rare text as bytes: encodings, JSON's escapes and the words by which it is found."""
+    """A rare text as bytes: encodings, JSON's escapes and the words by which it is found.
+
+    Its numbers are long: four digits stand in every hundredth home by chance, in the salted hashes of what was forgotten.
+    """
+    assert not [word for word in split_words(marker) if word.isdigit() and len(word) < 8]
     escaped = json.dumps(marker)[1:-1]
     found = {
         "utf-8": marker.encode(),

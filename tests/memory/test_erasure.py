@@ -19,7 +19,7 @@ from memory.store import Store
 from memory.turns import Said, add_turn, feedback_of, give_feedback, open_conversation, turn_by_id
 from tests.embedder import WordEmbedder
 
-SECRET = "The vault code at the lighthouse is heron-4417 and Ottilie keeps the spare key."
+SECRET = "The vault code at the lighthouse is heron-4417093658 and Ottilie keeps the spare key."
 CHINESE = "灯塔保险箱的密码是苍鹭四四一七，备用钥匙在奥蒂莉那里。"
 OTHER = "The ferry leaves at nine every morning from the north pier."
 
@@ -108,11 +108,11 @@ def test_document_leaves_no_byte(home: Home) -> None:
     document = home.note("vault", SECRET, CHINESE)
     home.note("ferry", OTHER)
     home.search("vault code")
-    assert home.holds("heron-4417", "heron4417", "Ottilie", "苍鹭四四一七", "苍鹭", "ferry") == [
-        "heron-4417", "heron4417", "Ottilie", "苍鹭四四一七", "苍鹭", "ferry",
+    assert home.holds("heron-4417093658", "heron4417093658", "Ottilie", "苍鹭四四一七", "苍鹭", "ferry") == [
+        "heron-4417093658", "heron4417093658", "Ottilie", "苍鹭四四一七", "苍鹭", "ferry",
     ]  # fmt: skip
     forget_document(home.store, home.indexes, user_id=1, document_id=document)
-    assert home.holds("heron", "4417", "heron4417", "ottilie", "lighthouse", "苍鹭", "vault") == []
+    assert home.holds("heron", "4417093658", "heron4417093658", "ottilie", "lighthouse", "苍鹭", "vault") == []
     assert home.holds("ferry") == ["ferry"]
     assert home.search("vault code of the lighthouse") == [OTHER]
 
@@ -120,14 +120,16 @@ def test_document_leaves_no_byte(home: Home) -> None:
 def test_later_turns_lose_what_they_quoted(home: Home) -> None:
     """Prompt, memories, citations and the retelling reply go; the question and other sentences stay."""
     document = home.note("vault", SECRET)
-    turn = home.turn("What is the code?", "You are welcome. It is heron-4417, and Ottilie has the key.", recalled=[1])
-    give_feedback(home.store, turn.id, user_id=1, correction="The vault code is heron-4417.")
+    turn = home.turn(
+        "What is the code?", "You are welcome. It is heron-4417093658, and Ottilie has the key.", recalled=[1]
+    )
+    give_feedback(home.store, turn.id, user_id=1, correction="The vault code is heron-4417093658.")
     later = home.turn("Thanks!", "Any time.", history=f"{turn.user_text}\n{turn.reply}\n")
     learner = Learner()
     gone = forget_document(home.store, home.indexes, user_id=1, document_id=document, erasers=[learner])
     assert gone == Forgotten(documents=(document,), redacted=(turn.id, later.id))
     assert learner.told == [(1, (turn.id, later.id), (document,))]
-    assert home.holds("heron", "4417", "Ottilie", "vault") == []
+    assert home.holds("heron", "4417093658", "Ottilie", "vault") == []
     kept = turn_by_id(home.store, turn.id, user_id=1)
     assert kept.user_text == "What is the code?"
     assert kept.reply.startswith("You are welcome.")
@@ -144,7 +146,7 @@ def test_documents_that_go_together_leave_as_little(home: Home) -> None:
         home.note("ferry", OTHER),
         home.note("attic", "Nobody asked of the attic."),
     ]
-    vault = home.turn("What is the code?", "You are welcome. It is heron-4417.", recalled=[1])
+    vault = home.turn("What is the code?", "You are welcome. It is heron-4417093658.", recalled=[1])
     ferry = home.turn("When is the ferry?", "At nine every morning.", recalled=[2])
     with home.store.transaction() as db:
         db.execute("UPDATE turns SET memories = '[]' WHERE id = ?", (vault.id,))
@@ -156,7 +158,7 @@ def test_documents_that_go_together_leave_as_little(home: Home) -> None:
     gone = forget_gone(home.store, home.indexes, user_id=1, document_ids=documents, erasers=[learner])
     assert gone == Forgotten(documents=tuple(documents), redacted=(vault.id, ferry.id))
     assert learner.told == [(1, (vault.id, ferry.id), tuple(documents))]
-    assert home.holds("heron", "4417", "Ottilie", "pier", "attic") == []
+    assert home.holds("heron", "4417093658", "Ottilie", "pier", "attic") == []
     assert turn_by_id(home.store, kept.id, user_id=1).reply == "The boat is blue."
 
 
@@ -175,37 +177,37 @@ def test_beginning_of_a_passage_is_taken_out_too(home: Home) -> None:
 def test_shared_document_is_taken_out_of_everyones_turns(home: Home) -> None:
     """A knowledge base's document goes from the turns of the persons who read it."""
     document = home.note("vault", SECRET, user_id=2)
-    turn = home.turn("What is the code?", "It is heron-4417.", recalled=[1])
+    turn = home.turn("What is the code?", "It is heron-4417093658.", recalled=[1])
     gone = forget_document(home.store, home.indexes, user_id=2, document_id=document)
     assert gone.redacted == (turn.id,)
-    assert home.holds("heron", "4417") == []
+    assert home.holds("heron", "4417093658") == []
 
 
 def test_turn_leaves_no_byte(home: Home) -> None:
     """A forgotten message is gone, also from the prompts and memories of later turns."""
     home.note("ferry", OTHER)
-    turn = home.turn(SECRET, "I will keep heron-4417 in mind.")
+    turn = home.turn(SECRET, "I will keep heron-4417093658 in mind.")
     chunk = home.store.rows("SELECT id FROM chunks WHERE turn_id = ?", (turn.id,))[0]["id"]
     home.turn("Go on", "Yes.", history=f"{turn.user_text}\n{turn.reply}\n")
     home.conversation = open_conversation(home.store, user_id=1, channel="terminal")
-    home.turn("What was the code?", "The code is heron-4417.", recalled=[chunk])
+    home.turn("What was the code?", "The code is heron-4417093658.", recalled=[chunk])
     learner = Learner()
     forget_turn(home.store, home.indexes, user_id=1, turn_id=turn.id, erasers=[learner])
     assert learner.told == [(1, (1, 2, 3), ())]
-    assert home.holds("heron", "4417", "Ottilie", "lighthouse") == []
+    assert home.holds("heron", "4417093658", "Ottilie", "lighthouse") == []
     assert home.holds("ferry leaves", "Go on", "What was the code?") == ["ferry leaves", "Go on", "What was the code?"]
 
 
 def test_text_is_forgotten_wherever_it_stands(home: Home) -> None:
     """Passages that hold it, messages that said it and replies that repeat it; the rest of the document stays."""
     document = home.note("harbour", OTHER, SECRET)
-    home.note("only", "HERON-4417 again")
-    home.turn("Remember  heron-4417 please", "Noted.")
-    echo = home.turn("And?", "You mean heron-4417.")
-    gone = forget_text(home.store, home.indexes, user_id=1, text="Heron-4417")
+    home.note("only", "HERON-4417093658 again")
+    home.turn("Remember  heron-4417093658 please", "Noted.")
+    echo = home.turn("And?", "You mean heron-4417093658.")
+    gone = forget_text(home.store, home.indexes, user_id=1, text="Heron-4417093658")
     assert (gone.documents, gone.turns, gone.passages) == ((2,), (1,), 1)
     assert echo.id in gone.redacted
-    assert home.holds("heron", "4417", "Ottilie") == []
+    assert home.holds("heron", "4417093658", "Ottilie") == []
     text = home.store.document_text(document, user_id=1)
     assert text.startswith(OTHER)
     assert len(text) == len(OTHER) + len(SECRET) + 2
@@ -214,9 +216,9 @@ def test_text_is_forgotten_wherever_it_stands(home: Home) -> None:
 
 def test_text_across_a_line_break_is_found(home: Home) -> None:
     """Spacing in the document does not hide a text."""
-    home.note("a", "The code is\n  heron   4417.", OTHER)
-    forget_text(home.store, home.indexes, user_id=1, text="heron 4417")
-    assert home.holds("heron", "4417") == []
+    home.note("a", "The code is\n  heron   4417093658.", OTHER)
+    forget_text(home.store, home.indexes, user_id=1, text="heron 4417093658")
+    assert home.holds("heron", "4417093658") == []
 
 
 def test_everything_is_forgotten_of_one_user_only(home: Home) -> None:
@@ -234,7 +236,7 @@ def test_everything_is_forgotten_of_one_user_only(home: Home) -> None:
 def test_failing_eraser_leaves_everything(home: Home) -> None:
     """Either all of it is forgotten or nothing: a half-forgotten fact would look forgotten."""
     document = home.note("vault", SECRET)
-    turn = home.turn("What is the code?", "It is heron-4417.", recalled=[1])
+    turn = home.turn("What is the code?", "It is heron-4417093658.", recalled=[1])
     with pytest.raises(FamiliarError, match="withdrawn"):
         forget_document(home.store, home.indexes, user_id=1, document_id=document, erasers=[Learner(fails=True)])
     assert SECRET in home.search("vault code")
@@ -250,7 +252,7 @@ def test_nothing_of_others_can_be_forgotten(home: Home) -> None:
     with pytest.raises(FamiliarError, match="no turn"):
         forget_turn(home.store, home.indexes, user_id=2, turn_id=turn.id)
     with pytest.raises(FamiliarError, match="nothing of yours"):
-        forget_text(home.store, home.indexes, user_id=2, text="heron-4417")
+        forget_text(home.store, home.indexes, user_id=2, text="heron-4417093658")
     with pytest.raises(FamiliarError, match="empty"):
         forget_text(home.store, home.indexes, user_id=1, text="  ")
     assert SECRET in home.search("vault code")
