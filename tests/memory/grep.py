@@ -35,7 +35,7 @@ def _members(name: str, data: bytes) -> Iterator[tuple[str, bytes]]:
 def forms(marker: str) -> dict[str, bytes]:
     """A rare text as bytes: encodings, JSON's escapes and the words by which it is found.
 
-    Its numbers are long: four digits stand in every hundredth home by chance, in the salted hashes of what was forgotten.
+    Its numbers are long: in salted hashes of what was forgotten, four digits stand by chance in every hundredth home.
     """
     assert not [word for word in split_words(marker) if word.isdigit() and len(word) < 8]
     escaped = json.dumps(marker)[1:-1]
