@@ -148,7 +148,8 @@ class Follower:
             if not go_on():
                 return
             found = self._walk()
-            now, before, self._last = _identities(found), self._last, _identities(found)
+            now, before = _identities(found), self._last
+            self._last = now
             ready = [file for file in _files(found) if self._is_ready(file.source, now, before)]
             yield from self._import(ready, found, now, go_on)
             lost = self._done.keys() - now.keys()
