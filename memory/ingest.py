@@ -96,7 +96,7 @@ class Ingestor:
         with Converter(self._config) as converter, _one_thread(converter) as pool, _writing() as writer:
             preparer = Preparer(self._store, self._embedder, self._config, converter, notes=notes)
             waiting = (partial(preparer.prepare_file, file, request) for file in found)
-            again = partial(self._again, request, lambda file: pool.submit(preparer.prepare_file, file, request))
+            again = partial(self._again, pool, preparer, request)
             written: list[tuple[FoundFile | Receipt, Future[Receipt | None]]] = []
             done = 0
             for group in _groups(pool, waiting):
@@ -121,22 +121,21 @@ class Ingestor:
         request = Request(user_id, options or ImportOptions())
         with Converter(self._config) as converter:
             preparer = Preparer(self._store, self._embedder, self._config, converter)
-            while True:
-                receipt = self._finished(preparer.prepare_upload(name, data, request), request)
-                if receipt is not None:
-                    return receipt
+            return self._until_stored(partial(preparer.prepare_upload, name, data, request), request)
 
     def _again(
-        self, request: Request, prepare: Callable[[FoundFile | Receipt], Future[Prepared]], file: FoundFile | Receipt
+        self, pool: ThreadPoolExecutor, preparer: Preparer, request: Request, file: FoundFile | Receipt
     ) -> Receipt:
         """The receipt of a file of which something else had become before its turn to be stored."""
+        return self._until_stored(lambda: pool.submit(preparer.prepare_file, file, request).result(), request)
+
+    def _until_stored(self, prepare: Callable[[], Prepared], request: Request) -> Receipt:
+        """Prepare and store a file, anew as long as what it was known by changes in between."""
         while True:
-            receipt = self._finished(prepare(file).result(), request)
+            item = prepare()
+            receipt = self._writer.finish(item, self._embedded([item], _ignore, _always), request)
             if receipt is not None:
                 return receipt
-
-    def _finished(self, item: Prepared, request: Request) -> Receipt | None:
-        return self._writer.finish(item, self._embedded([item], _ignore, _always), request)
 
     def _embedded(self, group: Sequence[Prepared], report: Callable[[float], None], go_on: GoOn) -> Vectors:
         """The vectors (n, d) of all passages of a group; the share of it that is done is reported on the way.
