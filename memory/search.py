@@ -12,7 +12,7 @@ import threading
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
-from itertools import islice
+from itertools import compress, islice
 
 import numpy as np
 from numpy.typing import NDArray
@@ -179,15 +179,13 @@ class Searcher:
         corpus, rows = ranked.found.corpus, ranked.found.rows[best]
         ids = corpus.ids[rows].tolist()
         texts = {chunk.id: _spoken(chunk) for chunk in self._store.chunks(ids, owners=corpus.owners[rows].tolist())}
-        kept = np.array([id_ in texts for id_ in ids], np.bool_)  # one may be forgotten while it is ranked
-        best = best[kept]
+        there = [id_ in texts for id_ in ids]  # one may be forgotten while it is ranked
+        best = best[there]
         if not len(best):
             return ranked
+        second = stage.scores(query.text, [texts[id_] for id_ in compress(ids, there)])
         again = np.zeros(len(ranked.scores), np.float32)
-        again[best] = ranking.to_unit(stage.scores(query.text, [texts[id_] for id_ in ids if id_ in texts])[:, None])[
-            :, 0
-        ]
-        again[best] *= np.ptp(ranked.scores[best])
+        again[best] = ranking.to_unit(second[:, None])[:, 0] * np.ptp(ranked.scores[best])
         scores = ranked.scores + again
         return replace(ranked, order=np.argsort(-scores, kind="stable"), scores=scores, again=again)
 
