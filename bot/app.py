@@ -13,7 +13,7 @@ import threading
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
-from functools import cached_property
+from functools import cached_property, partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
@@ -258,22 +258,15 @@ class App:
         """
         from memory import erasure
 
-        erasers = self.erasers_of(self.store)
-        store, indexes = self.store, self.indexes
-        try:
-            if document is not None:
-                done = erasure.forget_document(store, indexes, user_id=user_id, document_id=document, erasers=erasers)
-            elif turn is not None:
-                done = erasure.forget_turn(store, indexes, user_id=user_id, turn_id=turn, erasers=erasers)
-            elif text is not None:
-                done = erasure.forget_text(store, indexes, user_id=user_id, text=text, erasers=erasers)
-            elif everything:
-                done = erasure.forget_everything(store, indexes, user_id=user_id, erasers=erasers)
-            else:
-                raise UsageError("nothing was named that should be forgotten")
-        finally:
-            self.registry.sweep()
-        return replace(done, unreached=self.catch_up().unreached)
+        if document is not None:
+            return self._everywhere(partial(erasure.forget_document, user_id=user_id, document_id=document))
+        if turn is not None:
+            return self._everywhere(partial(erasure.forget_turn, user_id=user_id, turn_id=turn))
+        if text is not None:
+            return self._everywhere(partial(erasure.forget_text, user_id=user_id, text=text))
+        if everything:
+            return self._everywhere(partial(erasure.forget_everything, user_id=user_id))
+        raise UsageError("nothing was named that should be forgotten")
 
     def forget_gone(self, document_ids: Sequence[int], *, user_id: int) -> Forgotten:
         """Erase documents whose files are gone, in the same way.
@@ -282,11 +275,12 @@ class App:
         """
         from memory import erasure
 
-        erasers = self.erasers_of(self.store)
+        return self._everywhere(partial(erasure.forget_gone, user_id=user_id, document_ids=document_ids))
+
+    def _everywhere(self, erase: Callable[..., Forgotten]) -> Forgotten:
+        """Have something erased, by all who learned from it and in the backups as well."""
         try:
-            done = erasure.forget_gone(
-                self.store, self.indexes, user_id=user_id, document_ids=document_ids, erasers=erasers
-            )
+            done = erase(self.store, self.indexes, erasers=self.erasers_of(self.store))
         finally:
             self.registry.sweep()
         return replace(done, unreached=self.catch_up().unreached)
