@@ -59,10 +59,7 @@ def _findings(app: App) -> Iterator[Finding]:
         mode = app.home.stat().st_mode & 0o077
         yield Finding("home is private", mode == 0, oct(app.home.stat().st_mode)[-3:], "chmod 700" if mode else None)
     for name in (app.settings.model.name, app.settings.embedder.name):
-        there = models.is_ready(name, folder=app.model_folder)
-        yield Finding(
-            f"model {name}", there, "ready" if there else "missing", None if there else "it is fetched at first use"
-        )
+        yield _model(name, app)
     yield _vectors(app)
     behind = app.store.rows(
         "SELECT count(*) FROM backups WHERE erased_to < (SELECT coalesce(max(id), 0) FROM erasures)"
@@ -71,6 +68,16 @@ def _findings(app: App) -> Iterator[Finding]:
     yield Finding("backups", behind == 0, f"{behind} hold what was forgotten", remedy if behind else None)
     token = bool(app.settings.telegram.token)
     yield Finding("Telegram token", True, "set" if token else "not set", None if token else "ask @BotFather for one")
+
+
+def _model(name: str, app: App) -> Finding:
+    """Whether a model is there, or comes by itself: a machine that has not needed it yet has nothing wrong with it."""
+    if models.is_ready(name, folder=app.model_folder):
+        return Finding(f"model {name}", True, "ready")
+    if app.settings.model.offline:
+        remedy = f"set [model] offline to false once, or copy it into {app.model_folder}"
+        return Finding(f"model {name}", False, "missing, and [model] offline is true", remedy)
+    return Finding(f"model {name}", True, "not fetched yet", "it is fetched at first use")
 
 
 def _vectors(app: App) -> Finding:

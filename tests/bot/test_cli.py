@@ -108,6 +108,8 @@ def test_common_options_count_wherever_they_stand(arguments: list[str]) -> None:
     assert (args.home, args.user, args.json, args.config, args.debug) == ("there", "ann", True, None, False)
 
 
+@pytest.mark.model
+@pytest.mark.usefixtures("models")
 def test_doctor_looks_and_mends(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     """A home whose vectors another embedder made is refused with the remedy, and the remedy works."""
     home = _home_with_owner(tmp_path / "home")
@@ -124,6 +126,24 @@ def test_doctor_looks_and_mends(tmp_path: Path, capsys: pytest.CaptureFixture[st
     assert "1 passages embedded again" in said
     assert all(finding["ok"] for finding in findings)
     assert [hit["text"] for hit in familiar(capsys, home, "search", "code")[0]] == ["The code is 12."]
+
+
+@pytest.mark.parametrize(("offline", "status"), [("false", 0), ("true", 1)])
+def test_doctor_on_a_machine_without_models(
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+    offline: str,
+    status: int,
+) -> None:
+    """A model that is fetched when it is needed is nothing to mend; one that may not be fetched is."""
+    monkeypatch.setenv("FAMILIAR_MODEL_FOLDER", str(tmp_path / "none"))
+    monkeypatch.setenv("FAMILIAR_MODEL_OFFLINE", offline)
+    findings, _ = familiar(capsys, _home_with_owner(tmp_path / "home"), "doctor", status=status)
+    about = [finding for finding in findings if finding["check"].startswith("model ")]
+    assert len(about) == 2
+    assert {finding["ok"] for finding in about} == {status == 0}
+    assert all(finding["remedy"] for finding in about)
 
 
 @pytest.mark.model
