@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     from bot.app import App
     from bot.bench.scale import ScaleConfig
 
-BENCHES = ("help", "reply", "prefix", "retrieval", "import", "formats", "embedding")
+BENCHES = ("help", "reply", "prefix", "retrieval", "import", "formats", "embedding", "beside")
 
 
 def run_bench(app: App, names: Sequence[str], *, scale: ScaleConfig | None = None) -> Iterator[BenchRow]:
@@ -30,6 +30,10 @@ def _one(app: App, name: str) -> Sequence[BenchRow]:
         from bot.bench.engine import bench_prefix, bench_reply
 
         return (bench_reply if name == "reply" else bench_prefix)(app.base_model.path)
+    if name == "beside":
+        from bot.bench.beside import bench_beside
+
+        return bench_beside(app.base, app.engine, app.settings.tuning)
     if name == "help":
         from bot.bench.start import bench_help
 
