@@ -12,7 +12,7 @@ from bot.cli import main
 from memory.store import Store
 from tests.memory.facts.home import Home
 
-KEYS = {"id", "subject", "attribute", "value", "said", "from", "to", "source", "pinned", "status"}
+KEYS = {"id", "subject", "attribute", "value", "said", "from", "to", "source", "pinned", "status", "origin"}
 
 
 @pytest.fixture
