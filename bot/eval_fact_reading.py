@@ -121,7 +121,7 @@ def evaluate_reading(
     """
     statements = read_statements(folder)
     timed = Timed(reader)
-    arms: tuple[By, ...] = ("rules", "model", "both")
+    arms: tuple[By, ...] = ("rules", "both", "model")
     for by in arms:
         for split in ("dev", "held"):
             rows = [row for row in statements if row["split"] == split]
