@@ -126,7 +126,9 @@ class Bench:
             forget=self._forget,
             tune=self.tunes.tune,
             tune_due=self.tunes.tune_due,
-            fact_reading=FactReading(self.store, lambda: self.engine, wanted=lambda: self.reads_facts, quiet_s=0.1),
+            fact_reading=FactReading(
+                self.store, lambda: self.engine, wanted=lambda: self.reads_facts, quiet_s=0.1, look_s=0.05
+            ),
             reembed=lambda cancel: self.reembed(cancel),
             live_adapter=lambda user: self.tunes.adapters.get(user.id),
             settings=self.settings,
