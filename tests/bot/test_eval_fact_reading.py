@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -14,7 +15,7 @@ from memory.records import Message
 from tests.embedder import WordEmbedder
 from tests.engine import ScriptedEngine
 
-ROWS = [
+ROWS: list[dict[str, Any]] = [
     {"id": "a", "split": "dev", "text": "I live in Utrecht.", "facts": [{"attribute": "home", "value": "Utrecht"}]},
     {
         "id": "b",
@@ -41,7 +42,7 @@ def answer(messages: tuple[Message, ...]) -> str:
 def labelled(tmp_path: Path) -> Path:
     """A folder of labelled statements."""
     rows = [
-        row | {"at": "2026-03-11T10:00:00", "facts": [fact | {"subject": "user"} for fact in row["facts"]]}  # type: ignore[operator, attr-defined]
+        row | {"at": "2026-03-11T10:00:00", "facts": [fact | {"subject": "user"} for fact in row["facts"]]}
         for row in ROWS
     ]
     text = "\n".join(json.dumps(row) for row in rows)

@@ -1,4 +1,4 @@
-"""A language model as a reader: a short request with a stable beginning, and a reply that is taken apart, not believed."""
+"""A language model as a reader: a short request with a stable beginning; its reply is taken apart, not believed."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ def test_only_the_last_message_differs() -> None:
 @pytest.mark.parametrize(
     ("reply", "expected"),
     [
-        ("I | employer | Orbis\nI | job | welder", Reading((Wording("I", "employer", "Orbis"), Wording("I", "job", "welder")))),
+        ("I | a | b\nI | job | welder", Reading((Wording("I", "a", "b"), Wording("I", "job", "welder")))),
         ("none", Reading(())),
         ("None.", Reading(())),
         ("无。", Reading(())),
@@ -52,7 +52,10 @@ def test_the_base_model_is_asked_greedily_beside_the_turns() -> None:
 def test_an_interrupted_reply_is_none() -> None:
     """Half a list of facts is no list of facts."""
     cancel = threading.Event()
-    engine = ScriptedEngine(
-        lambda _: "I | job | welder", before_word=lambda word: cancel.set() if "job" in word else None
-    )
+
+    def before_word(word: str) -> None:
+        if "job" in word:
+            cancel.set()
+
+    engine = ScriptedEngine(lambda _: "I | job | welder", before_word=before_word)
     assert ModelReader(engine, cancel=cancel).read(["I weld."]) is None
