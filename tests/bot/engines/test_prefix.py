@@ -76,4 +76,4 @@ def test_few_are_kept() -> None:
     for adapter in "abcde":
         prefixes.keep(adapter, [1, 2, 3], _filled(3))
     assert prefixes.take("a", [1, 2, 3]) is None
-    assert all(prefixes.take(adapter, [1, 2, 3]) for adapter in "bcd")
+    assert all(prefixes.take(adapter, [1, 2, 3]) for adapter in "bcde")
