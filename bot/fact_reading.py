@@ -10,6 +10,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from itertools import islice
 
 from bot.engines.base import Engine
 from bot.fact_reader import ModelReader
@@ -87,11 +88,13 @@ class FactReading:
         backlogs: dict[int, Backlog] = {}
         read = 0
         while not self._ended.is_set():
-            users = [user.id for user in self._store.users() if user.role in ("owner", "member")]
-            for user_id in users:
-                backlog = backlogs.setdefault(user_id, Backlog(self._store, user_id=user_id))
-                read += sum(1 for _ in self._read(backlog))
-            self._ended.wait(self._look_s)
+            before = read
+            for user in self._store.users():
+                if user.role in ("owner", "member"):
+                    backlog = backlogs.setdefault(user.id, Backlog(self._store, user_id=user.id))
+                    read += sum(1 for _ in islice(self._read(backlog), 1))  # one each, so that nobody waits for another
+            if read == before:
+                self._ended.wait(self._look_s)
         return read
 
     def read_now(self, user: User) -> Iterator[Believed]:

@@ -82,14 +82,15 @@ def read_passage(store: Store, reader: Reader, passage: Unread, *, user_id: int)
 
     :raises FamiliarError: the model can't be run, or the database can't be written
     """
+    if not _stands(store, passage, user_id=user_id):
+        return Believed((), 0)
     reading = reader.read(passage.sentences)
     if reading is None:
         return None
     found = believed(reading, passage.sentences, passage.told)
     chunk_id = passage.source.chunk_id
     with store.transaction() as db:
-        same = "SELECT 1 FROM chunks WHERE id = ? AND user_id = ? AND text = ?"
-        if db.execute(same, (chunk_id, user_id, passage.told.text)).fetchone() is None:
+        if not _stands(store, passage, user_id=user_id):  # it may have been forgotten meanwhile
             return Believed((), found.dropped)
         kept = tuple(claim for claim in _linked(found.claims, passage.told) if not _known(db, claim, user_id=user_id))
         dropped = found.dropped + len(found.claims) - len(kept)
@@ -98,6 +99,12 @@ def read_passage(store: Store, reader: Reader, passage: Unread, *, user_id: int)
         row = (chunk_id, reader.name, len(kept), dropped)
         db.execute("INSERT OR REPLACE INTO fact_readings VALUES (?, ?, ?, ?)", row)
     return Believed(kept, dropped)
+
+
+def _stands(store: Store, passage: Unread, *, user_id: int) -> bool:
+    """Whether the passage is there as it was."""
+    values = (passage.source.chunk_id, user_id, passage.told.text)
+    return bool(store.rows("SELECT 1 FROM chunks WHERE id = ? AND user_id = ? AND text = ?", values))
 
 
 def _linked(claims: tuple[Claim, ...], told: Told) -> tuple[Claim, ...]:

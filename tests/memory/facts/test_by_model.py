@@ -106,15 +106,22 @@ def test_an_interrupted_passage_is_read_later(home: Home) -> None:
 
 
 def test_what_is_forgotten_while_it_is_read_stays_forgotten(home: Home) -> None:
-    """The passage is looked at again before anything is stored; another user's is never written to."""
+    """The passage is looked at before it is asked about and before anything is stored; another user's is never written to."""
     home.told(("2026-01-01", ORBIS))
     passage = Backlog(home.store, user_id=home.user_id).next()
     assert passage is not None
     other = home.other("bo")
     read_passage(home.store, Scripted(works_at_orbis), passage, user_id=other)
-    with home.store.transaction() as db:
-        db.execute("DELETE FROM turns")
-    read_passage(home.store, Scripted(works_at_orbis), passage, user_id=home.user_id)
+
+    def forget(text: str) -> list[tuple[str, str, str]]:
+        with home.store.transaction() as db:
+            db.execute("DELETE FROM turns")
+        return works_at_orbis(text)
+
+    reader = Scripted(forget)
+    for _ in range(2):
+        read_passage(home.store, reader, passage, user_id=home.user_id)
+    assert len(reader.asked) == 1
     assert facts_of(home.store, owners=[home.user_id, other]) == []
     assert home.store.rows("SELECT 1 FROM fact_readings") == []
 
