@@ -106,7 +106,7 @@ def test_an_interrupted_passage_is_read_later(home: Home) -> None:
 
 
 def test_what_is_forgotten_while_it_is_read_stays_forgotten(home: Home) -> None:
-    """The passage is looked at before it is asked about and before anything is stored; another user's is never written to."""
+    """It is looked at before it is asked about and before anything is stored; others' are never written to."""
     home.told(("2026-01-01", ORBIS))
     passage = Backlog(home.store, user_id=home.user_id).next()
     assert passage is not None
