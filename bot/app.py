@@ -29,6 +29,7 @@ from memory.store import Store
 if TYPE_CHECKING:
     from bot.assistant import Assistant, Voice
     from bot.engines.base import AdapterFiles, Engine
+    from bot.fact_reading import FactReading
     from bot.models import ReadyModel
     from bot.parts import Parts
     from bot.summaries import Summarizer
@@ -233,8 +234,34 @@ class App:
     @property
     def trusted(self) -> bool:
         """Whether the model's measured answer quality reaches the floor."""
-        quality = self.base_model.entry.answer_quality or self.settings.model.answer_quality
-        return quality >= self.settings.chat.quality_floor
+        return self._quality >= self.settings.chat.quality_floor
+
+    @property
+    def _quality(self) -> float:
+        return self.base_model.entry.answer_quality or self.settings.model.answer_quality
+
+    @property
+    def reads_facts(self) -> bool:
+        """Whether the language model reads facts that the rules could not; "auto" fetches no model to find out.
+
+        :raises UsageError: the setting is none of "auto", "on" and "off"
+        """
+        from bot.models import is_ready
+
+        setting = self.settings.facts.model
+        if setting not in ("auto", "on", "off"):
+            raise UsageError(f'[facts] model is {setting!r}; it must be "auto", "on" or "off"')
+        if setting == "auto":
+            ready = is_ready(self.settings.model.name, folder=self.model_folder)
+            return ready and self._quality >= self.settings.facts.quality_floor
+        return setting == "on"
+
+    @cached_property
+    def fact_reading(self) -> FactReading:
+        """The language model's reading of facts, which gives way to turns."""
+        from bot.fact_reading import FactReading
+
+        return FactReading(self.store, lambda: self.engine, wanted=lambda: self.reads_facts)
 
     @cached_property
     def voice(self) -> Voice:

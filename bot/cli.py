@@ -180,6 +180,14 @@ def _measuring(add: Callable[[str, str, str], argparse.ArgumentParser]) -> None:
     facts.add_argument("dialogues", nargs="*", type=Path, metavar="DIALOGUE.jsonl")
     facts.add_argument("--sample", type=Path, metavar="FILE", help="fifty of them at random, to be judged")
     facts.add_argument("--seed", type=int, default=0, metavar="N", help="another sample")
+    facts.add_argument(
+        "--by-model",
+        type=_at_least_one,
+        nargs="?",
+        const=40,
+        metavar="N",
+        help="what the language model reads beside the rules; of a dialogue in N passages without a fact by rule",
+    )
     bench = add("bench", "measuring:bench", "speed as ratios to the bare libraries within one run")
     bench.add_argument(
         "what",

@@ -83,6 +83,17 @@ class ChatConfig:
 
 
 @dataclass(frozen=True)
+class FactsConfig:
+    """[facts] is how facts are read out of what is told and imported; the rules always read."""
+
+    model: str = "auto"
+    """Whether the language model reads what the rules could not: "on", "off", or "auto", if its measured answer
+    quality reaches `quality_floor`."""
+    quality_floor: float = 0.2
+    """Least answer quality with "auto"."""
+
+
+@dataclass(frozen=True)
 class TelegramConfig:
     """[telegram] is the bot."""
 
@@ -112,6 +123,7 @@ class Settings:
     embedder: EmbedderConfig = field(default_factory=EmbedderConfig)
     chat: ChatConfig = field(default_factory=ChatConfig)
     search: SearchConfig = field(default_factory=SearchConfig)
+    facts: FactsConfig = field(default_factory=FactsConfig)
     index: IndexConfig = field(default_factory=IndexConfig)
     import_: ImportConfig = field(default_factory=ImportConfig)
     tuning: TuneConfig = field(default_factory=TuneConfig)

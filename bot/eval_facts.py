@@ -10,7 +10,7 @@ from __future__ import annotations
 import json
 import random
 import tempfile
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import groupby
 from pathlib import Path
@@ -187,14 +187,14 @@ def evaluate_labelled(
 
     :raises FamiliarError: a file is not there or has a row that is none
     """
-    statements = list(read_rows(folder / "statements.jsonl", ("id", "text", "at", "split", "facts")))
+    statements = read_statements(folder)
     superseded = list(read_rows(folder / "superseded.jsonl", ("id", "told", "question", "old", "new", "date")))
     hops = list(read_rows(folder / "twohop.jsonl", ("id", "told", "question", "answer")))
     with tempfile.TemporaryDirectory(prefix="familiar-eval-") as home:
         trial = Trial(Path(home), embedder, settings, voice)
         try:
             for split in ("dev", "held"):
-                yield _extraction(trial, split, [row for row in statements if row["split"] == split])
+                yield extraction(trial, split, [row for row in statements if row["split"] == split], tell=trial.tell)
             for facts in (True, False):
                 yield _superseded(trial, superseded, facts=facts)
             for facts in (True, False):
@@ -203,13 +203,25 @@ def evaluate_labelled(
             trial.store.close()
 
 
-def _extraction(trial: Trial, split: str, rows: Sequence[Row]) -> Extraction:
+def read_statements(folder: Path) -> list[Row]:
+    """The labelled statements.
+
+    :raises FamiliarError: the file is not there or has a row that is none
+    """
+    return list(read_rows(folder / "statements.jsonl", ("id", "text", "at", "split", "facts")))
+
+
+def extraction(
+    trial: Trial, split: str, rows: Sequence[Row], *, tell: Callable[[User, Sequence[Row]], None]
+) -> Extraction:
+    """What is read out of labelled statements.
+
+    :param tell: has a user say lines, and has them read
+    """
     right = found = wanted = wrong = repeated = 0
     for row in rows:
         user = trial.user(row["id"])
-        trial.tell(
-            user, [{"text": row["text"], "at": row["at"]}, {"text": row["text"], "at": f"{row['at'][:10]}T23:00"}]
-        )
+        tell(user, [{"text": row["text"], "at": row["at"]}, {"text": row["text"], "at": f"{row['at'][:10]}T23:00"}])
         got, gold = trial.facts(user), {_gold(fact) for fact in row["facts"]}
         matched = [fact for fact in got if _labelled(fact, gold)]
         right, found, wanted = right + len(matched), found + len(got), wanted + len(gold)

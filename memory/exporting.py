@@ -16,7 +16,7 @@ from pathlib import Path, PurePath
 from typing import Any
 
 from memory.errors import FamiliarError
-from memory.facts.keeping import exported_facts, exported_rules
+from memory.facts.keeping import exported_facts, exported_readings, exported_rules
 from memory.places import TABLES
 from memory.records import Document, User
 from memory.store import Store, utc_now
@@ -71,6 +71,7 @@ def _write(store: Store, folder: Path, user: User) -> Exported:
     feedback = [dict(row) for row in _rows(store, "feedback", "user_id = ?", user.id)]
     _write_json(folder / "feedback.json", feedback)
     _write_lines(folder / "facts.jsonl", exported_facts(store, user_id=user.id))
+    _write_lines(folder / "readings.jsonl", exported_readings(store, user_id=user.id))
     _write_lines(folder / "rules.jsonl", exported_rules(store, user_id=user.id))
     _write_json(folder / "profile.json", {"name": user.name, **asdict(user.profile)})
     for table in TABLES:

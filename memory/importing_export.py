@@ -20,7 +20,7 @@ from memory.chunking import embedded_text
 from memory.embedding import Embedder
 from memory.errors import FamiliarError
 from memory.exporting import FORMAT, MARKER, VERSION
-from memory.facts.keeping import take_facts, take_rules
+from memory.facts.keeping import take_facts, take_readings, take_rules
 from memory.records import Citation, Message, NewDocument, NewTurn, Passage, Profile, RecalledMemory, Receipt, Timings
 from memory.store import Store
 from memory.turns import Said, add_turn
@@ -72,6 +72,7 @@ class ExportReader:
             ("profile.json", self._profile),
             ("facts.jsonl", self._facts),
             ("rules.jsonl", self._rules),
+            ("readings.jsonl", self._readings),
         ):
             path = self._folder / name
             yield _received(path, lambda path=path, take=take: take(path))
@@ -182,6 +183,12 @@ class ExportReader:
     def _facts(self, path: Path) -> Receipt:
         new = take_facts(self._store, _lines(path), user_id=self._user_id, chunks=self._ids.chunks)
         return Receipt(str(path), "indexed", None, 0, f"{new} facts")
+
+    def _readings(self, path: Path) -> Receipt:
+        if not path.exists():
+            return Receipt(str(path), "skipped", reason="the export is from before a model read facts")
+        count = take_readings(self._store, _lines(path), chunks=self._ids.chunks)
+        return Receipt(str(path), "indexed", None, 0, f"{count} passages read by a model")
 
     def _rules(self, path: Path) -> Receipt:
         new = take_rules(self._store, _lines(path), user_id=self._user_id, turns=self._ids.turns)

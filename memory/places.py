@@ -90,6 +90,7 @@ TABLES = (
     ),
     Table("fact_sources", (), ("said_at",), everything=False),
     Table("fact_names", ("word", "name_key"), on_text="derived"),
+    Table("fact_readings", (), ("model",), everything=False),
     Table("standing_rules", ("text",), ("at",)),
     Table("files", ("path", "reason"), ("sha256", "status", "conversion")),
     Table("file_documents", everything=False),

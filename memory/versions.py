@@ -49,7 +49,8 @@ def carry_over(db: sqlite3.Connection, document_id: int, old: Collection[int]) -
         if id_ in before and (same := waiting[tuple(words)]):
             pairs[id_] = same.pop()
     if pairs:
-        db.executemany("UPDATE OR IGNORE fact_sources SET chunk_id = ? WHERE chunk_id = ?", _turned(pairs))
+        for table in ("fact_sources", "fact_readings"):
+            db.executemany(f"UPDATE OR IGNORE {table} SET chunk_id = ? WHERE chunk_id = ?", _turned(pairs))
         _renumber_turns(db, pairs)
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import sys
+import threading
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -26,7 +27,20 @@ def run(app: App, args: argparse.Namespace, out: Output) -> int:
         return serve(app, note=out.note)
     out.note(say(app.user(args.user).profile.language, "no_token"))
     args.once = None
-    return chat(app, args, out)
+    reading = threading.Thread(target=_read_facts, args=(app, out), daemon=True)
+    reading.start()
+    try:
+        return chat(app, args, out)
+    finally:
+        app.fact_reading.end()
+        reading.join()
+
+
+def _read_facts(app: App, out: Output) -> None:
+    try:
+        app.fact_reading.run()
+    except Exception as exc:  # noqa: BLE001 - the edge of a job beside the chat, which goes on without it
+        out.note(f"familiar: reading facts failed: {exc}")
 
 
 def chat(app: App, args: argparse.Namespace, out: Output) -> int:
@@ -38,7 +52,8 @@ def chat(app: App, args: argparse.Namespace, out: Output) -> int:
     for text in [args.once] if args.once is not None else _lines(user):
         user = app.user(args.user)  # what was said before may have changed how replies are wished for
         try:
-            turn = app.assistant.turn(text, user=user, conversation_id=conversation, on_text=out.piece)
+            with app.fact_reading.turn():
+                turn = app.assistant.turn(text, user=user, conversation_id=conversation, on_text=out.piece)
         except FamiliarError as exc:
             failed = 1
             out.note(f"familiar: {exc}")

@@ -31,6 +31,8 @@ class Known:
     pinned: bool
     status: str
     """current, corrected (by the user, for good) or ended."""
+    origin: str = "rule"
+    """What read it: a rule, the model, or nobody but the user, who wrote it."""
 
     def record(self) -> dict[str, object]:
         """As scripts read it."""
@@ -45,12 +47,18 @@ class Known:
             "source": self.source,
             "pinned": self.pinned,
             "status": self.status,
+            "origin": self.origin,
         }
 
     def line(self) -> str:
         """As people read it."""
         dates = f"  [{self.since}{f' to {self.until}' if self.until else ''}]" if self.since else ""
-        marks = [name for name, true in (("pinned", self.pinned), (self.status, self.status != "current")) if true]
+        shown = (
+            ("pinned", self.pinned),
+            (self.status, self.status != "current"),
+            ("read by the model", self.origin == "model"),
+        )
+        marks = [name for name, true in shown if true]
         said = f"{self.subject}: {self.attribute} = {self.value}"
         return f"{self.id:>8}  {said}{dates}{'  (' + ', '.join(marks) + ')' if marks else ''}"
 
@@ -100,6 +108,7 @@ def known_of(database: Store, found: list[Fact], *, user: User, settings: bool) 
         yield Known(
             *(str(item.id), item.subject, item.attribute, item.value, item.said_at, item.valid_from, item.valid_to),
             *(source, item.pinned, status),
+            origin="model" if item.by_model else "user" if item.corrected else "rule",
         )
 
 
@@ -108,7 +117,7 @@ def _laid_down(database: Store, user: User) -> Iterator[Known]:
     for name in profile.PROFILE:
         value = getattr(user.profile, name)
         if value != getattr(Profile(), name):
-            yield Known(name, USER, f"answer {name}", value, None, None, None, None, True, "current")
+            yield Known(name, USER, f"answer {name}", value, None, None, None, None, True, "current", "user")
     for rule in profile.rules_of(database, user_id=user.id):
         turn = f"turn {rule.turn_id}" if rule.turn_id else None
         said, day = rule.at, rule.at[:10]
@@ -117,9 +126,7 @@ def _laid_down(database: Store, user: User) -> Iterator[Known]:
 
 def _change(app: App, args: argparse.Namespace, out: Output, user: User) -> int:
     if args.action == "learn":
-        count = store.learn_all(app.store, user_id=user.id)
-        out.result({"facts": count}, f"{count} facts known")
-        return 0
+        return _learn(app, out, user)
     if args.id is None or (args.action == "correct") != (args.value is not None):
         raise UsageError(f"familiar facts {args.action}: write {_USAGE[args.action]}; `familiar facts` lists the ids")
     if args.action == "delete":
@@ -136,6 +143,23 @@ def _change(app: App, args: argparse.Namespace, out: Output, user: User) -> int:
         done = store.pin(app.store, number, user_id=user.id, pinned=args.action == "pin")
     (item,) = known_of(app.store, [done], user=user, settings=False)
     out.result(item.record(), item.line())
+    return 0
+
+
+def _learn(app: App, out: Output, user: User) -> int:
+    """By the rules at once, then by the model, a passage at a time; what it has read when it is stopped is kept."""
+    count = store.learn_all(app.store, user_id=user.id)
+    read = kept = dropped = 0
+    for found in app.fact_reading.read_now(user):
+        read, kept, dropped = read + 1, kept + len(found.claims), dropped + found.dropped
+        for claim in found.claims:
+            out.note(f"{read:>6}  {claim.subject}: {claim.attribute} = {claim.value}")
+    if not read:
+        out.result({"facts": count}, f"{count} facts known")
+        return 0
+    count = len(store.facts_of(app.store, owners=[user.id]))
+    record = {"facts": count, "read": read, "kept": kept, "dropped": dropped}
+    out.result(record, f"{count} facts known; {read} passages read by the model, {kept} facts kept, {dropped} dropped")
     return 0
 
 

@@ -116,6 +116,8 @@ def _facts(app: App, args: argparse.Namespace, out: Output) -> int:
         figures = "  ".join(f"{key} {value}" for key, value in plain(row).items())
         out.result(record, f"{record['measured']}: {figures}")
 
+    if args.by_model:
+        return _facts_by_model(app, args, out)
     if not args.dialogues:
         voice = base_voice(app.engine, app.settings, trusted=app.trusted)
         for row in evaluate_labelled(embedder=app.embedder, settings=app.settings, voice=voice):
@@ -126,6 +128,29 @@ def _facts(app: App, args: argparse.Namespace, out: Output) -> int:
     )
     for found in rows:
         show(found)
+    if args.sample:
+        write_sample(args.sample, sample)
+        out.note(f"{len(sample)} facts to judge in {args.sample}")
+    return 0
+
+
+def _facts_by_model(app: App, args: argparse.Namespace, out: Output) -> int:
+    from bot.eval_fact_reading import evaluate_reading, read_sample
+    from bot.eval_facts import Sampled, write_sample
+    from bot.fact_reader import ModelReader
+
+    reader = ModelReader(app.engine)
+    model = {"model": app.base_model.name, "reads": app.reads_facts}
+    if not args.dialogues:
+        for row in evaluate_reading(reader, embedder=app.embedder, settings=app.settings):
+            record = plain(row.extraction) | {name: value for name, value in plain(row).items() if name != "extraction"}
+            out.result(record | model, "  ".join(f"{key} {value}" for key, value in record.items()))
+        return 0
+    sample: list[Sampled] = []
+    for path in args.dialogues:
+        found, facts = read_sample(path, reader, embedder=app.embedder, count=args.by_model, seed=args.seed)
+        out.result(plain(found) | model, "  ".join(f"{key} {value}" for key, value in plain(found).items()))
+        sample += facts
     if args.sample:
         write_sample(args.sample, sample)
         out.note(f"{len(sample)} facts to judge in {args.sample}")

@@ -34,6 +34,9 @@ class Generation:
     adapter: AdapterFiles | None = None
     temperature: float = 0.0
     seed: int = 0
+    kept_as: str = "turn"
+    """Prompts of one name share the beginning that an engine keeps; background work has its own, so that it does not
+    drop that of the turns."""
 
 
 @dataclass(frozen=True)

@@ -129,7 +129,7 @@ class _Run:
         self._prompt = prompt
         self._request = request
         self._cancel = cancel
-        self._adapter = request.adapter.id if request.adapter else None
+        self._kept_as = (request.adapter.id if request.adapter else None, request.kept_as)
         self._choose = chooser(temperature=request.temperature, seed=request.seed)
         self.reused = 0
         self.first_token_at: float | None = None
@@ -152,12 +152,12 @@ class _Run:
                 logits = self._forward([token], cache) if written < limit else None
             return "length"
         finally:
-            self._weights.prefixes.keep(self._adapter, self._prompt, cache)
+            self._weights.prefixes.keep(self._kept_as, self._prompt, cache)
 
     def _cache(self) -> Any:
         from transformers import DynamicCache
 
-        kept = self._weights.prefixes.take(self._adapter, self._prompt)
+        kept = self._weights.prefixes.take(self._kept_as, self._prompt)
         if kept is None:
             return DynamicCache(config=self._weights.model.config)
         cache, self.reused = kept

@@ -8,10 +8,10 @@ again gives.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Hashable, Iterator, Sequence
 from typing import Any
 
-_KEPT = 3
+_KEPT = 4
 
 
 def steps(start: int, end: int, length: int) -> Iterator[tuple[int, int]]:
@@ -33,27 +33,27 @@ def reusable(kept: Sequence[int], wanted: Sequence[int], length: int) -> int:
 
 
 class PrefixCache:
-    """The last prompt's keys and values for each adapter, under which alone they are valid.
+    """The last prompt's keys and values for each adapter, under which alone they are valid, and kind of work.
 
     :param length: tokens of a step
     """
 
     def __init__(self, length: int) -> None:
         self.length = length
-        self._kept: dict[str | None, tuple[tuple[int, ...], Any]] = {}
+        self._kept: dict[Hashable, tuple[tuple[int, ...], Any]] = {}
 
-    def take(self, adapter: str | None, prompt: Sequence[int]) -> tuple[Any, int] | None:
+    def take(self, key: Hashable, prompt: Sequence[int]) -> tuple[Any, int] | None:
         """The cache cut to what ``prompt`` shares with it, and how many tokens that is; it is the caller's from now."""
-        ids, cache = self._kept.pop(adapter, ((), None))
+        ids, cache = self._kept.pop(key, ((), None))
         shared = reusable(ids, prompt, self.length)
         return (cache, shared) if shared and _crop(cache, len(ids) - shared) else None
 
-    def keep(self, adapter: str | None, prompt: Sequence[int], cache: Any) -> None:
+    def keep(self, key: Hashable, prompt: Sequence[int], cache: Any) -> None:
         """Keep the whole steps of ``prompt`` that were computed; what was written after them is dropped."""
         computed = cache.get_seq_length()
         whole = min(computed, len(prompt)) // self.length * self.length
         if whole and _crop(cache, computed - whole):
-            self._kept[adapter] = (tuple(prompt[:whole]), cache)
+            self._kept[key] = (tuple(prompt[:whole]), cache)
         for stale in list(self._kept)[:-_KEPT]:
             del self._kept[stale]
 

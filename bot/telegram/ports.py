@@ -122,6 +122,18 @@ class Tune(Protocol):
         ...
 
 
+class Reading(Protocol):
+    """Reads facts by the language model while nobody is answered."""
+
+    def run(self) -> int:
+        """Read until the end; gives the number of passages."""
+        ...
+
+    def end(self) -> None:
+        """End soon, and do not begin again."""
+        ...
+
+
 @dataclass(frozen=True)
 class Services:
     """Everything the bot talks to."""
@@ -134,6 +146,8 @@ class Services:
     tune: Tune
     tune_due: Callable[[User], bool]
     """Whether a tune of this user should start by itself now."""
+    fact_reading: Reading
+    """Reads facts between turns."""
     reembed: Callable[[threading.Event], int]
     """Embeds what another embedder has embedded, until the event is set; gives the number of passages."""
     live_adapter: Callable[[User], str | None]

@@ -27,6 +27,7 @@ from telegram.ext import Application, ApplicationBuilder, TypeHandler
 from bot.config import TelegramConfig
 from bot.telegram.access import is_paired, pairing_code
 from bot.telegram.desk import Desk
+from bot.telegram.fact_reading import read_facts
 from bot.telegram.gate import ChatOrder, receive
 from bot.telegram.learning import tune_by_schedule
 from bot.telegram.logs import quiet_logs
@@ -40,6 +41,7 @@ from memory.records import Receipt, Turn, User
 
 if TYPE_CHECKING:
     from bot.app import App
+    from bot.summaries import Summary
 
 Note = Callable[[str], None]
 App_ = Application[Any, Any, Any, Any, Any, Any]
@@ -100,6 +102,10 @@ def services_of(app: App) -> Services:
     def forget(*, user: User, document: int | None, turn: int | None, text: str | None) -> object:
         return app.forget(user_id=user.id, document=document, turn=turn, text=text, everything=False)
 
+    def summarize(*, user: User, about: str | None, since: str | None) -> Summary:
+        with app.fact_reading.turn():
+            return app.summarizer.summarize(user=user, about=about, since=since)
+
     def live_adapter(user: User) -> str | None:
         live = registry.live(user.id)
         return live.id if live else None
@@ -108,10 +114,11 @@ def services_of(app: App) -> Services:
         store=app.store,
         assistant=_Turns(app),
         import_bytes=import_bytes,
-        summarize=lambda *, user, about, since: app.summarizer.summarize(user=user, about=about, since=since),
+        summarize=summarize,
         forget=forget,
         tune=app.tune,
         tune_due=app.tune_due,
+        fact_reading=app.fact_reading,
         reembed=lambda cancel: app.reembed(cancel=cancel),
         live_adapter=live_adapter,
         settings=app.settings,
@@ -134,8 +141,9 @@ class _Turns:
         on_text: Callable[[str], None] = lambda _: None,
         cancel: threading.Event | None = None,
     ) -> Turn:
-        assistant = self._app.assistant
-        return assistant.turn(text, user=user, conversation_id=conversation_id, on_text=on_text, cancel=cancel)
+        with self._app.fact_reading.turn():
+            assistant = self._app.assistant
+            return assistant.turn(text, user=user, conversation_id=conversation_id, on_text=on_text, cancel=cancel)
 
 
 async def run(services: Callable[[], Services], config: TelegramConfig, *, note: Note, stop: asyncio.Event) -> None:
@@ -266,6 +274,7 @@ async def _answer_until_stopped(application: App_, desk: Desk, line: _Line, stop
     if desk.services.settings.tuning.enabled:
         desk.start(tune_by_schedule(desk))
     desk.start(embed_again(desk))
+    desk.start(read_facts(desk))
     line.note("ready")
     await first_of(line.broken, stopped)
     if line.broken.done():

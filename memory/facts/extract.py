@@ -64,16 +64,21 @@ class Told:
 def claims_of(told: Told) -> tuple[Claim, ...]:
     """The facts that a text states, each once, in order."""
     found: dict[tuple[str, str, str], Claim] = {}
-    for sentence in _sentences(told.text):
-        for claim in _claims(sentence, told):
-            if told.me is None and claim.subject.startswith(USER):
-                continue
+    for sentence in stated(told.text):
+        for claim in claims_in(sentence, told):
             key = (key_of(claim.subject), claim.attribute, key_of(claim.value))
             found.setdefault(key, claim)
     return tuple(found.values())
 
 
-def _sentences(text: str) -> Iterator[str]:
+def claims_in(sentence: str, told: Told) -> tuple[Claim, ...]:
+    """The facts that one of its sentences states."""
+    found = _claims(sentence, told)
+    return tuple(claim for claim in found if told.me is not None or not claim.subject.startswith(USER))
+
+
+def stated(text: str) -> Iterator[str]:
+    """The sentences of a text that can state a fact, without marks of lists and headings, in order."""
     waiting = ""
     for piece in _SENTENCE.split(text):
         waiting = f"{waiting} {piece}".strip() if waiting else (piece or "").strip()

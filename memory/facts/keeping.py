@@ -16,7 +16,7 @@ from memory.store import Store
 
 _COLUMNS = (
     *("subject", "attribute", "value", "subject_key", "kind", "value_key", "said_at", "valid_from"),
-    *("ended", "pinned", "corrected", "was"),
+    *("ended", "pinned", "corrected", "was", "by_model"),
 )
 
 
@@ -46,7 +46,7 @@ def take_facts(store: Store, rows: Iterable[Mapping[str, Any]], *, user_id: int,
     with store.transaction() as db:
         for row in rows:
             sources = [(chunks[chunk_id], at) for chunk_id, at in row["sources"] if chunk_id in chunks]
-            values = [row[name] for name in _COLUMNS]
+            values = [row.get(name, 0) for name in _COLUMNS]  # an older export knows of no model
             known = db.execute(
                 "SELECT id FROM facts WHERE user_id = ? AND subject_key = ? AND kind = ? AND value_key = ?"
                 " AND valid_from = ? AND ended = ?",
@@ -61,6 +61,30 @@ def take_facts(store: Store, rows: Iterable[Mapping[str, Any]], *, user_id: int,
                 add_names(db, fact_id, Claim(row["subject"], row["attribute"], row["value"]), user_id=user_id)
                 db.executemany("INSERT INTO fact_sources VALUES (?, ?, ?)", [(fact_id, *item) for item in sources])
     return new
+
+
+def exported_readings(store: Store, *, user_id: int) -> Iterator[dict[str, Any]]:
+    """Which of the user's passages a model was asked about, so that it is not asked again."""
+    for row in store.rows(
+        "SELECT r.* FROM fact_readings r JOIN chunks c ON c.id = r.chunk_id WHERE c.user_id = ? ORDER BY r.chunk_id",
+        (user_id,),
+    ):
+        yield dict(row)
+
+
+def take_readings(store: Store, rows: Iterable[Mapping[str, Any]], *, chunks: Mapping[int, int]) -> int:
+    """Store which passages a model was asked about; how many are here.
+
+    :param chunks: the exported ids of passages with those that they have here
+    """
+    known = [
+        (chunks[row["chunk_id"]], *(row[name] for name in ("model", "kept", "dropped")))
+        for row in rows
+        if row["chunk_id"] in chunks
+    ]
+    with store.transaction() as db:
+        db.executemany("INSERT OR IGNORE INTO fact_readings VALUES (?, ?, ?, ?)", known)
+    return len(known)
 
 
 def take_rules(store: Store, rows: Iterable[Mapping[str, Any]], *, user_id: int, turns: Mapping[int, int]) -> int:

@@ -50,6 +50,8 @@ class Fact:
     corrected: bool
     """The user wrote this value; no statement takes its place."""
     sources: tuple[Source, ...]
+    by_model: bool = False
+    """No rule read it, a language model did: it gives way to what a rule read of the same day."""
 
     @property
     def current(self) -> bool:

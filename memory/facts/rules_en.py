@@ -28,7 +28,7 @@ _NAME = r"[A-ZÀ-Þ][\w.'’-]*(?: (?:de |van |von |der |of )?[A-ZÀ-Þ][\w.'’
 _BARE_NAME = r"[A-ZÀ-Þ][\w-]*(?: (?:de |van |von |der )?[A-ZÀ-Þ][\w-]*){0,3}"
 _LATIN_RELATIONS = sorted((word for word in RELATIONS if word.isascii() or "é" in word), key=len, reverse=True)
 _RELATION = rf"(?P<relation>{'|'.join(_LATIN_RELATIONS)})"
-_NOT_NAMES = frozenset(
+NOT_NAMES = frozenset(
     """The This That These Those It He She They There Here What Who Where When Why How We You I My Our Your His Her
     Their Its A An And But So Or If As At In On For To Of No Yes Not All Some Any Each Every Today Tomorrow Yesterday
     Work Life Love Hope Time Home Family Music Food Art School Everyone Everything Nothing Something Someone Nobody
@@ -84,7 +84,7 @@ def _subjects(clause: str, me: str) -> Iterator[tuple[str, str, list[Claim]]]:
 
 
 def _is_name(text: str | None) -> bool:
-    return bool(text) and not set((text or "").split()) & _NOT_NAMES
+    return bool(text) and not set((text or "").split()) & NOT_NAMES
 
 
 def _predicate(rest: str, subject: str, said: date) -> Iterator[Claim]:
@@ -131,7 +131,7 @@ def _short(text: str, most: int) -> bool:
 def _place(match: re.Match[str], subject: str, said: date, *, attribute: str = "home") -> Iterator[Claim]:
     text, when = _split_date(match["value"], said, "past")
     place = _value(text)
-    if _short(place, 5) and place[:1].isupper() and place.split()[0] not in _NOT_NAMES:
+    if _short(place, 5) and place[:1].isupper() and place.split()[0] not in NOT_NAMES:
         yield Claim(subject, attribute, place, when)
 
 

@@ -57,6 +57,10 @@ def relearn_document(store: Store, document_id: int, *, user_id: int) -> None:
             " AND fact_id NOT IN (SELECT id FROM facts WHERE corrected OR pinned)",
             (document_id, user_id),
         )
+        db.execute(
+            "DELETE FROM fact_readings WHERE chunk_id IN (SELECT id FROM chunks WHERE document_id = ? AND user_id = ?)",
+            (document_id, user_id),
+        )
         learn_document(store, document_id, user_id=user_id)
 
 
@@ -78,21 +82,27 @@ def learn_all(store: Store, *, user_id: int) -> int:
 
 
 def _learn(store: Store, condition: str, value: int | str, *, user_id: int) -> int:
-    rows = store.rows(
-        "SELECT c.id, c.text, c.speaker, c.turn_id, d.format, d.me, u.role,"
-        " coalesce(c.at, d.at, t.asked_at, d.imported_at) AS at FROM chunks c JOIN users u ON u.id = c.user_id"
-        " LEFT JOIN documents d ON d.id = c.document_id LEFT JOIN turns t ON t.id = c.turn_id"
-        f" WHERE {condition} AND c.user_id = ? ORDER BY c.id",
-        (value, user_id),
-    )
+    rows = store.rows(f"{PASSAGES} WHERE {condition} AND c.user_id = ? ORDER BY c.id", (value, user_id))
     count = 0
     with store.transaction() as db:
         for row in rows:
-            told = Told(row["text"], _day(row["at"]), _me(row))
-            for claim in with_relations(claims_of(told)):
-                _add(db, claim, Source(row["id"], row["at"]), user_id=user_id)
+            for claim in with_relations(claims_of(told_in(row))):
+                add(db, claim, Source(row["id"], row["at"]), user_id=user_id)
                 count += 1
     return count
+
+
+PASSAGES = (
+    "SELECT c.id, c.text, c.speaker, c.turn_id, d.format, d.me, u.role,"
+    " coalesce(c.at, d.at, t.asked_at, d.imported_at) AS at FROM chunks c JOIN users u ON u.id = c.user_id"
+    " LEFT JOIN documents d ON d.id = c.document_id LEFT JOIN turns t ON t.id = c.turn_id"
+)
+"""Passages with what tells who wrote them and when."""
+
+
+def told_in(row: sqlite3.Row) -> Told:
+    """What a row of ``PASSAGES`` tells."""
+    return Told(row["text"], _day(row["at"]), _me(row))
 
 
 def _me(row: sqlite3.Row) -> str | None:
@@ -111,7 +121,8 @@ def _day(at: str) -> date:
         return date.fromisoformat(utc_now()[:10])
 
 
-def _add(db: sqlite3.Connection, claim: Claim, source: Source, *, user_id: int) -> None:
+def add(db: sqlite3.Connection, claim: Claim, source: Source, *, user_id: int, by_model: bool = False) -> None:
+    """Store a claim, or the source alone where the fact is known; what a rule reads is no longer a model's."""
     subject, kind, value = key_of(claim.subject), kind_of(claim.attribute), key_of(claim.value)
     said_at = source.said_at or utc_now()
     same = db.execute(
@@ -122,16 +133,19 @@ def _add(db: sqlite3.Connection, claim: Claim, source: Source, *, user_id: int) 
     ).fetchone()
     if same is not None and (same["corrected"] or not _changed_between(db, claim, same, said_at, user_id=user_id)):
         fact_id = same["id"]
-        db.execute("UPDATE facts SET said_at = min(said_at, ?) WHERE id = ?", (said_at, fact_id))
+        db.execute(
+            "UPDATE facts SET said_at = min(said_at, ?), by_model = min(by_model, ?) WHERE id = ?",
+            (said_at, by_model, fact_id),
+        )
     else:
         cursor = db.execute(
             "INSERT INTO facts (user_id, subject, attribute, value, subject_key, kind, value_key, said_at, valid_from,"
-            " ended) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+            " ended, by_model) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
             (
                 user_id,
                 *(claim.subject, claim.attribute, claim.value),
                 *(subject, kind, value),
-                *(said_at, claim.valid_from or said_at[:10], claim.ended),
+                *(said_at, claim.valid_from or said_at[:10], claim.ended, by_model),
             ),
         )
         fact_id = cursor.lastrowid or 0
@@ -195,8 +209,11 @@ def with_ends(rows: Iterable[sqlite3.Row]) -> list[Fact]:
 
 
 def _ended(slot: list[sqlite3.Row]) -> Iterator[Fact]:
-    """The facts of one subject and kind, each with the first later one that ends it."""
-    said = [(row["corrected"], _last_said(row), row["id"]) for row in slot]
+    """The facts of one subject and kind, each with the first later one that ends it.
+
+    Of those said on one day a rule's come after a model's, and so does what the user corrected after all.
+    """
+    said = [(row["corrected"], _last_said(row)[:10], not row["by_model"], _last_said(row), row["id"]) for row in slot]
     slot = [slot[n] for n in sorted(range(len(slot)), key=said.__getitem__)]
     if not one_value(slot[0]["attribute"]) and not any(row["ended"] for row in slot):
         yield from (_fact(row, None) for row in slot)
@@ -233,6 +250,7 @@ def _fact(row: sqlite3.Row, valid_to: str | None) -> Fact:
         pinned=bool(row["pinned"]),
         corrected=bool(row["corrected"]),
         sources=tuple(Source(*item) for item in json.loads(row["sources"])),
+        by_model=bool(row["by_model"]),
     )
 
 
@@ -261,7 +279,8 @@ def correct(store: Store, fact_id: int, value: str, *, user_id: int) -> Fact:
     value = normalise_dates(" ".join(value.split()), said=_day(utc_now()))
     with store.transaction() as db:
         db.execute(
-            "UPDATE facts SET value = ?, value_key = ?, was = coalesce(was, value_key), corrected = 1, ended = 0"
+            "UPDATE facts SET value = ?, value_key = ?, was = coalesce(was, value_key), corrected = 1, ended = 0,"
+            " by_model = 0"
             " WHERE id = ?",
             (value, key_of(value), fact_id),
         )

@@ -53,3 +53,14 @@ END""",
 )""",
     "CREATE INDEX standing_rules_turn ON standing_rules(turn_id)",
 )
+
+BY_MODEL = (
+    "ALTER TABLE facts ADD COLUMN by_model INTEGER NOT NULL DEFAULT 0",
+    """CREATE TABLE fact_readings (
+    chunk_id INTEGER PRIMARY KEY REFERENCES chunks(id) ON DELETE CASCADE,
+    model TEXT NOT NULL,
+    kept INTEGER NOT NULL,
+    dropped INTEGER NOT NULL
+)""",
+)
+"""Passages that a model was asked about, with how many of its claims were kept and not: each is asked about once."""

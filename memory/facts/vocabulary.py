@@ -132,6 +132,37 @@ SYNONYMS = {
 }
 """Words of questions that ask for an attribute."""
 
+_ATTRIBUTE_NAMES = """
+home: residence, city, location, lives in, live in, lives, lives at, living in, moved to, 住处, 住址, 居住地, 住, 住在, 现居
+hometown: from, origin, grew up in, raised in, place of origin, 老家, 家乡, 籍贯
+birthplace: place of birth, born in, 出生地
+employer: company, works at, works for, work at, workplace name, organisation, organization, 公司, 单位, 雇主
+job: occupation, profession, works as, work as, job title, role, career, position, work, 工作, 职业, 职位
+name: full name, first name, 姓名, 名字
+age: years old, 年龄
+birthday: date of birth, birth date, born on, 生日
+phone number: phone, telephone, mobile, mobile number, 电话, 手机, 手机号
+email: email address, e-mail, 邮箱
+allergy: allergies, allergic to, allergic, 过敏
+likes: like, love, loves, enjoys, enjoy, hobby, hobbies, interest, interests, favourite, favorite, passion, fan of, 喜欢, 爱好, 最喜欢
+dislikes: dislike, hate, hates, 讨厌, 不喜欢
+language: languages, speaks, 语言, 会说
+plan: plans, appointment, upcoming, 计划, 打算
+event: events, 事件
+car: vehicle, drives, 车
+diet: dietary preference, eats, 饮食
+school: university, college, alma mater, studies at, studied at, attends, 学校, 大学
+field of study: major, degree, studies, study, studied, subject, 专业
+member of: member, team, club, membership
+"""
+
+ATTRIBUTE_NAMES = {
+    word.strip(): line.partition(":")[0]
+    for line in _ATTRIBUTE_NAMES.strip().splitlines()
+    for word in line.partition(":")[2].split(",")
+}
+"""Other names that a model gives to attributes, with the attribute that they mean."""
+
 ATTRIBUTE_TAILS = tuple(
     """number code password passphrase pin id plate size address email deadline birthday anniversary expiry height
     weight nickname hometown employer major salary rent price budget team username account time date type model colour

@@ -10,9 +10,10 @@ import pytest
 
 from bot.cli import main
 from memory.store import Store
+from tests.engine import ScriptedEngine
 from tests.memory.facts.home import Home
 
-KEYS = {"id", "subject", "attribute", "value", "said", "from", "to", "source", "pinned", "status"}
+KEYS = {"id", "subject", "attribute", "value", "said", "from", "to", "source", "pinned", "status", "origin"}
 
 
 @pytest.fixture
@@ -106,3 +107,24 @@ def test_wrong_use_is_one_line(
     printed = capsys.readouterr()
     assert printed.out == ""
     assert len(printed.err.splitlines()) == 1
+
+
+def test_learn_by_the_model_where_it_is_on(
+    folder: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """With what it read on standard error, and its facts marked as such."""
+    store = Store(folder / "familiar.db")
+    ann = next(user for user in store.users() if user.role == "owner")
+    Home(store, ann.id).told(("2026-01-05", "Since May I've been with Orbis as a welder."))
+    store.close()
+    engine = ScriptedEngine(lambda _: "I | employer | Orbis\nI | job | astronaut")
+    monkeypatch.setenv("FAMILIAR_FACTS_MODEL", "on")
+    monkeypatch.setattr("bot.app.App.engine", engine)
+    assert run(capsys, folder, "learn") == [{"facts": 5, "read": 1, "kept": 1, "dropped": 1}]
+    origins = {item["value"]: item["origin"] for item in run(capsys, folder)}
+    assert (origins["Orbis"], origins["Ghent"], origins["zh"]) == ("model", "rule", "user")
+    assert run(capsys, folder, "learn") == [{"facts": 5}]
+    assert len(engine.requests) == 1
+    assert main(["facts", "--home", str(folder)]) == 0
+    (line,) = [line for line in capsys.readouterr().out.splitlines() if "Orbis" in line]
+    assert line.endswith("(read by the model)")

@@ -118,7 +118,9 @@ def test_the_cache_is_exact(small_model: Path) -> None:
         for question in questions:
             say(engine, [*PAST, Message("user", question)])
         assert engine._weights is not None
-        found = engine._weights.prefixes.take(None, render(engine._tokens(), [*PAST, Message("user", "And four?")]))
+        found = engine._weights.prefixes.take(
+            (None, "turn"), render(engine._tokens(), [*PAST, Message("user", "And four?")])
+        )
         assert found is not None
         states.append(found[0])
     for one, other in zip(states[0].layers, states[1].layers, strict=True):

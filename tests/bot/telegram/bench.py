@@ -13,6 +13,7 @@ from typing import Literal
 from bot.assistant import Assistant, Voice
 from bot.config import ChatConfig, ModelConfig, Secret, Settings, TelegramConfig
 from bot.engines.base import AdapterFiles
+from bot.fact_reading import FactReading
 from bot.summaries import Summarizer
 from bot.telegram.ports import Services
 from bot.telegram.service import run
@@ -99,6 +100,7 @@ class Bench:
         self.on_word: Callable[[str], None] = lambda _word: None
         self.tunes = Tunes()
         self.reembed: Callable[[threading.Event], int] = lambda _cancel: 0
+        self.reads_facts = False
         self.notes: list[str] = []
         self.now = 0.0
         self.settings = Settings(
@@ -124,6 +126,9 @@ class Bench:
             forget=self._forget,
             tune=self.tunes.tune,
             tune_due=self.tunes.tune_due,
+            fact_reading=FactReading(
+                self.store, lambda: self.engine, wanted=lambda: self.reads_facts, quiet_s=0.1, look_s=0.05
+            ),
             reembed=lambda cancel: self.reembed(cancel),
             live_adapter=lambda user: self.tunes.adapters.get(user.id),
             settings=self.settings,
