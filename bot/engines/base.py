@@ -50,6 +50,31 @@ class Generated:
     total_s: float
 
 
+@dataclass(frozen=True)
+class Likelihood:
+    """How likely a model finds a reply, its end of turn included."""
+
+    nats: float
+    """Sum of the tokens' log-likelihoods; never above 0."""
+    tokens: int
+
+    @property
+    def per_token(self) -> float:
+        """Mean log-likelihood per token, in nats."""
+        return self.nats / self.tokens
+
+
+class Scorer(Protocol):
+    """What an engine can do besides answering, where it can: say how likely a given reply is."""
+
+    def log_likelihood(self, messages: Sequence[Message], reply: str, adapter: AdapterFiles | None) -> Likelihood:
+        """The likelihood of ``reply`` to ``messages`` under an adapter, or under the base model where that is None.
+
+        :raises FamiliarError: the reply is empty, the two don't fit the context, or the adapter does not fit the model
+        """
+        ...
+
+
 class Engine(Protocol):
     """A language model."""
 
