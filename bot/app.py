@@ -23,12 +23,13 @@ from bot.config import Settings
 from bot.locales import language_of
 from memory.errors import FamiliarError, UsageError
 from memory.home_lock import HomeLock
-from memory.records import Profile, User
+from memory.records import Profile, Turn, User
 from memory.store import Store
 
 if TYPE_CHECKING:
     from bot.assistant import Assistant, Voice
     from bot.engines.base import AdapterFiles, Engine
+    from bot.influence import Explainer
     from bot.models import ReadyModel
     from bot.parts import Parts
     from bot.summaries import Summarizer
@@ -242,6 +243,34 @@ class App:
         from bot.assistant import Voice
 
         return Voice(self.engine, _Live(self), self.settings.model, trusted=self.trusted)
+
+    @cached_property
+    def explainer(self) -> Explainer:
+        """Computes what carried a reply."""
+        from bot.influence import Explainer
+
+        most = self.settings.model.max_reply_tokens
+        if not self.trusted:
+            most = min(most, self.settings.chat.wording_tokens)
+        return Explainer(lambda: self.engine, self._adapter_of, max_tokens=most)
+
+    def _adapter_of(self, turn: Turn) -> AdapterFiles | None:
+        """The adapter that wrote a turn, where it can still be used."""
+        assert turn.adapter is not None
+        try:
+            return self.adapter_files(turn.adapter, user_id=turn.user_id)
+        except FamiliarError:  # it is gone, withdrawn or of another base: what needs it is left out
+            return None
+
+    def adapter_files(self, adapter_id: str, *, user_id: int) -> AdapterFiles:
+        """An adapter as the engine takes it.
+
+        :raises FamiliarError: the user has none of that id, its weights are gone, or another model or template runs
+        """
+        from bot.engines.base import AdapterFiles
+
+        adapter = self.registry.usable(adapter_id, user_id=user_id, base=self.base)
+        return AdapterFiles(adapter.id, adapter.folder)
 
     def forget(
         self,

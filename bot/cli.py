@@ -102,6 +102,7 @@ def _talking(add: Callable[[str, str, str], argparse.ArgumentParser]) -> None:
     chat.add_argument("--once", metavar="TEXT", help="answer this and end")
     why = add("why", "chat:why", "what a reply was made from")
     why.add_argument("turn", type=int, metavar="TURN")
+    why.add_argument("--fast", action="store_true", help="without what takes time: what adapter and memories did")
     feedback = add("feedback", "chat:feedback", "say what you think of a reply, so that tunes can learn from it")
     feedback.add_argument("turn", type=int, metavar="TURN")
     judgement = feedback.add_mutually_exclusive_group(required=True)

@@ -139,6 +139,18 @@ class Registry:
             raise FamiliarError(f"there is no adapter {adapter_id}; `familiar adapters` lists yours")
         return self._adapter(rows[0])
 
+    def usable(self, adapter_id: str, *, user_id: int, base: BaseModel) -> Adapter:
+        """One that answers or has answered and could again.
+
+        :raises FamiliarError: there is none of that id, its weights are gone, or another model or template runs
+        """
+        chosen = self.show(adapter_id, user_id=user_id)
+        if chosen.status not in ("live", "retired"):
+            why = f": {chosen.reason}" if chosen.reason else ""
+            raise FamiliarError(f"adapter {chosen.id} is {chosen.status}{why}; its weights are gone")
+        _check_fits(chosen, base)
+        return chosen
+
     def live(self, user_id: int) -> Adapter | None:
         """The adapter that answers this user; None: the base model does."""
         rows = self.store.rows("SELECT * FROM adapters WHERE user_id = ? AND status = 'live'", (user_id,))
@@ -257,6 +269,10 @@ def _check_usable(adapter: Adapter, base: BaseModel) -> None:
     if adapter.status != "retired":
         why = f": {adapter.reason}" if adapter.reason else ""
         raise FamiliarError(f"adapter {adapter.id} is {adapter.status}{why}; only one that was live can be live again")
+    _check_fits(adapter, base)
+
+
+def _check_fits(adapter: Adapter, base: BaseModel) -> None:
     if adapter.base_sha256 != base.sha256:
         raise FamiliarError(
             f"adapter {adapter.id} was trained on {adapter.base_model} (sha256 {adapter.base_sha256[:12]}), but"

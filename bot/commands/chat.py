@@ -9,7 +9,7 @@ from pathlib import Path
 
 from bot.app import App
 from bot.commands.output import Output, plain
-from bot.explain import explain
+from bot.explain import explain, explain_influence
 from bot.locales import say
 from memory.errors import FamiliarError
 from memory.records import Turn, User
@@ -105,17 +105,26 @@ def offer_examples(app: App, user: User, out: Output) -> None:
 
 
 def why(app: App, args: argparse.Namespace, out: Output) -> int:
-    """What a reply was made from."""
+    """What a reply was made from; what has to be computed comes last, so that the rest is read meanwhile."""
     user = app.user(args.user)
+    language = user.profile.language
     turn = turn_by_id(app.store, args.turn, user_id=user.id)
+    if not out.as_json:
+        out.result({}, explain(turn, language=language))
+    influence = None
+    if not args.fast:
+        if turn.generated:
+            out.note(say(language, "why_computing"))
+        influence = app.explainer.influence(turn)
     record = {
         **turn_object(turn),
         "question": turn.user_text,
         "generated": turn.generated,
         "prompt": [plain(message) for message in turn.prompt],
         "asked_at": turn.asked_at,
+        "influence": plain(influence) if influence else None,
     }
-    out.result(record, explain(turn, language=user.profile.language))
+    out.result(record, explain_influence(influence, language=language) if influence else None)
     return 0
 
 

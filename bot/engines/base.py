@@ -10,7 +10,7 @@ import threading
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal, Protocol
+from typing import Literal, Protocol, runtime_checkable
 
 from memory.records import Message
 
@@ -64,6 +64,7 @@ class Likelihood:
         return self.nats / self.tokens
 
 
+@runtime_checkable
 class Scorer(Protocol):
     """What an engine can do besides answering, where it can: say how likely a given reply is."""
 

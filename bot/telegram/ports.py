@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from typing import Literal, Protocol
 
 from bot.config import Settings
+from bot.influence import Influence, Missing
 from memory.records import Citation, Receipt, Turn, User
 from memory.store import Store
 
@@ -122,6 +123,18 @@ class Tune(Protocol):
         ...
 
 
+class Explain(Protocol):
+    """Says what carried a reply."""
+
+    def missing(self, turn: Turn) -> Missing | None:
+        """Why that can't be computed, if it can't; at once."""
+        ...
+
+    def influence(self, turn: Turn) -> Influence:
+        """Compute it, which takes a while."""
+        ...
+
+
 @dataclass(frozen=True)
 class Services:
     """Everything the bot talks to."""
@@ -138,6 +151,7 @@ class Services:
     """Embeds what another embedder has embedded, until the event is set; gives the number of passages."""
     live_adapter: Callable[[User], str | None]
     """The name of the adapter that answers this user; None: the base model."""
+    explainer: Explain
     settings: Settings
     clock: Callable[[], float]
     """Seconds, only ever growing."""

@@ -114,6 +114,7 @@ def services_of(app: App) -> Services:
         tune_due=app.tune_due,
         reembed=lambda cancel: app.reembed(cancel=cancel),
         live_adapter=live_adapter,
+        explainer=app.explainer,
         settings=app.settings,
         clock=time.monotonic,
     )

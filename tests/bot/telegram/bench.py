@@ -13,6 +13,7 @@ from typing import Literal
 from bot.assistant import Assistant, Voice
 from bot.config import ChatConfig, ModelConfig, Secret, Settings, TelegramConfig
 from bot.engines.base import AdapterFiles
+from bot.influence import Explainer
 from bot.summaries import Summarizer
 from bot.telegram.ports import Services
 from bot.telegram.service import run
@@ -25,7 +26,7 @@ from memory.records import Receipt, User
 from memory.search import Searcher
 from memory.store import Store
 from tests.embedder import WordEmbedder
-from tests.engine import ScriptedEngine
+from tests.engine import ScoringEngine, ScriptedEngine
 from tests.telegram_api import TOKEN, Message, TelegramServer, UserDriver
 from tuning.config import TuneConfig
 
@@ -94,7 +95,9 @@ class Bench:
     def __init__(self, folder: Path, server: TelegramServer) -> None:
         self.server = server
         self.store = Store(folder / "familiar.db")
-        self.engine = ScriptedEngine(lambda messages: self.reply(messages), before_word=lambda word: self.on_word(word))
+        self.engine: ScriptedEngine | ScoringEngine = ScriptedEngine(
+            lambda messages: self.reply(messages), before_word=lambda word: self.on_word(word)
+        )
         self.reply: Callable[[tuple[Prompt, ...]], str] = lambda _: "Once upon a time."
         self.on_word: Callable[[str], None] = lambda _word: None
         self.tunes = Tunes()
@@ -126,6 +129,7 @@ class Bench:
             tune_due=self.tunes.tune_due,
             reembed=lambda cancel: self.reembed(cancel),
             live_adapter=lambda user: self.tunes.adapters.get(user.id),
+            explainer=Explainer(lambda: self.engine, lambda _turn: None, max_tokens=20),
             settings=self.settings,
             clock=lambda: self.now,
         )
