@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from bot.assistant import Assistant, Voice
     from bot.engines.base import AdapterFiles, Engine
     from bot.influence import Explainer
+    from bot.learned import Learned
     from bot.models import ReadyModel
     from bot.parts import Parts
     from bot.summaries import Summarizer
@@ -231,6 +232,13 @@ class App:
         registry.recover()
         return registry
 
+    @cached_property
+    def learned(self) -> Learned:
+        """The adapters as people see and judge them."""
+        from bot.learned import Learned
+
+        return Learned(self.registry, self.settings.votes)
+
     @property
     def trusted(self) -> bool:
         """Whether the model's measured answer quality reaches the floor."""
@@ -242,7 +250,8 @@ class App:
         """What writes the replies."""
         from bot.assistant import Voice
 
-        return Voice(self.engine, _Live(self), self.settings.model, trusted=self.trusted)
+        share = self.settings.tuning.compare_share
+        return Voice(self.engine, _Live(self), self.settings.model, trusted=self.trusted, compare_share=share)
 
     @cached_property
     def explainer(self) -> Explainer:

@@ -185,7 +185,7 @@ def _measuring(add: Callable[[str, str, str], argparse.ArgumentParser]) -> None:
     bench.add_argument(
         "what",
         nargs="*",
-        choices=["help", "reply", "prefix", "retrieval", "import", "formats", "embedding", []],
+        choices=["help", "reply", "prefix", "retrieval", "import", "formats", "embedding", "rollback", []],
         metavar="WHAT",
     )
     bench.add_argument("--chunks", type=_at_least_one, metavar="N", help="retrieval in a made memory of that size")

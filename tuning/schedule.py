@@ -53,9 +53,8 @@ def _due_again(now: datetime, last_tune_at: datetime | None, missed: Missed, con
         return Due(False, f"too few pairs: {missed.examples}; need {config.min_pairs} ([tuning] min_pairs)")
     tried = last_tune_at is not None and last_tune_at > missed.withdrawn_at
     waiting = _waiting(now, last_tune_at, config) if tried else None
-    return waiting or Due(
-        True, f"the adapter withdrawn at {missed.withdrawn_at:%Y-%m-%d %H:%M} is trained again without what was forgotten"
-    )
+    since = f"{missed.withdrawn_at:%Y-%m-%d %H:%M}"
+    return waiting or Due(True, f"the adapter withdrawn at {since} is trained again without what was forgotten")
 
 
 def _waiting(now: datetime, last_tune_at: datetime | None, config: TuneConfig) -> Due | None:

@@ -10,10 +10,11 @@ from pathlib import Path
 from bot.app import App
 from bot.commands.output import Output, plain
 from bot.explain import explain, explain_influence
+from bot.learned import rolled_back_text
 from bot.locales import say
 from memory.errors import FamiliarError
 from memory.records import Turn, User
-from memory.turns import give_feedback, open_conversation, turn_by_id
+from memory.turns import open_conversation, turn_by_id
 
 EXAMPLES = Path(__file__).resolve().parents[2] / "examples" / "notes"
 
@@ -24,7 +25,10 @@ def run(app: App, args: argparse.Namespace, out: Output) -> int:
         from bot.telegram.service import serve
 
         return serve(app, note=out.note)
-    out.note(say(app.user(args.user).profile.language, "no_token"))
+    language = app.user(args.user).profile.language
+    out.note(say(language, "no_token"))
+    for item in app.learned.check():
+        out.note(rolled_back_text(item, language=language))
     args.once = None
     return chat(app, args, out)
 
@@ -131,7 +135,10 @@ def why(app: App, args: argparse.Namespace, out: Output) -> int:
 def feedback(app: App, args: argparse.Namespace, out: Output) -> int:
     """Store a vote or a correction."""
     user = app.user(args.user)
-    given = give_feedback(app.store, args.turn, user_id=user.id, vote=args.vote, correction=args.correct)
+    judged = app.learned.judge(args.turn, user=user, vote=args.vote, correction=args.correct)
+    given = judged.feedback
     record = {"turn": given.turn_id, "vote": given.vote, "correction": given.correction}
     out.result(record, say(user.profile.language, "feedback_kept", n=given.turn_id))
+    if judged.rolled_back is not None:
+        out.note(rolled_back_text(judged.rolled_back, language=user.profile.language))
     return 0

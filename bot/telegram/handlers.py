@@ -14,7 +14,7 @@ from bot.telegram.desk import Visit, guarded
 from bot.telegram.files import document
 from bot.telegram.forgetting import forget
 from bot.telegram.knowing import facts
-from bot.telegram.learning import tune
+from bot.telegram.learning import adapters, tune
 from bot.telegram.preferences import settings
 from bot.telegram.render import reply_parts, source_lines
 from bot.telegram.talking import answer, awaits_correction, conversation_of, correct, replied_turn
@@ -144,6 +144,7 @@ HANDLERS: tuple[Route, ...] = (
     Route(command("forget"), forget),
     Route(command("facts"), facts, private_only=True),
     Route(command("tune"), tune, private_only=True),
+    Route(command("adapters"), adapters, private_only=True),
     Route(command("settings"), settings, private_only=True),
     Route(command("correct"), correction),
     Route(lambda visit: visit.message.document is not None, document, private_only=True),

@@ -12,6 +12,7 @@ from typing import Literal, Protocol
 
 from bot.config import Settings
 from bot.influence import Influence, Missing
+from bot.learned import Learned
 from memory.records import Citation, Receipt, Turn, User
 from memory.store import Store
 
@@ -152,6 +153,7 @@ class Services:
     live_adapter: Callable[[User], str | None]
     """The name of the adapter that answers this user; None: the base model."""
     explainer: Explain
+    learned: Learned
     settings: Settings
     clock: Callable[[], float]
     """Seconds, only ever growing."""

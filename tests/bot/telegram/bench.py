@@ -14,6 +14,7 @@ from bot.assistant import Assistant, Voice
 from bot.config import ChatConfig, ModelConfig, Secret, Settings, TelegramConfig
 from bot.engines.base import AdapterFiles
 from bot.influence import Explainer
+from bot.learned import Learned
 from bot.summaries import Summarizer
 from bot.telegram.ports import Services
 from bot.telegram.service import run
@@ -28,7 +29,8 @@ from memory.store import Store
 from tests.embedder import WordEmbedder
 from tests.engine import ScoringEngine, ScriptedEngine
 from tests.telegram_api import TOKEN, Message, TelegramServer, UserDriver
-from tuning.config import TuneConfig
+from tuning.adapters import Registry
+from tuning.config import TuneConfig, VotesConfig
 
 OWNER = 7
 STORY = "Tell me a story."
@@ -101,6 +103,7 @@ class Bench:
         self.reply: Callable[[tuple[Prompt, ...]], str] = lambda _: "Once upon a time."
         self.on_word: Callable[[str], None] = lambda _word: None
         self.tunes = Tunes()
+        self.registry = Registry(self.store, folder / "adapters")
         self.reembed: Callable[[threading.Event], int] = lambda _cancel: 0
         self.notes: list[str] = []
         self.now = 0.0
@@ -130,6 +133,7 @@ class Bench:
             reembed=lambda cancel: self.reembed(cancel),
             live_adapter=lambda user: self.tunes.adapters.get(user.id),
             explainer=Explainer(lambda: self.engine, lambda _turn: None, max_tokens=20),
+            learned=Learned(self.registry, VotesConfig()),
             settings=self.settings,
             clock=lambda: self.now,
         )
