@@ -23,7 +23,7 @@ from bot.config import Settings
 from bot.locales import language_of
 from memory.errors import FamiliarError, UsageError
 from memory.home_lock import HomeLock
-from memory.records import Profile, Turn, User
+from memory.records import Message, Profile, Turn, User
 from memory.store import Store
 
 if TYPE_CHECKING:
@@ -44,6 +44,7 @@ if TYPE_CHECKING:
     from memory.search import Searcher
     from memory.second_stage import SecondStage
     from tuning.adapters import Registry
+    from tuning.dataset import Example
     from tuning.job import BaseModel
     from tuning.tune import TuneResult
 
@@ -360,6 +361,16 @@ class App:
             return False
         config = self.settings.tuning
         return tune_due(self.store, user_id=user.id, persona=self._system(user), config=config, now=self.now()).due
+
+    def examples(self, user: User) -> Sequence[Example]:
+        """All that a user gave to learn from, oldest first."""
+        from tuning.sources import read_dataset
+
+        return read_dataset(self.store, user_id=user.id, persona=self._system(user)).examples
+
+    def plain_prompt(self, text: str, user: User) -> tuple[Message, ...]:
+        """The messages for a text without history and memories."""
+        return (Message("system", self._system(user)), Message("user", text))
 
     def _system(self, user: User) -> str:
         from bot.prompts import system_prompt

@@ -135,6 +135,7 @@ def _memory(add: Callable[[str, str, str], argparse.ArgumentParser]) -> None:
     what.add_argument("--turn", type=int, metavar="ID")
     what.add_argument("--text", metavar="TEXT", help="every document and turn that holds this text")
     what.add_argument("--everything", action="store_true", help="all of this user")
+    forget.add_argument("--retrain", action="store_true", help="and train again now the adapters that learned from it")
     add("documents", "library:documents", "what was imported")
     facts = add("facts", "facts:facts", "what is known, with dates; put it right, pin or delete it")
     facts.add_argument("action", nargs="?", choices=["correct", "pin", "unpin", "delete", "learn"])
@@ -149,8 +150,13 @@ def _learning(add: Callable[[str, str, str], argparse.ArgumentParser]) -> None:
     tune = add("tune", "learning:tune", "train an adapter on approved and corrected replies, if one is due")
     tune.add_argument("--now", action="store_true", help="whether due or not")
     adapters = add("adapters", "learning:adapters", "the adapters of a user")
-    adapters.add_argument("action", nargs="?", default="list", choices=["list", "show", "promote", "rollback"])
-    adapters.add_argument("id", nargs="?", metavar="ID")
+    actions = ["list", "show", "promote", "rollback", "compare"]
+    adapters.add_argument("action", nargs="?", default="list", choices=actions)
+    adapters.add_argument("id", nargs="?", metavar="ID", help='compare: an adapter, or "base"')
+    adapters.add_argument("other", nargs="?", metavar="ID", help="compare: the other one")
+    asked = adapters.add_mutually_exclusive_group()
+    asked.add_argument("--prompts", type=_at_least_one, default=4, metavar="N", help="compare: newest examples")
+    asked.add_argument("--text", metavar="TEXT", help="compare: on this instead")
 
 
 def _measuring(add: Callable[[str, str, str], argparse.ArgumentParser]) -> None:

@@ -75,9 +75,9 @@ def say(registry: Registry, adapter: str | None, *, user_id: int = 1, generated:
 def vote(registry: Registry, adapter: str | None, votes: Votes, *, user_id: int = 1) -> list[str]:
     """Judge so many new replies of an adapter; the adapters that this took out of service."""
     gone = []
-    given: list[tuple[Literal["up", "down"], str | None]] = [
-        *[("up", None)] * votes.up, *[("down", None)] * votes.down, *[("down", "better")] * votes.corrected,
-    ]  # fmt: skip
+    bad: list[str | None] = [*[None] * votes.down, *["better"] * votes.corrected]
+    given: list[tuple[Literal["up", "down"], str | None]] = [("up", None) for _ in range(votes.up)]
+    given += [("down", text) for text in bad]
     for kind, text in given:
         turn = say(registry, adapter, user_id=user_id)
         judged = judge_turn(registry, turn, user_id=user_id, config=CONFIG, vote=kind, correction=text)
