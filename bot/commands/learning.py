@@ -113,7 +113,7 @@ def _means(total: Means) -> dict[str, object]:
 def _pair_result(pair: Pair, a: str, b: str) -> tuple[dict[str, object], str]:
     """Both answers as an object and as a text."""
     asked, question = pair.asked, pair.asked.messages[-1].content
-    sides = {
+    sides: dict[str, object] = {
         key: {
             "adapter": name,
             "reply": side.reply,
