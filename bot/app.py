@@ -259,10 +259,12 @@ class App:
         """Computes what carried a reply."""
         from bot.influence import Explainer
 
-        most = self.settings.model.max_reply_tokens
-        if not self.trusted:
-            most = min(most, self.settings.chat.wording_tokens)
-        return Explainer(lambda: self.engine, self._adapter_of, max_tokens=most)
+        return Explainer(lambda: self.engine, self._adapter_of, max_tokens=self._reply_tokens)
+
+    def _reply_tokens(self) -> int:
+        """Most tokens that a turn lets the model write."""
+        most, wording = self.settings.model.max_reply_tokens, self.settings.chat.wording_tokens
+        return most if self.trusted else min(most, wording)
 
     def _adapter_of(self, turn: Turn) -> AdapterFiles | None:
         """The adapter that wrote a turn, where it can still be used."""

@@ -69,11 +69,11 @@ class FindAdapter(Protocol):
 class Explainer:
     """Computes the influence on stored replies with the engine that runs.
 
-    :param engine: gives the engine when something is asked for the first time
-    :param max_tokens: longest reply of the base model
+    :param engine: gives the engine when something is to be computed, as its model may have to be fetched
+    :param max_tokens: likewise the longest reply of the base model
     """
 
-    def __init__(self, engine: Callable[[], Engine], find: FindAdapter, *, max_tokens: int) -> None:
+    def __init__(self, engine: Callable[[], Engine], find: FindAdapter, *, max_tokens: Callable[[], int]) -> None:
         self._engine = engine
         self._find = find
         self._max_tokens = max_tokens
@@ -112,7 +112,7 @@ class Explainer:
         )
 
     def _base_reply(self, prompt: tuple[Message, ...]) -> str:
-        request = Generation(prompt, max_tokens=self._max_tokens)
+        request = Generation(prompt, max_tokens=self._max_tokens())
         return self._engine().generate(request, on_text=lambda _: None).text
 
 

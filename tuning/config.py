@@ -55,7 +55,7 @@ class VotesConfig:
     """Fewest votes on replies of the adapter, and of what answered before it, that are judged."""
     probability: float = 0.99
     """How certain it must be that more of its replies are found bad. It is looked at after each vote: at 0.95 one good
-    adapter in five would go within 60 votes (`familiar bench rollback`)."""
+    adapter in six would go within 60 votes (`familiar bench rollback`)."""
 
 
 @dataclass(frozen=True)

@@ -7,18 +7,20 @@ import sys
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from bot.app import App
 from bot.commands.output import Output, plain
 from bot.interrupts import Interrupts
-from bot.learned import answering
 from bot.locales import say
 from memory.importers.records import hints_from
 from memory.importing_export import ExportReader, is_export
 from memory.ingest import GoOn, ImportOptions, OnProgress, Request
 from memory.records import Receipt, User
 from memory.store import utc_now
-from tuning.adapters import Adapter
+
+if TYPE_CHECKING:
+    from tuning.adapters import Adapter
 
 _STATUSES = ("indexed", "duplicate", "skipped", "failed", "removed")
 
@@ -175,6 +177,8 @@ def forget(app: App, args: argparse.Namespace, out: Output) -> int:
 
 
 def _tell_of_withdrawal(app: App, adapter: Adapter, user_id: int, out: Output) -> None:
+    from bot.learned import answering
+
     live = app.registry.live(user_id)
     language = app.store.user_by_id(user_id).profile.language
     now = answering(live.id if live else None, language=language)

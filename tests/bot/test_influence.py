@@ -41,7 +41,7 @@ ADAPTER = AdapterFiles("ada-1", Path("ada-1"))
 
 
 def explainer(engine: ScoringEngine | ScriptedEngine, files: AdapterFiles | None = ADAPTER) -> Explainer:
-    return Explainer(lambda: engine, lambda _turn: files, max_tokens=20)
+    return Explainer(lambda: engine, lambda _turn: files, max_tokens=lambda: 20)
 
 
 def test_a_memory_carries_the_words_that_stand_only_in_it() -> None:
@@ -113,7 +113,7 @@ def test_a_real_engine_gives_figures(tmp_path: Path) -> None:
     folder = random_model(tmp_path / "model")
     adapter = AdapterFiles("a", random_adapter(tmp_path / "adapter", folder, seed=1))
     engine = LocalEngine(folder, model="scripted", dtype="float32")
-    found = Explainer(lambda: engine, lambda _: adapter, max_tokens=8).influence(replace(TURN, adapter="a"))
+    found = Explainer(lambda: engine, lambda _: adapter, max_tokens=lambda: 8).influence(replace(TURN, adapter="a"))
     assert found.base is not None
     assert found.base < 0
     assert found.adapter is not None

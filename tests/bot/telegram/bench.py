@@ -132,7 +132,7 @@ class Bench:
             tune_due=self.tunes.tune_due,
             reembed=lambda cancel: self.reembed(cancel),
             live_adapter=lambda user: self.tunes.adapters.get(user.id),
-            explainer=Explainer(lambda: self.engine, lambda _turn: None, max_tokens=20),
+            explainer=Explainer(lambda: self.engine, lambda _turn: None, max_tokens=lambda: 20),
             learned=Learned(self.registry, VotesConfig()),
             settings=self.settings,
             clock=lambda: self.now,
