@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
@@ -64,37 +65,51 @@ def base(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return tiny_base(tmp_path_factory.mktemp("model") / "base").folder
 
 
-@pytest.fixture
-def tuned(
-    base: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, model_folder: Path
-) -> Tuned:
-    """Set so that the same tiny model serves and trains."""
-    settings = {
-        "MODEL_NAME": str(base),
-        "MODEL_FOLDER": str(model_folder),
-        "MODEL_MAX_REPLY_TOKENS": "12",
-        "TUNING_MIN_PAIRS": "6",
-        "TUNING_RANK": "4",
-        "TUNING_LEARNING_RATE": "0.02",
-        "TUNING_MAX_TOKENS": "1024",
-        "TUNING_MAX_PROMPT_TOKENS": "80",
-        "GATE_MIN_STOPPED": "0.0",
-        "GATE_MAX_LOSS_RATIO": "9.0",
-    }
-    for name, value in settings.items():
-        monkeypatch.setenv(f"FAMILIAR_{name}", value)
+@pytest.fixture(scope="module")
+def lived(base: Path, tmp_path_factory: pytest.TempPathFactory, model_folder: Path) -> tuple[Path, str, int]:
+    """A home after the tune, the adapter and the second dialogue's document; each test takes a copy."""
     ready = models.ensure(str(base), folder=model_folder, offline=True)
-    home = tmp_path / "home"
+    home = tmp_path_factory.mktemp("lived") / "home"
     with closing(Store(home / "familiar.db")) as store:
         store.add_user("ann", role="owner")
         add_dialogue(store, user_id=1)
         document = add_dialogue(store, user_id=1, count=10, first=40).id
         model = BaseModel(ready.name, ready.path, ready.sha256 or ready.revision)
         result = run_tune(store, home, model, TuneRequest(1, PERSONA, CONFIG, EASY))
-        assert (result.status, result.reason) == ("live", None)
-        assert result.adapter is not None
-        Registry(store, home / FOLDER).sweep()
-    return Tuned(home, result.adapter, document, capsys)
+    assert (result.status, result.reason) == ("live", None)
+    assert result.adapter is not None
+    return home, result.adapter, document
+
+
+SETTINGS = {
+    "MODEL_MAX_REPLY_TOKENS": "12",
+    "TUNING_MIN_PAIRS": "6",
+    "TUNING_RANK": "4",
+    "TUNING_LEARNING_RATE": "0.02",
+    "TUNING_MAX_TOKENS": "1024",
+    "TUNING_MAX_PROMPT_TOKENS": "80",
+    "GATE_MIN_STOPPED": "0.0",
+    "GATE_MAX_LOSS_RATIO": "9.0",
+}
+
+
+@pytest.fixture
+def tuned(
+    lived: tuple[Path, str, int],
+    base: Path,
+    model_folder: Path,
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+) -> Tuned:
+    """Set so that the same tiny model serves and trains."""
+    for name, value in SETTINGS.items():
+        monkeypatch.setenv(f"FAMILIAR_{name}", value)
+    monkeypatch.setenv("FAMILIAR_MODEL_NAME", str(base))
+    monkeypatch.setenv("FAMILIAR_MODEL_FOLDER", str(model_folder))
+    home, adapter, document = lived
+    shutil.copytree(home, tmp_path / "home")
+    return Tuned(tmp_path / "home", adapter, document, capsys)
 
 
 def test_compare_shows_both_answers_and_the_means(tuned: Tuned) -> None:
