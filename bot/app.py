@@ -23,13 +23,15 @@ from bot.config import Settings
 from bot.locales import language_of
 from memory.errors import FamiliarError, UsageError
 from memory.home_lock import HomeLock
-from memory.records import Profile, User
+from memory.records import Message, Profile, Turn, User
 from memory.store import Store
 
 if TYPE_CHECKING:
     from bot.assistant import Assistant, Voice
     from bot.engines.base import AdapterFiles, Engine
     from bot.fact_reading import FactReading
+    from bot.influence import Explainer
+    from bot.learned import Learned
     from bot.models import ReadyModel
     from bot.parts import Parts
     from bot.summaries import Summarizer
@@ -43,6 +45,7 @@ if TYPE_CHECKING:
     from memory.search import Searcher
     from memory.second_stage import SecondStage
     from tuning.adapters import Registry
+    from tuning.dataset import Example
     from tuning.job import BaseModel
     from tuning.tune import TuneResult
 
@@ -231,6 +234,13 @@ class App:
         registry.recover()
         return registry
 
+    @cached_property
+    def learned(self) -> Learned:
+        """The adapters as people see and judge them."""
+        from bot.learned import Learned
+
+        return Learned(self.registry, self.settings.votes)
+
     @property
     def trusted(self) -> bool:
         """Whether the model's measured answer quality reaches the floor."""
@@ -268,7 +278,38 @@ class App:
         """What writes the replies."""
         from bot.assistant import Voice
 
-        return Voice(self.engine, _Live(self), self.settings.model, trusted=self.trusted)
+        share = self.settings.tuning.compare_share
+        return Voice(self.engine, _Live(self), self.settings.model, trusted=self.trusted, compare_share=share)
+
+    @cached_property
+    def explainer(self) -> Explainer:
+        """Computes what carried a reply."""
+        from bot.influence import Explainer
+
+        return Explainer(lambda: self.engine, self._adapter_of, max_tokens=self._reply_tokens)
+
+    def _reply_tokens(self) -> int:
+        """Most tokens that a turn lets the model write."""
+        most, wording = self.settings.model.max_reply_tokens, self.settings.chat.wording_tokens
+        return most if self.trusted else min(most, wording)
+
+    def _adapter_of(self, turn: Turn) -> AdapterFiles | None:
+        """The adapter that wrote a turn, where it can still be used."""
+        assert turn.adapter is not None
+        try:
+            return self.adapter_files(turn.adapter, user_id=turn.user_id)
+        except FamiliarError:  # it is gone, withdrawn or of another base: what needs it is left out
+            return None
+
+    def adapter_files(self, adapter_id: str, *, user_id: int) -> AdapterFiles:
+        """An adapter as the engine takes it.
+
+        :raises FamiliarError: the user has none of that id, its weights are gone, or another model or template runs
+        """
+        from bot.engines.base import AdapterFiles
+
+        adapter = self.registry.usable(adapter_id, user_id=user_id, base=self.base)
+        return AdapterFiles(adapter.id, adapter.folder)
 
     def forget(
         self,
@@ -349,6 +390,16 @@ class App:
             return False
         config = self.settings.tuning
         return tune_due(self.store, user_id=user.id, persona=self._system(user), config=config, now=self.now()).due
+
+    def examples(self, user: User) -> Sequence[Example]:
+        """All that a user gave to learn from, oldest first."""
+        from tuning.sources import read_dataset
+
+        return read_dataset(self.store, user_id=user.id, persona=self._system(user)).examples
+
+    def plain_prompt(self, text: str, user: User) -> tuple[Message, ...]:
+        """The messages for a text without history and memories."""
+        return (Message("system", self._system(user)), Message("user", text))
 
     def _system(self, user: User) -> str:
         from bot.prompts import system_prompt

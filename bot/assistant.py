@@ -36,7 +36,8 @@ from memory.intent import Intent, intent_of, told_part
 from memory.query import expand
 from memory.records import Citation, Found, Hit, Message, NewTurn, Passage, RecalledMemory, Timings, Turn, User
 from memory.store import Store, utc_now
-from memory.turns import Said, add_turn, turns_of
+from memory.turns import Said, add_turn, count_turns, turns_of
+from tuning.comparing import base_answers
 
 OnText = Callable[[str], None]
 Plan = Literal["nothing", "near", "quote", "generate"]
@@ -67,6 +68,8 @@ class Voice:
     config: ModelConfig
     trusted: bool
     """Its measured answer quality reaches the floor."""
+    compare_share: float = 0.0
+    """Share of turns that the base model answers although there is an adapter."""
 
 
 @dataclass(frozen=True)
@@ -134,7 +137,7 @@ class Assistant:
         hits = hits if self._voice.trusted else hits[:_QUOTED_PASSAGES]
         asks_model = plan in ("quote", "generate")
         messages, hits = self._prompt(text, user=user, history=history, hits=hits) if asks_model else ((), hits[:1])
-        adapter = self._voice.adapters.live(user.id) if asks_model else None
+        adapter = self._adapter(user, conversation_id) if asks_model else None
         about = tuple(hit for hit in hits if hit in about)
         run = _Run(messages, hits, about, found.facts if about else (), adapter, clock.emit, cancel)
         reply = self._reply(plan, question, user=user, run=run)
@@ -166,6 +169,14 @@ class Assistant:
             limit=self._voice.engine.context_tokens - self._voice.config.max_reply_tokens,
         )
         return messages, tuple(hits[:kept])
+
+    def _adapter(self, user: User, conversation_id: int) -> AdapterFiles | None:
+        """Who answers the next turn of a conversation; None: the base model, now and then for comparison."""
+        live = self._voice.adapters.live(user.id)
+        if live is None:
+            return None
+        turns = count_turns(self._store, user_id=user.id, conversation_id=conversation_id)
+        return None if base_answers(conversation_id, turns, share=self._voice.compare_share) else live
 
     def _reply(self, plan: Plan, text: str, *, user: User, run: _Run) -> _Reply:
         language = user.profile.language

@@ -102,6 +102,7 @@ def _talking(add: Callable[[str, str, str], argparse.ArgumentParser]) -> None:
     chat.add_argument("--once", metavar="TEXT", help="answer this and end")
     why = add("why", "chat:why", "what a reply was made from")
     why.add_argument("turn", type=int, metavar="TURN")
+    why.add_argument("--fast", action="store_true", help="without what takes time: what adapter and memories did")
     feedback = add("feedback", "chat:feedback", "say what you think of a reply, so that tunes can learn from it")
     feedback.add_argument("turn", type=int, metavar="TURN")
     judgement = feedback.add_mutually_exclusive_group(required=True)
@@ -134,6 +135,7 @@ def _memory(add: Callable[[str, str, str], argparse.ArgumentParser]) -> None:
     what.add_argument("--turn", type=int, metavar="ID")
     what.add_argument("--text", metavar="TEXT", help="every document and turn that holds this text")
     what.add_argument("--everything", action="store_true", help="all of this user")
+    forget.add_argument("--retrain", action="store_true", help="and train again now the adapters that learned from it")
     add("documents", "library:documents", "what was imported")
     facts = add("facts", "facts:facts", "what is known, with dates; put it right, pin or delete it")
     facts.add_argument("action", nargs="?", choices=["correct", "pin", "unpin", "delete", "learn"])
@@ -148,8 +150,13 @@ def _learning(add: Callable[[str, str, str], argparse.ArgumentParser]) -> None:
     tune = add("tune", "learning:tune", "train an adapter on approved and corrected replies, if one is due")
     tune.add_argument("--now", action="store_true", help="whether due or not")
     adapters = add("adapters", "learning:adapters", "the adapters of a user")
-    adapters.add_argument("action", nargs="?", default="list", choices=["list", "show", "promote", "rollback"])
-    adapters.add_argument("id", nargs="?", metavar="ID")
+    actions = ["list", "show", "promote", "rollback", "compare"]
+    adapters.add_argument("action", nargs="?", default="list", choices=actions)
+    adapters.add_argument("id", nargs="?", metavar="ID", help='compare: an adapter, or "base"')
+    adapters.add_argument("other", nargs="?", metavar="ID", help="compare: the other one")
+    asked = adapters.add_mutually_exclusive_group()
+    asked.add_argument("--prompts", type=_at_least_one, default=4, metavar="N", help="compare: newest examples")
+    asked.add_argument("--text", metavar="TEXT", help="compare: on this instead")
 
 
 def _measuring(add: Callable[[str, str, str], argparse.ArgumentParser]) -> None:
@@ -192,7 +199,7 @@ def _measuring(add: Callable[[str, str, str], argparse.ArgumentParser]) -> None:
     bench.add_argument(
         "what",
         nargs="*",
-        choices=["help", "reply", "prefix", "retrieval", "import", "formats", "embedding", "beside", []],
+        choices=["help", "reply", "prefix", "retrieval", "import", "formats", "embedding", "beside", "rollback", []],
         metavar="WHAT",
     )
     bench.add_argument("--chunks", type=_at_least_one, metavar="N", help="retrieval in a made memory of that size")

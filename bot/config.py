@@ -16,7 +16,7 @@ from typing import Any, get_type_hints
 
 from memory.config import EmbedderConfig, ImportConfig, IndexConfig, SearchConfig
 from memory.errors import UsageError
-from tuning.config import GateConfig, TuneConfig
+from tuning.config import GateConfig, TuneConfig, VotesConfig
 
 
 class Secret:
@@ -127,6 +127,7 @@ class Settings:
     index: IndexConfig = field(default_factory=IndexConfig)
     import_: ImportConfig = field(default_factory=ImportConfig)
     tuning: TuneConfig = field(default_factory=TuneConfig)
+    votes: VotesConfig = field(default_factory=VotesConfig)
     gate: GateConfig = field(default_factory=GateConfig)
     telegram: TelegramConfig = field(default_factory=TelegramConfig)
 

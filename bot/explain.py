@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from bot.influence import Influence, Missing
 from bot.locales import say
 from memory.records import Turn
 
@@ -21,3 +22,25 @@ def explain(turn: Turn, *, language: str) -> str:
         *(f"  {message.role}: {message.content}" for message in turn.prompt),
     ]
     return "\n".join(lines)
+
+
+def explain_influence(influence: Influence, *, language: str) -> str:
+    """What the adapter and each memory did for a reply."""
+    lines = [] if influence.missing is None else [missing_line(influence.missing, language=language)]
+    if influence.base is not None:
+        key = "why_likelihood" if influence.adapter is None else "why_moved"
+        figures = {"adapter": influence.adapter, "base": influence.base, "moved": influence.moved}
+        lines.append(say(language, key, tokens=influence.tokens, **figures))
+    if influence.base_reply is not None:
+        lines.append(say(language, "why_base_reply", text=influence.base_reply or "-"))
+    if influence.memories:
+        lines.append(say(language, "why_carried"))
+        lines += [f"  {item.nats_per_token:+.3f}  [{item.n}] {item.source}" for item in influence.memories]
+    if influence.part == "some":
+        lines.append(say(language, "why_part"))
+    return "\n".join(lines)
+
+
+def missing_line(missing: Missing, *, language: str) -> str:
+    """Why nothing more can be said."""
+    return say(language, f"why_missing_{missing}")

@@ -24,6 +24,9 @@ _FORM = {"prose": "in plain sentences", "bullets": "as a bulleted list"}
 _LENGTH = {"short": "in one or two sentences", "medium": "in a short paragraph", "long": "in full detail"}
 
 
+_OPEN, _CLOSE = "<notes>\n", "\n</notes>\n\n"
+
+
 def system_prompt(persona: str, profile: Profile, about: Sequence[str] = ()) -> str:
     """Persona, rules, how this user likes to be answered, and lines about the user (`memory.facts.profile`)."""
     manner = (
@@ -47,7 +50,22 @@ def question_with_notes(question: str, chunks: Sequence[Chunk], remarks: Sequenc
         return question
     said = remarks or [""] * len(chunks)
     lines = "\n".join(passage_line(n, chunk, note) for n, (chunk, note) in enumerate(zip(chunks, said, strict=True), 1))
-    return f"<notes>\n{lines}\n</notes>\n\n{question}"
+    return f"{_OPEN}{lines}{_CLOSE}{question}"
+
+
+def without_note(messages: Sequence[Message], number: int) -> tuple[Message, ...] | None:
+    """The messages without one passage, the others with their numbers; None where they hold no such passage.
+
+    With no passage left the message is what it is when none was found.
+    """
+    last = messages[-1]
+    notes, fence, question = last.content.removeprefix(_OPEN).partition(_CLOSE)
+    lines = notes.split("\n")
+    kept = [line for line in lines if not line.startswith(f"[{number}] ")]
+    if not (last.content.startswith(_OPEN) and fence) or len(kept) == len(lines):
+        return None
+    content = _OPEN + "\n".join(kept) + _CLOSE + question if kept else question
+    return (*messages[:-1], Message(last.role, content))
 
 
 def build_prompt(

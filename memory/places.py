@@ -74,6 +74,7 @@ TABLES = (
             "template_sha256",
             "started_by",
             *("started_at", "finished_at", "live_at"),
+            *("withdrawn_at", "withdrawn_from", "rolled_back_at"),
         ),
         on_text="blank",
         everything=False,

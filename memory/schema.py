@@ -261,6 +261,16 @@ on: options, settings and version. ``kept_out``: the user forgot it, so that an 
 """
 
 
+_AFTER_LIVE = (
+    "ALTER TABLE adapters ADD COLUMN withdrawn_at TEXT",
+    "ALTER TABLE adapters ADD COLUMN withdrawn_from TEXT",
+    "ALTER TABLE adapters ADD COLUMN rolled_back_at TEXT",
+)
+"""``withdrawn_from``: the status before, as only one that answered or was being trained is missed. ``rolled_back_at``:
+taken out of service as worse than the one before, so that it does not come back by itself.
+"""
+
+
 def migrations() -> Migrations:
     """All schema changes in the order in which they are applied."""
     steps = Migrations("familiar")
@@ -305,6 +315,11 @@ def migrations() -> Migrations:
     @steps()
     def m0009_facts_by_model(db: Database) -> None:
         for statement in FACTS_BY_MODEL:
+            db.execute(statement)
+
+    @steps()
+    def m0011_after_live(db: Database) -> None:
+        for statement in _AFTER_LIVE:
             db.execute(statement)
 
     return steps

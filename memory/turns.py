@@ -89,6 +89,14 @@ def turns_of(store: Store, *, user_id: int, conversation_id: int | None = None, 
     return [_turn(row) for row in reversed(rows)]
 
 
+def count_turns(store: Store, *, user_id: int, conversation_id: int) -> int:
+    """How many turns a conversation of the user has."""
+    rows = store.rows(
+        "SELECT count(*) FROM turns WHERE user_id = ? AND conversation_id = ?", (user_id, conversation_id)
+    )
+    return int(rows[0][0])
+
+
 def give_feedback(
     store: Store,
     turn_id: int,

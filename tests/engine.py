@@ -10,7 +10,7 @@ import re
 import threading
 from collections.abc import Callable, Sequence
 
-from bot.engines.base import Generated, Generation, Stop
+from bot.engines.base import AdapterFiles, Generated, Generation, Likelihood, Stop
 from memory.errors import FamiliarError
 from memory.records import Message
 
@@ -94,3 +94,40 @@ class ScriptedEngine:
         """Wait for the reply that is being written."""
         with self._turn:
             self.closed = True
+
+
+class ScoringEngine:
+    """The same, and it says how likely a reply is: words of the messages are likely, all words are with an adapter.
+
+    :param replies: as `ScriptedEngine`
+    """
+
+    def __init__(self, replies: Reply = lambda messages: messages[-1].content) -> None:
+        self._scripted = ScriptedEngine(replies)
+        self.scored: list[tuple[Message, ...]] = []
+        self.name, self.model, self.context_tokens = "scripted", "scripted", 4096
+
+    @property
+    def requests(self) -> list[Generation]:
+        """What it was asked, in order."""
+        return self._scripted.requests
+
+    def count_tokens(self, messages: Sequence[Message]) -> int:
+        """As `ScriptedEngine`."""
+        return self._scripted.count_tokens(messages)
+
+    def generate(
+        self, request: Generation, *, on_text: Callable[[str], None], cancel: threading.Event | None = None
+    ) -> Generated:
+        """As `ScriptedEngine`."""
+        return self._scripted.generate(request, on_text=on_text, cancel=cancel)
+
+    def log_likelihood(self, messages: Sequence[Message], reply: str, adapter: AdapterFiles | None) -> Likelihood:
+        """-1 nat for a word that stands in the messages, -3 for another, half of it with an adapter."""
+        self.scored.append(tuple(messages))
+        known = {word for message in messages for word in message.content.split()}
+        nats = sum(-1.0 if word in known else -3.0 for word in reply.split())
+        return Likelihood(nats / 2 if adapter else nats, len(reply.split()))
+
+    def close(self) -> None:
+        """Nothing is held."""

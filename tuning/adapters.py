@@ -1,8 +1,9 @@
 """The registry of adapters: one live one per user at most, every change one transaction, no file that no row explains.
 
 A row goes from training to live, rejected, failed or skipped; a live one to retired, and whatever learned from
-something that was forgotten to withdrawn. Its folder is complete before the row says live, and deleted only after the
-row says that it is not needed: a crash between the two leaves a folder that the next `recover` removes.
+something that was forgotten to withdrawn, for which the one before it stands in. Its folder is complete before the row
+says live, and deleted only after the row says that it is not needed: a crash between the two leaves a folder that the
+next `recover` removes.
 """
 
 from __future__ import annotations
@@ -53,6 +54,12 @@ class Adapter:
     started_at: str
     finished_at: str | None
     live_at: str | None
+    withdrawn_at: str | None
+    """When something that it learned from was forgotten."""
+    withdrawn_from: AdapterStatus | None
+    """What it was until then."""
+    rolled_back_at: str | None
+    """When it was taken out of service as worse than the one before; it answers again only by hand."""
     folder: Path
     """Where the weights are, as peft reads them."""
 
@@ -139,6 +146,18 @@ class Registry:
             raise FamiliarError(f"there is no adapter {adapter_id}; `familiar adapters` lists yours")
         return self._adapter(rows[0])
 
+    def usable(self, adapter_id: str, *, user_id: int, base: BaseModel) -> Adapter:
+        """One that answers or has answered and could again.
+
+        :raises FamiliarError: there is none of that id, its weights are gone, or another model or template runs
+        """
+        chosen = self.show(adapter_id, user_id=user_id)
+        if chosen.status not in ("live", "retired"):
+            why = f": {chosen.reason}" if chosen.reason else ""
+            raise FamiliarError(f"adapter {chosen.id} is {chosen.status}{why}; its weights are gone")
+        _check_fits(chosen, base)
+        return chosen
+
     def live(self, user_id: int) -> Adapter | None:
         """The adapter that answers this user; None: the base model does."""
         rows = self.store.rows("SELECT * FROM adapters WHERE user_id = ? AND status = 'live'", (user_id,))
@@ -155,23 +174,62 @@ class Registry:
                 return chosen
             _check_usable(chosen, base)
             self._retire(db, user_id)
-            db.execute("UPDATE adapters SET status = 'live', live_at = ? WHERE id = ?", (utc_now(), adapter_id))
+            db.execute(
+                "UPDATE adapters SET status = 'live', live_at = ?, rolled_back_at = NULL, reason = NULL WHERE id = ?",
+                (utc_now(), adapter_id),
+            )
         return self.show(adapter_id, user_id=user_id)
 
-    def rollback(self, *, user_id: int) -> Adapter | None:
-        """Take the live adapter out of service; the one before it, else the base model (None), answers again."""
+    def rollback(self, *, user_id: int, reason: str = "rolled back by hand") -> Adapter | None:
+        """Take the live adapter out of service; the one before it, else the base model (None), answers again.
+
+        :param reason: why, in words, kept with the adapter; no text of the user
+        """
         with self.store.transaction() as db:
             current = self.live(user_id)
             if current is None:
                 return None
-            self._retire(db, user_id)
-            before = [item for item in self.list(user_id=user_id) if _precedes(item, current)]
-            if not before:
-                return None
-            chosen = max(before, key=lambda item: item.live_at or "")
-            # live_at stays, so that a second rollback goes further back instead of forth.
-            db.execute("UPDATE adapters SET status = 'live' WHERE id = ?", (chosen.id,))
-        return self.show(chosen.id, user_id=user_id)
+            db.execute(
+                "UPDATE adapters SET status = 'retired', rolled_back_at = ?, reason = ? WHERE id = ?",
+                (utc_now(), reason, current.id),
+            )
+            chosen = self.before(current)
+            if chosen is not None:
+                self._bring_back(db, chosen)
+        return chosen and self.show(chosen.id, user_id=user_id)
+
+    def before(self, current: Adapter) -> Adapter | None:
+        """The one that answers when ``current`` no longer does: the latest before it that is fit to; None: the base."""
+        earlier = [item for item in self.list(user_id=current.user_id) if _precedes(item, current)]
+        return max(earlier, key=lambda item: item.live_at or "", default=None)
+
+    def withdraw(self, *, turn_ids: Sequence[int], document_ids: Sequence[int]) -> None:
+        """Take whatever learned from these turns and documents out of service, whoever's it is.
+
+        Where it was the one that answers, the one before it that saw nothing of them does, else the base model.
+        """
+        with self.store.transaction() as db:
+            answering = [
+                self._adapter(row) for row in self.store.rows("SELECT * FROM adapters WHERE status = 'live'", ())
+            ]
+            db.execute(
+                "UPDATE adapters SET withdrawn_from = status, status = 'withdrawn', withdrawn_at = ?1,"
+                " reason = 'it learned from something that was forgotten', finished_at = coalesce(finished_at, ?1)"
+                " WHERE status IN ('training', 'live', 'retired') AND id IN"
+                " (SELECT adapter_id FROM adapter_sources WHERE turn_id IN (SELECT value FROM json_each(?2))"
+                " OR document_id IN (SELECT value FROM json_each(?3)))",
+                (utc_now(), json.dumps(list(turn_ids)), json.dumps(list(document_ids))),
+            )
+            for adapter in answering:
+                if self.live(adapter.user_id) is None:
+                    chosen = self.before(adapter)
+                    if chosen is not None:
+                        self._bring_back(db, chosen)
+
+    def withdrawn_since(self, moment: str) -> tuple[Adapter, ...]:
+        """Adapters of all users that were withdrawn since then (ISO 8601, UTC), oldest first."""
+        rows = self.store.rows("SELECT * FROM adapters WHERE withdrawn_at >= ? ORDER BY started_at", (moment,))
+        return tuple(self._adapter(row) for row in rows)
 
     def recover(self) -> tuple[str, ...]:
         """Mark runs whose process is gone as failed and remove what no row needs; call it when the program starts.
@@ -212,6 +270,10 @@ class Registry:
         rows = self.store.rows("SELECT * FROM adapters WHERE user_id = ? ORDER BY started_at DESC", (user_id,))
         return [self._adapter(row) for row in rows]
 
+    def _bring_back(self, db: sqlite3.Connection, chosen: Adapter) -> None:
+        # live_at stays, so that a second rollback goes further back instead of forth.
+        db.execute("UPDATE adapters SET status = 'live' WHERE id = ?", (chosen.id,))
+
     def _retire(self, db: sqlite3.Connection, user_id: int) -> None:
         db.execute("UPDATE adapters SET status = 'retired' WHERE user_id = ? AND status = 'live'", (user_id,))
 
@@ -233,19 +295,13 @@ class AdapterEraser:
         Their files go with `Registry.sweep`, after the transaction: a rollback must find them still there.
         """
         del user_id
-        with self._registry.store.transaction() as db:
-            db.execute(
-                "UPDATE adapters SET status = 'withdrawn', reason = 'it learned from something that was forgotten',"
-                " finished_at = coalesce(finished_at, ?) WHERE status IN ('training', 'live', 'retired') AND id IN"
-                " (SELECT adapter_id FROM adapter_sources WHERE turn_id IN (SELECT value FROM json_each(?))"
-                " OR document_id IN (SELECT value FROM json_each(?)))",
-                (utc_now(), json.dumps(list(turn_ids)), json.dumps(list(document_ids))),
-            )
+        self._registry.withdraw(turn_ids=turn_ids, document_ids=document_ids)
 
 
 def _precedes(item: Adapter, current: Adapter) -> bool:
     return (
         item.status == "retired"
+        and item.rolled_back_at is None
         and item.id != current.id
         and item.base_sha256 == current.base_sha256
         and item.template_sha256 == current.template_sha256
@@ -257,6 +313,10 @@ def _check_usable(adapter: Adapter, base: BaseModel) -> None:
     if adapter.status != "retired":
         why = f": {adapter.reason}" if adapter.reason else ""
         raise FamiliarError(f"adapter {adapter.id} is {adapter.status}{why}; only one that was live can be live again")
+    _check_fits(adapter, base)
+
+
+def _check_fits(adapter: Adapter, base: BaseModel) -> None:
     if adapter.base_sha256 != base.sha256:
         raise FamiliarError(
             f"adapter {adapter.id} was trained on {adapter.base_model} (sha256 {adapter.base_sha256[:12]}), but"

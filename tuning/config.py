@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from memory.errors import UsageError
+
 
 @dataclass(frozen=True)
 class TuneConfig:
@@ -34,6 +36,26 @@ class TuneConfig:
     """Preceding messages of an imported dialogue that a stretch of it begins with, system message not counted."""
     seed: int = 0
     """Makes a tune repeatable."""
+    compare_share: float = 0.0
+    """Share of turns that the base model answers although there is an adapter, so that votes can be compared
+    (0..0.5)."""
+
+    def __post_init__(self) -> None:
+        if not 0.0 <= self.compare_share <= 0.5:
+            raise UsageError(f"[tuning] compare_share is {self.compare_share}; it must be from 0 to 0.5")
+
+
+@dataclass(frozen=True)
+class VotesConfig:
+    """[votes] watches an adapter that answers."""
+
+    rollback: bool = True
+    """Whether the one before answers again, without being asked, when the votes fall."""
+    min_votes: int = 8
+    """Fewest votes on replies of the adapter, and of what answered before it, that are judged."""
+    probability: float = 0.99
+    """How certain it must be that more of its replies are found bad. It is looked at after each vote: at 0.95 one good
+    adapter in six would go within 60 votes (`familiar bench rollback`)."""
 
 
 @dataclass(frozen=True)

@@ -27,13 +27,15 @@ from tuning.dataset import Dataset, Example, learned_after, split_by_time
 from tuning.gate import Check, judge
 from tuning.job import BaseModel, Job, Metrics, drop_texts, read_metrics, sync, write_job
 from tuning.lock import tune_lock
-from tuning.schedule import Due, due
+from tuning.schedule import Due, Missed, due
 from tuning.sources import read_dataset
 
 OnProgress = Callable[[str], None]
 FOLDER = "adapters"
 """In the home."""
 _ROOT = Path(__file__).resolve().parents[1]
+_MISSED = ("live", "training")
+"""An adapter that was withdrawn while it was one of these leaves something to be done."""
 _PRIVATE = ("FAMILIAR_", "TELEGRAM_")
 """Beginnings of environment variables that may hold secrets, which training has no use for."""
 
@@ -95,12 +97,20 @@ def run_tune(
 
 def tune_due(store: Store, *, user_id: int, persona: str, config: TuneConfig, now: datetime) -> Due:
     """Whether a tune for this user should start by itself now."""
-    rows = store.rows("SELECT status, started_at FROM adapters WHERE user_id = ? ORDER BY started_at", (user_id,))
+    rows = store.rows(
+        "SELECT status, started_at, withdrawn_at, withdrawn_from FROM adapters WHERE user_id = ? ORDER BY started_at",
+        (user_id,),
+    )
     last = datetime.fromisoformat(rows[-1]["started_at"]) if rows else None
     # What an interrupted or withdrawn adapter had learned is not learned.
     learned = [row["started_at"] for row in rows if row["status"] in ("live", "retired", "rejected")]
     examples = read_dataset(store, user_id=user_id, persona=persona).examples
-    return due(now, last, learned_after(examples, learned[-1] if learned else None), config)
+    withdrawn = max((row["withdrawn_at"] for row in rows if row["withdrawn_from"] in _MISSED), default=None)
+    missed = None
+    if withdrawn is not None and not any(started > withdrawn for started in learned):
+        missed = Missed(datetime.fromisoformat(withdrawn), len(examples))
+    new = learned_after(examples, learned[-1] if learned else None)
+    return due(now, last, new, config, missed=missed)
 
 
 @dataclass(frozen=True)

@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     from bot.app import App
     from bot.bench.scale import ScaleConfig
 
-BENCHES = ("help", "reply", "prefix", "retrieval", "import", "formats", "embedding", "beside")
+BENCHES = ("help", "reply", "prefix", "retrieval", "import", "formats", "embedding", "beside", "rollback")
 
 
 def run_bench(app: App, names: Sequence[str], *, scale: ScaleConfig | None = None) -> Iterator[BenchRow]:
@@ -44,6 +44,10 @@ def _one(app: App, name: str) -> Sequence[BenchRow]:
 
         ready = ensure(app.settings.embedder.name, folder=app.model_folder, offline=app.settings.model.offline)
         return list(bench_embedding(ready.path, app.model_folder / "converted"))
+    if name == "rollback":
+        from bot.bench.rollback import bench_rollback
+
+        return list(bench_rollback(app.settings.votes))
     if name == "formats":
         from bot.bench.formats import bench_formats
 

@@ -10,11 +10,12 @@ from pathlib import Path
 
 from bot.app import App
 from bot.commands.output import Output, plain
-from bot.explain import explain
+from bot.explain import explain, explain_influence
+from bot.learned import rolled_back_text
 from bot.locales import say
 from memory.errors import FamiliarError
 from memory.records import Turn, User
-from memory.turns import give_feedback, open_conversation, turn_by_id
+from memory.turns import open_conversation, turn_by_id
 
 EXAMPLES = Path(__file__).resolve().parents[2] / "examples" / "notes"
 
@@ -25,7 +26,10 @@ def run(app: App, args: argparse.Namespace, out: Output) -> int:
         from bot.telegram.service import serve
 
         return serve(app, note=out.note)
-    out.note(say(app.user(args.user).profile.language, "no_token"))
+    language = app.user(args.user).profile.language
+    out.note(say(language, "no_token"))
+    for item in app.learned.check():
+        out.note(rolled_back_text(item, language=language))
     args.once = None
     reading = threading.Thread(target=_read_facts, args=(app, out), daemon=True)
     reading.start()
@@ -120,24 +124,36 @@ def offer_examples(app: App, user: User, out: Output) -> None:
 
 
 def why(app: App, args: argparse.Namespace, out: Output) -> int:
-    """What a reply was made from."""
+    """What a reply was made from; what has to be computed comes last, so that the rest is read meanwhile."""
     user = app.user(args.user)
+    language = user.profile.language
     turn = turn_by_id(app.store, args.turn, user_id=user.id)
+    if not out.as_json:
+        out.result({}, explain(turn, language=language))
+    influence = None
+    if not args.fast:
+        if turn.generated:
+            out.note(say(language, "why_computing"))
+        influence = app.explainer.influence(turn)
     record = {
         **turn_object(turn),
         "question": turn.user_text,
         "generated": turn.generated,
         "prompt": [plain(message) for message in turn.prompt],
         "asked_at": turn.asked_at,
+        "influence": plain(influence) if influence else None,
     }
-    out.result(record, explain(turn, language=user.profile.language))
+    out.result(record, explain_influence(influence, language=language) if influence else None)
     return 0
 
 
 def feedback(app: App, args: argparse.Namespace, out: Output) -> int:
     """Store a vote or a correction."""
     user = app.user(args.user)
-    given = give_feedback(app.store, args.turn, user_id=user.id, vote=args.vote, correction=args.correct)
+    judged = app.learned.judge(args.turn, user=user, vote=args.vote, correction=args.correct)
+    given = judged.feedback
     record = {"turn": given.turn_id, "vote": given.vote, "correction": given.correction}
     out.result(record, say(user.profile.language, "feedback_kept", n=given.turn_id))
+    if judged.rolled_back is not None:
+        out.note(rolled_back_text(judged.rolled_back, language=user.profile.language))
     return 0

@@ -7,6 +7,7 @@ import sys
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from bot.app import App
 from bot.commands.output import Output, plain
@@ -16,6 +17,10 @@ from memory.importers.records import hints_from
 from memory.importing_export import ExportReader, is_export
 from memory.ingest import GoOn, ImportOptions, OnProgress, Request
 from memory.records import Receipt, User
+from memory.store import utc_now
+
+if TYPE_CHECKING:
+    from tuning.adapters import Adapter
 
 _STATUSES = ("indexed", "duplicate", "skipped", "failed", "removed")
 
@@ -153,11 +158,35 @@ def summarize(app: App, args: argparse.Namespace, out: Output) -> int:
 
 
 def forget(app: App, args: argparse.Namespace, out: Output) -> int:
-    """Remove a document, a turn, a text or everything of a user."""
+    """Remove a document, a turn, a text or everything of a user; adapters that learned from it can be trained again."""
     user = app.user(args.user)
+    began = utc_now()
     erased = app.forget(
         user_id=user.id, document=args.document, turn=args.turn, text=args.text, everything=args.everything
     )
-    record = plain(erased)
+    withdrawn = app.registry.withdrawn_since(began)
+    record = plain(erased) | {"withdrawn": [item.id for item in withdrawn]}
     out.result(record, ", ".join(f"{key.replace('_', ' ')}: {value}" for key, value in record.items()))
+    missed = {item.user_id: item for item in withdrawn if item.withdrawn_from in ("live", "training")}
+    for user_id, adapter in missed.items():
+        if args.retrain:
+            _retrain(app, adapter, out)
+        else:
+            _tell_of_withdrawal(app, adapter, user_id, out)
     return 0
+
+
+def _tell_of_withdrawal(app: App, adapter: Adapter, user_id: int, out: Output) -> None:
+    from bot.learned import answering
+
+    live = app.registry.live(user_id)
+    language = app.store.user_by_id(user_id).profile.language
+    now = answering(live.id if live else None, language=language)
+    out.note(say(language, "adapter_withdrawn", adapter=adapter.id, now=now))
+
+
+def _retrain(app: App, adapter: Adapter, out: Output) -> None:
+    """In the foreground, whether or not the schedule is switched on: it was asked for."""
+    result = app.tune(app.store.user_by_id(adapter.user_id), started_by="hand", on_progress=out.note)
+    reason = f": {result.reason}" if result.reason else ""
+    out.note(f"{adapter.id} -> {result.status} {result.adapter or ''}{reason}")

@@ -10,7 +10,7 @@ import threading
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal, Protocol
+from typing import Literal, Protocol, runtime_checkable
 
 from memory.records import Message
 
@@ -51,6 +51,32 @@ class Generated:
     reply_tokens: int
     first_token_s: float
     total_s: float
+
+
+@dataclass(frozen=True)
+class Likelihood:
+    """How likely a model finds a reply, its end of turn included."""
+
+    nats: float
+    """Sum of the tokens' log-likelihoods; never above 0."""
+    tokens: int
+
+    @property
+    def per_token(self) -> float:
+        """Mean log-likelihood per token, in nats."""
+        return self.nats / self.tokens
+
+
+@runtime_checkable
+class Scorer(Protocol):
+    """What an engine can do besides answering, where it can: say how likely a given reply is."""
+
+    def log_likelihood(self, messages: Sequence[Message], reply: str, adapter: AdapterFiles | None) -> Likelihood:
+        """The likelihood of ``reply`` to ``messages`` under an adapter, or under the base model where that is None.
+
+        :raises FamiliarError: the reply is empty, the two don't fit the context, or the adapter does not fit the model
+        """
+        ...
 
 
 class Engine(Protocol):

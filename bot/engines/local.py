@@ -13,14 +13,15 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from bot.engines.base import Generated, Generation, Stop
+from bot.engines.base import AdapterFiles, Generated, Generation, Likelihood, Stop
 from bot.engines.prefix import steps
 from bot.engines.queue import FairQueue
+from bot.engines.scoring import log_likelihood
 from bot.engines.text import CLOSE, OPEN, Detokenizer, VisibleText, repeats_from
 from bot.engines.weights import DType, Weights, context_length, load_tokenizer, load_weights
 from memory.errors import FamiliarError
 from memory.records import Message
-from tuning.chat_format import opens_reasoning, render, render_text
+from tuning.chat_format import IGNORED, encode_example, opens_reasoning, render, render_text
 
 _SAMPLED_FROM = 50
 """Likeliest tokens that sampling chooses from (the default of transformers): the long tail is noise."""
@@ -87,6 +88,22 @@ class LocalEngine:
                 return Generated("", "cancelled", 0, 0, 0, waited, waited)
             return self._answer(request, on_text, cancel, began)
 
+    def log_likelihood(self, messages: Sequence[Message], reply: str, adapter: AdapterFiles | None) -> Likelihood:
+        """How likely the reply is, in order of arrival among the generations.
+
+        :raises FamiliarError: the reply is empty, the two don't fit the context, the adapter does not fit the model, or
+            the model's files are missing or damaged
+        """
+        import torch
+
+        with self._queue.turn():
+            # One token more than fits would have the oldest message cut, and another prompt would be scored.
+            encoded = encode_example(self._tokens(), messages, reply, max_tokens=self.context_tokens)
+            if encoded is None or self.count_tokens(messages) != encoded.labels.count(IGNORED):
+                raise FamiliarError(f"prompt and reply don't fit the {self.context_tokens} tokens of {self._model}")
+            with self._loaded().adapters.active(adapter), torch.inference_mode():
+                return log_likelihood(self._loaded(), encoded, adapter=adapter.id if adapter else None)
+
     def close(self) -> None:
         """Give back the weights' memory once the waiting generations have ended; a later one reads them again."""
         with self._queue.turn():
@@ -103,15 +120,22 @@ class LocalEngine:
         if room < 1:
             held = f"{self._model} holds {self.context_tokens}"
             raise FamiliarError(f"the prompt has {len(prompt)} tokens, but {held}: there is no room for a reply")
-        self._weights = self._weights or load_weights(self._folder, tokenizer, dtype=self._dtype, threads=self._threads)
+        weights = self._loaded()
         reply = _Reply(tokenizer, opens_reasoning(render_text(tokenizer, request.messages)), on_text)
-        with self._weights.adapters.active(request.adapter), torch.inference_mode():
-            run = _Run(self._weights, prompt, request, cancel)
+        with weights.adapters.active(request.adapter), torch.inference_mode():
+            run = _Run(weights, prompt, request, cancel)
             stop = run.write(reply, min(request.max_tokens, room))
         ended = time.perf_counter()
         text = reply.finish(stop)
         first = (run.first_token_at or ended) - began
         return Generated(text, stop, len(prompt), run.reused, reply.tokens, first, ended - began)
+
+    def _loaded(self) -> Weights:
+        """The weights, read if they are not; call it while holding the queue."""
+        self._weights = self._weights or load_weights(
+            self._folder, self._tokens(), dtype=self._dtype, threads=self._threads
+        )
+        return self._weights
 
     def _tokens(self) -> Any:
         with self._reading:

@@ -12,13 +12,13 @@ from dataclasses import replace
 from telegram.error import TelegramError
 
 from bot.locales import say
-from bot.telegram import forgetting, knowing, preferences
+from bot.telegram import forgetting, knowing, learning, preferences
 from bot.telegram.access import decide
 from bot.telegram.desk import Visit
+from bot.telegram.learning import judge
 from bot.telegram.outbox import Place
 from bot.telegram.render import Part, plain_parts
 from bot.telegram.wording import Command, pressed
-from memory.turns import give_feedback
 
 Press = Callable[[Visit, Sequence[str]], Awaitable[None]]
 
@@ -37,12 +37,12 @@ async def press(visit: Visit) -> None:
 
 async def vote_up(visit: Visit, values: Sequence[str]) -> None:
     """The reply was good."""
-    give_feedback(visit.services.store, int(values[0]), user_id=visit.user.id, vote="up")
+    await judge(visit, int(values[0]), vote="up")
 
 
 async def vote_down(visit: Visit, values: Sequence[str]) -> None:
     """The reply was bad; a reply to it says what would have been right."""
-    give_feedback(visit.services.store, int(values[0]), user_id=visit.user.id, vote="down")
+    await judge(visit, int(values[0]), vote="down")
 
 
 async def explain(visit: Visit, values: Sequence[str]) -> None:
@@ -83,6 +83,7 @@ PRESSES: Mapping[str, Press] = {
     "forget": forgetting.confirmed,
     "keep": forgetting.kept,
     "fact": knowing.deleted,
+    "rollback": learning.rolled_back,
     "set": preferences.changed,
     "allow": allow,
     "refuse": refuse,

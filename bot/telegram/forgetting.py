@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from bot.telegram.desk import Visit
+from bot.telegram.learning import tune_all_due
 from bot.telegram.outbox import Buttons
 from bot.telegram.render import Part
 from bot.telegram.talking import replied_turn
@@ -99,6 +100,8 @@ async def confirmed(visit: Visit, values: Sequence[str]) -> None:
         )
     )
     await _close(visit, visit.phrase("tg_forgotten"))
+    # What was withdrawn is trained again at once, not at the next look.
+    visit.desk.start(tune_all_due(visit.desk))
 
 
 async def kept(visit: Visit, values: Sequence[str]) -> None:

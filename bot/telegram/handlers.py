@@ -8,18 +8,19 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 
-from bot.explain import explain
+from bot.explain import explain, explain_influence, missing_line
 from bot.telegram.buttons import press
-from bot.telegram.desk import Visit
+from bot.telegram.desk import Visit, guarded
 from bot.telegram.files import document
 from bot.telegram.forgetting import forget
 from bot.telegram.knowing import facts
-from bot.telegram.learning import tune
+from bot.telegram.learning import adapters, tune
 from bot.telegram.preferences import settings
 from bot.telegram.render import reply_parts, source_lines
 from bot.telegram.talking import answer, awaits_correction, conversation_of, correct, replied_turn
 from bot.telegram.threads import in_thread
 from bot.telegram.wording import summary_wish, without_mention
+from memory.records import Turn
 from memory.turns import turn_by_id, turns_of
 
 
@@ -81,7 +82,18 @@ async def why(visit: Visit) -> None:
     if named is None:
         await visit.tell(visit.phrase("tg_no_turn"))
         return
-    await visit.tell(explain(turn_by_id(store, named, user_id=visit.user.id), language=visit.language))
+    turn, language = turn_by_id(store, named, user_id=visit.user.id), visit.language
+    missing = visit.services.explainer.missing(turn)
+    stored = explain(turn, language=language)
+    await visit.tell(f"{stored}\n\n{missing_line(missing, language=language)}" if missing else stored)
+    if missing is None:
+        visit.desk.start(guarded(visit, _tell_influence(visit, turn)))
+
+
+async def _tell_influence(visit: Visit, turn: Turn) -> None:
+    """Beside the chat: what has to be computed takes as long as some replies."""
+    influence = await in_thread(lambda: visit.services.explainer.influence(turn))
+    await visit.tell(explain_influence(influence, language=visit.language))
 
 
 async def correction(visit: Visit) -> None:
@@ -132,6 +144,7 @@ HANDLERS: tuple[Route, ...] = (
     Route(command("forget"), forget),
     Route(command("facts"), facts, private_only=True),
     Route(command("tune"), tune, private_only=True),
+    Route(command("adapters"), adapters, private_only=True),
     Route(command("settings"), settings, private_only=True),
     Route(command("correct"), correction),
     Route(lambda visit: visit.message.document is not None, document, private_only=True),

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Sequence
+from typing import Literal
 
 from telegram.error import TelegramError
 
+from bot.learned import answering, rolled_back_text
 from bot.locales import say
 from bot.telegram.desk import Desk, Visit, guarded, where
 from bot.telegram.outbox import Place
@@ -14,6 +17,7 @@ from bot.telegram.render import plain_parts
 from bot.telegram.streaming import EditPreview, Stream
 from bot.telegram.threads import in_thread, pause
 from memory.records import User
+from tuning.votes import RolledBack
 
 _log = logging.getLogger(__name__)
 
@@ -57,16 +61,24 @@ def tuned_text(result: Tuned, *, language: str) -> str:
 async def tune_by_schedule(desk: Desk) -> None:
     """Look now and then whether somebody's tune is due, and run it, until the bot stops."""
     while not await pause(desk.stopping, desk.services.settings.tuning.check_minutes * 60):
-        for user in desk.services.store.users():
-            if user.role in ("owner", "member"):
-                await _tune_if_due(desk, user)
+        await tune_all_due(desk)
 
 
-async def _tune_if_due(desk: Desk, user: User) -> None:
+async def tune_all_due(desk: Desk) -> None:
+    """Run every tune that is due."""
+    for user in desk.services.store.users():
+        if user.role in ("owner", "member"):
+            await tune_if_due(desk, user)
+
+
+async def tune_if_due(desk: Desk, user: User) -> None:
+    """Run a user's tune if it is due, and still is when no other runs: that may have been the one."""
     try:
         if not await in_thread(lambda: desk.services.tune_due(user)):
             return
         async with desk.tuning:
+            if not await in_thread(lambda: desk.services.tune_due(user)):
+                return
             result = await in_thread(
                 lambda: desk.services.tune(
                     user, started_by="schedule", on_progress=lambda _line: None, cancel=desk.cancel
@@ -81,7 +93,61 @@ async def _tune_if_due(desk: Desk, user: User) -> None:
 
 
 async def _announce(desk: Desk, user: User, result: Tuned) -> None:
-    if user.telegram_id is None or result.status not in ("live", "rejected"):
+    if result.status in ("live", "rejected"):
+        await _write_to(desk, user, tuned_text(result, language=user.profile.language))
+
+
+async def _write_to(desk: Desk, user: User, text: str) -> None:
+    if user.telegram_id is not None:
+        await desk.outbox.send_all(Place(user.telegram_id, private=True), plain_parts(text))
+
+
+async def judge(
+    visit: Visit, turn_id: int, *, vote: Literal["up", "down"] | None = None, correction: str | None = None
+) -> None:
+    """Keep what the user thinks of a reply, and say so where it takes an adapter out of service."""
+    judged = visit.services.learned.judge(turn_id, user=visit.user, vote=vote, correction=correction)
+    if judged.rolled_back is not None:
+        _log_rollback(judged.rolled_back)
+        await visit.tell(rolled_back_text(judged.rolled_back, language=visit.language))
+
+
+async def check_votes(desk: Desk) -> None:
+    """At the start: votes may have come in by the terminal, or the limits may have been changed."""
+    users = {user.id: user for user in desk.services.store.users()}
+    for item in await in_thread(desk.services.learned.check):
+        _log_rollback(item)
+        user = users[item.user_id]
+        try:
+            await _write_to(desk, user, rolled_back_text(item, language=user.profile.language))
+        except TelegramError as exc:
+            _log.info("user %d could not be told of a rollback: %s", user.id, type(exc).__name__)
+
+
+def _log_rollback(item: RolledBack) -> None:
+    _log.info("votes rolled back adapter %s of user %d; now %s", item.adapter, item.user_id, item.now or "the base")
+
+
+_LISTED = 5
+"""Adapters shown, the newest."""
+
+
+async def adapters(visit: Visit) -> None:
+    """What was learned and what was thought of it; the one that answers can be taken back."""
+    shown = visit.services.learned.adapters(visit.user)[:_LISTED]
+    if not shown:
+        await visit.tell(visit.phrase("tg_adapters_none"))
         return
-    place = Place(user.telegram_id, private=True)
-    await desk.outbox.send_all(place, plain_parts(tuned_text(result, language=user.profile.language)))
+    lines = [visit.phrase("tg_adapters"), *(item.line(language=visit.language) for item in shown)]
+    live = [item.adapter.id for item in shown if item.adapter.status == "live"]
+    rows = [[(visit.phrase("tg_rollback_button"), f"rollback:{name}")] for name in live]
+    await visit.tell("\n".join(lines), buttons=rows)
+
+
+async def rolled_back(visit: Visit, values: Sequence[str]) -> None:
+    """The button under the list: only the presser's own adapter, and only if it still answers."""
+    if not visit.place.private:
+        return
+    now = await in_thread(lambda: visit.services.learned.rollback(values[0], visit.user))
+    name = answering(now.id if now else None, language=visit.language)
+    await visit.tell(visit.phrase("tg_answers_now", now=name))

@@ -11,6 +11,8 @@ from dataclasses import dataclass
 from typing import Literal, Protocol
 
 from bot.config import Settings
+from bot.influence import Influence, Missing
+from bot.learned import Learned
 from memory.records import Citation, Receipt, Turn, User
 from memory.store import Store
 
@@ -134,6 +136,18 @@ class Reading(Protocol):
         ...
 
 
+class Explain(Protocol):
+    """Says what carried a reply."""
+
+    def missing(self, turn: Turn) -> Missing | None:
+        """Why that can't be computed, if it can't; at once."""
+        ...
+
+    def influence(self, turn: Turn) -> Influence:
+        """Compute it, which takes a while."""
+        ...
+
+
 @dataclass(frozen=True)
 class Services:
     """Everything the bot talks to."""
@@ -152,6 +166,8 @@ class Services:
     """Embeds what another embedder has embedded, until the event is set; gives the number of passages."""
     live_adapter: Callable[[User], str | None]
     """The name of the adapter that answers this user; None: the base model."""
+    explainer: Explain
+    learned: Learned
     settings: Settings
     clock: Callable[[], float]
     """Seconds, only ever growing."""

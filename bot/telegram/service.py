@@ -29,7 +29,7 @@ from bot.telegram.access import is_paired, pairing_code
 from bot.telegram.desk import Desk
 from bot.telegram.fact_reading import read_facts
 from bot.telegram.gate import ChatOrder, receive
-from bot.telegram.learning import tune_by_schedule
+from bot.telegram.learning import check_votes, tune_by_schedule
 from bot.telegram.logs import quiet_logs
 from bot.telegram.outbox import kind, seconds_of
 from bot.telegram.ports import Services
@@ -121,6 +121,8 @@ def services_of(app: App) -> Services:
         fact_reading=app.fact_reading,
         reembed=lambda cancel: app.reembed(cancel=cancel),
         live_adapter=live_adapter,
+        explainer=app.explainer,
+        learned=app.learned,
         settings=app.settings,
         clock=time.monotonic,
     )
@@ -275,6 +277,7 @@ async def _answer_until_stopped(application: App_, desk: Desk, line: _Line, stop
         desk.start(tune_by_schedule(desk))
     desk.start(embed_again(desk))
     desk.start(read_facts(desk))
+    desk.start(check_votes(desk))
     line.note("ready")
     await first_of(line.broken, stopped)
     if line.broken.done():

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from bot.telegram.desk import Visit
+from bot.telegram.learning import judge
 from bot.telegram.ledger import note_messages, turn_shown_in
 from bot.telegram.outbox import Buttons
 from bot.telegram.render import footer, reply_parts
 from bot.telegram.streaming import GROUP_SPACING, DraftPreview, EditPreview, Preview, Stream
 from bot.telegram.threads import in_thread
 from memory.records import Turn
-from memory.turns import feedback_of, give_feedback, open_conversation
+from memory.turns import feedback_of, open_conversation
 
 
 def conversation_of(visit: Visit) -> int:
@@ -71,5 +72,5 @@ def awaits_correction(visit: Visit, turn_id: int) -> bool:
 
 async def correct(visit: Visit, turn_id: int, text: str) -> None:
     """Keep what a reply should have been."""
-    give_feedback(visit.services.store, turn_id, user_id=visit.user.id, vote="down", correction=text)
+    await judge(visit, turn_id, vote="down", correction=text)
     await visit.tell(visit.phrase("feedback_kept", n=turn_id), reply=True)

@@ -19,6 +19,7 @@ from memory.turns import open_conversation, turn_by_id
 from tests.bot.test_answers import hit
 from tests.embedder import WordEmbedder
 from tests.engine import ScriptedEngine
+from tuning.comparing import base_answers
 
 NOTHING = Found((), 0.0, answerable=False)
 DOOR = Found((hit("The code of the front door is 4711."), hit("Plants need water on Mondays.")), 0.9, answerable=True)
@@ -78,10 +79,15 @@ def room(tmp_path: Path) -> Iterator[Callable[..., Room]]:
     user = store.add_user("ann", role="owner")
 
     def make(
-        found: Found, reply: Reply = lambda _: "Fine.", *, trusted: bool = False, adapter: AdapterFiles | None = None
+        found: Found,
+        reply: Reply = lambda _: "Fine.",
+        *,
+        trusted: bool = False,
+        adapter: AdapterFiles | None = None,
+        share: float = 0.0,
     ) -> Room:
         engine, recall = ScriptedEngine(reply), FixedRecall(found)
-        voice = Voice(engine, OneAdapter(adapter), ModelConfig(), trusted=trusted)
+        voice = Voice(engine, OneAdapter(adapter), ModelConfig(), trusted=trusted, compare_share=share)
         assistant = Assistant(store, recall, WordEmbedder(), voice, chat=ChatConfig(), passages=4)
         conversation = open_conversation(store, user_id=user.id, channel="terminal")
         return Room(assistant, store, user, conversation, engine, recall)
@@ -202,3 +208,14 @@ def test_plan() -> None:
     assert plan_for("question", answerable=True, about=True, trusted=False) == "quote"
     assert plan_for("question", answerable=True, about=True, trusted=True) == "generate"
     assert plan_for("statement", answerable=False, about=False, trusted=False) == "generate"
+
+
+def test_the_base_answers_a_share_of_the_turns(room: Callable[..., Room]) -> None:
+    """Those that the conversation and its length say; each stored turn names who answered it."""
+    files = AdapterFiles("ada-1", Path("ada-1"))
+    here = room(NOTHING, trusted=True, adapter=files, share=0.5)
+    turns = [here.say("Thank you!")[1] for _ in range(12)]
+    expected = [None if base_answers(here.conversation, count, share=0.5) else "ada-1" for count in range(12)]
+    assert [turn_by_id(here.store, turn, user_id=here.user.id).adapter for turn in turns] == expected
+    assert [request.adapter.id if request.adapter else None for request in here.engine.requests] == expected
+    assert set(expected) == {None, "ada-1"}

@@ -20,6 +20,7 @@ from memory.restoring import restore
 from memory.store import Store
 from tests.memory.grep import forms, grep, token_forms, vector_forms
 from tests.memory.life import CHINESE, FERRY, OTHER_SECRET, SECRET, Life, live, tuned
+from tests.tuning.tiny import add_dialogue
 from tests.tuning.tokenizers import TWO_ENDS, tokenizer
 
 MARKER, HAN = "quexzil-8842771936", "鹮鸼龘靐"
@@ -130,6 +131,23 @@ def test_no_byte_is_left(life: Life, forget: Forget) -> None:
     assert life.registry().live(life.user_id) is None
     assert [path.name for path in (life.home / "adapters").iterdir()] == [".lock"]
     life.store.close()
+    assert grep(life.home, look_for) == []
+
+
+@pytest.mark.parametrize("forget", WAYS[:2], ids=lambda way: way.__name__)
+def test_no_byte_comes_back_with_the_retraining(life: Life, tmp_path: Path, forget: Forget) -> None:
+    """The adapter that is trained without it, its folder, manifest and row, and a new backup hold nothing of it."""
+    look_for = wanted(life)
+    add_dialogue(life.store, user_id=life.user_id, count=14, first=50)
+    forget(life)
+    everything_forgotten(life)
+    adapter = tuned(life, tmp_path / "base")
+    life.backup(life.home / "backups" / "two.familiar")
+    live = life.registry().live(life.user_id)
+    assert live is not None
+    assert live.id == adapter
+    assert (live.folder.parent / "manifest.json").is_file()
+    assert (live.folder / "adapter_model.safetensors").is_file()
     assert grep(life.home, look_for) == []
 
 

@@ -206,3 +206,48 @@ def test_erasure_that_is_rolled_back_withdraws_nothing(registry: Registry, store
     registry.sweep()
     assert live_id(registry) == live
     assert (registry.show(live, user_id=1).folder / "adapter_model.safetensors").is_file()
+
+
+def test_the_one_before_stands_in_for_a_withdrawn_one(registry: Registry, base: BaseModel) -> None:
+    """The latest that saw nothing of what was forgotten; what saw it, or was rolled back as worse, does not answer."""
+    clean = replace(EXAMPLE, turn_ids=(6,), document_ids=())
+    oldest = make_live(registry, base, example=clean)
+    make_live(registry, base, example=clean)
+    registry.rollback(user_id=1, reason="worse")
+    seen = make_live(registry, base)
+    live = make_live(registry, base)
+    theirs = make_live(registry, base, user_id=2, example=clean)
+    registry.withdraw(turn_ids=[5], document_ids=[])
+    assert live_id(registry) == oldest
+    assert live_id(registry, 2) == theirs
+    assert {item.id: item.withdrawn_from for item in registry.withdrawn_since("2000")} == {
+        seen: "retired",
+        live: "live",
+    }
+    registry.sweep()
+    assert (registry.show(oldest, user_id=1).folder / "adapter_model.safetensors").is_file()
+
+
+def test_a_crash_before_the_files_go_leaves_nothing_in_service(registry: Registry, base: BaseModel) -> None:
+    """The row is what counts; the next start removes the folder and brings nothing back."""
+    live = make_live(registry, base)
+    registry.withdraw(turn_ids=[5], document_ids=[])
+    again = Registry(registry.store, registry.root)
+    assert live_id(again) is None
+    assert (registry.root / live).is_dir()
+    again.recover()
+    assert not (registry.root / live).exists()
+    assert again.show(live, user_id=1).status == "withdrawn"
+
+
+def test_what_was_rolled_back_comes_back_only_by_hand(registry: Registry, base: BaseModel) -> None:
+    """A rollback passes over it, promote brings it back, and then it is as any other."""
+    first, second = make_live(registry, base), make_live(registry, base)
+    registry.rollback(user_id=1, reason="worse")
+    assert (registry.show(second, user_id=1).reason, live_id(registry)) == ("worse", first)
+    third = make_live(registry, base)
+    before = registry.before(registry.show(third, user_id=1))
+    assert before is not None
+    assert before.id == first
+    promoted = registry.promote(second, user_id=1, base=base)
+    assert (promoted.rolled_back_at, promoted.reason) == (None, None)

@@ -7,7 +7,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from tuning.config import TuneConfig
-from tuning.schedule import due
+from tuning.schedule import Missed, due
 
 NOW = datetime(2026, 5, 1, 12, tzinfo=UTC)
 CONFIG = TuneConfig(min_examples=40, min_hours=20.0)
@@ -32,3 +32,27 @@ def test_reason_says_what_is_missing() -> None:
 def test_switched_off_is_never_due() -> None:
     """[tuning] enabled = false stops tunes that start by themselves."""
     assert not due(NOW, None, 1000, TuneConfig(enabled=False)).due
+
+
+HOUR = timedelta(hours=1)
+
+
+def test_a_missed_adapter_is_trained_again_at_once() -> None:
+    """Neither few new examples nor a recent tune delays it."""
+    said = due(NOW, NOW - HOUR, 0, CONFIG, missed=Missed(NOW - HOUR / 2, 12))
+    assert said.due
+    assert "is trained again without what was forgotten" in said.reason
+
+
+def test_a_missed_adapter_starts_nothing_that_is_switched_off_or_has_too_little() -> None:
+    """The owner's switch and the fewest pairs hold as ever."""
+    missed = Missed(NOW - HOUR, 12)
+    assert not due(NOW, None, 100, TuneConfig(enabled=False), missed=missed).due
+    assert "too few pairs: 9; need 10" in due(NOW, None, 100, CONFIG, missed=Missed(NOW - HOUR, 9)).reason
+
+
+def test_a_tune_that_failed_is_not_tried_again_at_once() -> None:
+    """After an attempt without success the usual hours pass."""
+    missed = Missed(NOW - 3 * HOUR, 12)
+    assert "wait 18.0 h" in due(NOW, NOW - 2 * HOUR, 0, CONFIG, missed=missed).reason
+    assert due(NOW, NOW - 21 * HOUR, 0, CONFIG, missed=Missed(NOW - 22 * HOUR, 12)).due

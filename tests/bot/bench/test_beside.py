@@ -18,7 +18,9 @@ def test_turns_are_timed_while_a_tune_runs(tmp_path: Path) -> None:
     """The ratio is within one run and held to its limit; the tune is stopped, not waited for."""
     folder = random_model(tmp_path / "model")
     engine = LocalEngine(folder, model="small")
-    ratio, idle, during = bench_beside(BaseModel("small", folder, "0"), engine, TuneConfig(epochs=1000, max_tokens=4096), turns=2)
+    ratio, idle, during = bench_beside(
+        BaseModel("small", folder, "0"), engine, TuneConfig(epochs=1000, max_tokens=4096), turns=2
+    )
     assert (ratio.limit, ratio.bound) == (2.0, "at most")
     assert ratio.value == pytest.approx(during.value / idle.value)
 

@@ -14,6 +14,8 @@ from bot.assistant import Assistant, Voice
 from bot.config import ChatConfig, ModelConfig, Secret, Settings, TelegramConfig
 from bot.engines.base import AdapterFiles
 from bot.fact_reading import FactReading
+from bot.influence import Explainer
+from bot.learned import Learned
 from bot.summaries import Summarizer
 from bot.telegram.ports import Services
 from bot.telegram.service import run
@@ -26,9 +28,10 @@ from memory.records import Receipt, User
 from memory.search import Searcher
 from memory.store import Store
 from tests.embedder import WordEmbedder
-from tests.engine import ScriptedEngine
+from tests.engine import ScoringEngine, ScriptedEngine
 from tests.telegram_api import TOKEN, Message, TelegramServer, UserDriver
-from tuning.config import TuneConfig
+from tuning.adapters import Registry
+from tuning.config import TuneConfig, VotesConfig
 
 OWNER = 7
 STORY = "Tell me a story."
@@ -95,10 +98,13 @@ class Bench:
     def __init__(self, folder: Path, server: TelegramServer) -> None:
         self.server = server
         self.store = Store(folder / "familiar.db")
-        self.engine = ScriptedEngine(lambda messages: self.reply(messages), before_word=lambda word: self.on_word(word))
+        self.engine: ScriptedEngine | ScoringEngine = ScriptedEngine(
+            lambda messages: self.reply(messages), before_word=lambda word: self.on_word(word)
+        )
         self.reply: Callable[[tuple[Prompt, ...]], str] = lambda _: "Once upon a time."
         self.on_word: Callable[[str], None] = lambda _word: None
         self.tunes = Tunes()
+        self.registry = Registry(self.store, folder / "adapters")
         self.reembed: Callable[[threading.Event], int] = lambda _cancel: 0
         self.reads_facts = False
         self.notes: list[str] = []
@@ -131,6 +137,8 @@ class Bench:
             ),
             reembed=lambda cancel: self.reembed(cancel),
             live_adapter=lambda user: self.tunes.adapters.get(user.id),
+            explainer=Explainer(lambda: self.engine, lambda _turn: None, max_tokens=lambda: 20),
+            learned=Learned(self.registry, VotesConfig()),
             settings=self.settings,
             clock=lambda: self.now,
         )

@@ -7,6 +7,7 @@ from functools import partial
 from bot.locales import say
 from memory.turns import feedback_of, turns_of
 from tests.bot.telegram.bench import STORY, Bench
+from tests.engine import ScoringEngine
 from tests.telegram_api import Message
 
 
@@ -99,6 +100,21 @@ async def test_why_shows_what_the_model_was_given(live: Bench) -> None:
     assert "adapter ada-1" in replied.text
     assert "user: Tell me a story of a fox." in replied.text
     assert "there is no turn 99" in (await live.reply_to(ada, "/why 99")).text
+
+
+async def test_why_says_what_carried_a_reply(bench: Bench) -> None:
+    """In a second message, since it has to be computed; an engine that can't is named in the first."""
+    await bench.start()
+    ada = await bench.owner()
+    await bench.reply_to(ada, STORY)
+    assert say("en", "why_missing_no_scorer") in (await bench.reply_to(ada, "/why")).text
+    await bench.stop()
+    bench.engine = ScoringEngine(lambda _: "Once upon a time.")
+    await bench.start()
+    await bench.reply_to(ada, STORY)
+    first = await bench.reply_to(ada, "/why")
+    await bench.server.until(lambda: len(bench.server.replies(ada.id, after=first)) == 1)
+    assert "per token of what the model wrote (4 tokens): -1.000" in bench.server.replies(ada.id)[-1].text
 
 
 async def test_the_reply_names_its_adapter(live: Bench) -> None:

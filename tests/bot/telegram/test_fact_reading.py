@@ -5,6 +5,7 @@ from __future__ import annotations
 from memory.facts.store import facts_of
 from memory.records import Message
 from tests.bot.telegram.bench import Bench
+from tests.engine import ScriptedEngine
 
 
 def answer(messages: tuple[Message, ...]) -> str:
@@ -15,7 +16,7 @@ def answer(messages: tuple[Message, ...]) -> str:
 async def test_what_was_told_is_read_after_the_reply(bench: Bench) -> None:
     """And shown by /facts; a stop while nothing is read ends at once."""
     bench.reads_facts = True
-    bench.engine._reply = answer
+    bench.engine = ScriptedEngine(answer)
     await bench.start()
     ada = await bench.owner()
     await bench.reply_to(ada, "Since May I've been with Orbis as a welder.")
