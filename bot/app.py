@@ -42,7 +42,9 @@ if TYPE_CHECKING:
     from memory.search import Searcher
     from memory.second_stage import SecondStage
     from tuning.adapters import Registry
+    from tuning.filters import Detectors
     from tuning.job import BaseModel
+    from tuning.preparing import Prepared
     from tuning.tune import TuneResult
 
 
@@ -311,7 +313,8 @@ class App:
         """
         from tuning.tune import TuneRequest, run_tune
 
-        request = TuneRequest(user.id, self._system(user), self.settings.tuning, self.settings.gate, started_by)
+        persona, settings = self._system(user), self.settings
+        request = TuneRequest(user.id, persona, settings.tuning, settings.gate, started_by, detectors=self.detectors)
         return run_tune(self.store, self.home, self.base, request, on_progress=on_progress, cancel=cancel)
 
     def tune_due(self, user: User) -> bool:
@@ -322,6 +325,24 @@ class App:
             return False
         config = self.settings.tuning
         return tune_due(self.store, user_id=user.id, persona=self._system(user), config=config, now=self.now()).due
+
+    @cached_property
+    def detectors(self) -> Detectors:
+        """What judges whether a reply may be learned; loads its libraries when it is first asked."""
+        from tuning.detectors import StandardDetectors
+
+        return StandardDetectors()
+
+    def examples(self, user: User) -> Prepared:
+        """What a tune of this user would learn from now, and what is left out.
+
+        :raises FamiliarError: a filter is missing or failed, so that nothing may be learned
+        """
+        from tuning.preparing import prepare
+
+        config, now = self.settings.tuning, self.now()
+        persona, detectors = self._system(user), self.detectors
+        return prepare(self.store, user_id=user.id, persona=persona, config=config, detectors=detectors, now=now)
 
     def _system(self, user: User) -> str:
         from bot.prompts import system_prompt

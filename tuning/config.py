@@ -34,6 +34,17 @@ class TuneConfig:
     """Preceding messages of an imported dialogue that a stretch of it begins with, system message not counted."""
     seed: int = 0
     """Makes a tune repeatable."""
+    ask_before: bool = False
+    """Whether a tune that is due is only announced, with a report of its data and a button that starts it."""
+    accepted_weight: float = 0.0
+    """Weight of replies that nobody judged and nobody complained of, from 0 (left out) to 1: they are what the model
+    says anyway, so training on them mostly confirms it in its faults."""
+    languages: str = ""
+    """Languages of replies to learn, as in "en, zh" (ISO 639-1); empty: any."""
+    max_form_share: float = 0.3
+    """Largest share of replies of one form: emoji only, one word, the same text, the same opening."""
+    general_share: float = 0.0
+    """Share of general examples that the base model answered itself, mixed in against forgetting; 0: none."""
 
 
 @dataclass(frozen=True)

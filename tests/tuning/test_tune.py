@@ -21,7 +21,7 @@ import pytest
 
 from memory.errors import FamiliarError
 from memory.store import Store
-from tests.tuning.tiny import CONFIG, EASY, PERSONA, add_dialogue, tiny_base
+from tests.tuning.tiny import CONFIG, EASY, HARMLESS, PERSONA, add_dialogue, tiny_base
 from tuning.adapters import AdapterEraser, Registry
 from tuning.config import GateConfig
 from tuning.job import BaseModel, Job, write_job
@@ -30,7 +30,7 @@ from tuning.sources import read_dataset
 from tuning.tune import FOLDER, TuneRequest, run_tune, tune_due
 
 ROOT = Path(__file__).resolve().parents[2]
-REQUEST = TuneRequest(user_id=1, persona=PERSONA, config=replace(CONFIG, epochs=4), gate=EASY)
+REQUEST = TuneRequest(user_id=1, persona=PERSONA, config=replace(CONFIG, epochs=4), gate=EASY, detectors=HARMLESS)
 
 
 @pytest.fixture(scope="module")
