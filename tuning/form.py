@@ -21,8 +21,8 @@ _TOKEN = re.compile(r"[\u3040-\u30ff\u3400-\u9fff]|[^\W_]+(?:['’.:/-][^\W_]+)*
 
 _DIGITS = re.compile(r"\d")
 _DATES = frozenset(
-    "january february april june july august september october november december"
-    " monday tuesday wednesday thursday friday saturday sunday".split()  # noqa: SIM905 - read as a text
+    """january february april june july august september october november december
+    monday tuesday wednesday thursday friday saturday sunday""".split()  # noqa: SIM905 - read as a text
 )
 """Not March and May, which are words of their own."""
 _CITATION = re.compile(r"\[\d{1,3}\]")
