@@ -54,9 +54,13 @@ def states(prepared: Prepared) -> Iterator[tuple[Example, str]]:
 
 def line_of(example: Example, state: str) -> str:
     """One line of the list."""
-    reply = " ".join(example.reply.split())
-    shown = reply if len(reply) <= _SHOWN_CHARACTERS else f"{reply[:_SHOWN_CHARACTERS]}…"
-    return f"{example.id:18}  {(example.at or '')[:10]:10}  {example.source:9}  {state:24}  {shown}"
+    return f"{example.id:18}  {(example.at or '')[:10]:10}  {example.source:9}  {state:24}  {short(example.reply)}"
+
+
+def short(reply: str) -> str:
+    """The beginning of a reply on one line."""
+    line = " ".join(reply.split())
+    return line if len(line) <= _SHOWN_CHARACTERS else f"{line[:_SHOWN_CHARACTERS]}…"
 
 
 def _record(example: Example, state: str) -> dict[str, object]:

@@ -12,7 +12,7 @@ from dataclasses import replace
 from telegram.error import TelegramError
 
 from bot.locales import say
-from bot.telegram import forgetting, knowing, preferences
+from bot.telegram import examples, forgetting, knowing, learning, preferences
 from bot.telegram.access import decide
 from bot.telegram.desk import Visit
 from bot.telegram.outbox import Place
@@ -83,6 +83,8 @@ PRESSES: Mapping[str, Press] = {
     "forget": forgetting.confirmed,
     "keep": forgetting.kept,
     "fact": knowing.deleted,
+    "example": examples.decided,
+    "tune": learning.asked,
     "set": preferences.changed,
     "allow": allow,
     "refuse": refuse,

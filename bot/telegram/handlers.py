@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from bot.explain import explain
 from bot.telegram.buttons import press
 from bot.telegram.desk import Visit
+from bot.telegram.examples import examples
 from bot.telegram.files import document
 from bot.telegram.forgetting import forget
 from bot.telegram.knowing import facts
@@ -131,6 +132,7 @@ HANDLERS: tuple[Route, ...] = (
     Route(command("why"), why),
     Route(command("forget"), forget),
     Route(command("facts"), facts, private_only=True),
+    Route(command("examples"), examples, private_only=True),
     Route(command("tune"), tune, private_only=True),
     Route(command("settings"), settings, private_only=True),
     Route(command("correct"), correction),

@@ -13,6 +13,7 @@ from typing import Literal, Protocol
 from bot.config import Settings
 from memory.records import Citation, Receipt, Turn, User
 from memory.store import Store
+from tuning.preparing import Prepared
 
 
 class Turns(Protocol):
@@ -134,6 +135,8 @@ class Services:
     tune: Tune
     tune_due: Callable[[User], bool]
     """Whether a tune of this user should start by itself now."""
+    examples: Callable[[User], Prepared]
+    """What a tune of this user would learn from, and what is left out."""
     reembed: Callable[[threading.Event], int]
     """Embeds what another embedder has embedded, until the event is set; gives the number of passages."""
     live_adapter: Callable[[User], str | None]

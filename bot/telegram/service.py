@@ -112,6 +112,7 @@ def services_of(app: App) -> Services:
         forget=forget,
         tune=app.tune,
         tune_due=app.tune_due,
+        examples=app.examples,
         reembed=lambda cancel: app.reembed(cancel=cancel),
         live_adapter=live_adapter,
         settings=app.settings,

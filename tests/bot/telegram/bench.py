@@ -7,6 +7,7 @@ import threading
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Literal
 
@@ -27,7 +28,9 @@ from memory.store import Store
 from tests.embedder import WordEmbedder
 from tests.engine import ScriptedEngine
 from tests.telegram_api import TOKEN, Message, TelegramServer, UserDriver
+from tests.tuning.tiny import HARMLESS
 from tuning.config import TuneConfig
+from tuning.preparing import Prepared, prepare
 
 OWNER = 7
 STORY = "Tell me a story."
@@ -124,10 +127,21 @@ class Bench:
             forget=self._forget,
             tune=self.tunes.tune,
             tune_due=self.tunes.tune_due,
+            examples=self._examples,
             reembed=lambda cancel: self.reembed(cancel),
             live_adapter=lambda user: self.tunes.adapters.get(user.id),
             settings=self.settings,
             clock=lambda: self.now,
+        )
+
+    def _examples(self, user: User) -> Prepared:
+        return prepare(
+            self.store,
+            user_id=user.id,
+            persona="You are Familiar.",
+            config=self.settings.tuning,
+            detectors=HARMLESS,
+            now=datetime.now(UTC),
         )
 
     def _import(self, name: str, data: bytes, *, user: User, me: str | None, learn_from: str | None) -> Receipt:
