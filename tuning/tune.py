@@ -28,6 +28,7 @@ from tuning.dataset import Example, learned_after, split_by_time
 from tuning.detectors import StandardDetectors
 from tuning.filters import Detectors
 from tuning.gate import Check, judge
+from tuning.general import ensure_replay, general_examples
 from tuning.job import BaseModel, Job, Metrics, drop_texts, read_metrics, sync, write_job
 from tuning.lock import tune_lock
 from tuning.preparing import Prepared, prepare, read
@@ -156,7 +157,8 @@ def _train_and_judge(
 ) -> Adapter:
     folder = registry.root / adapter.id
     train, test = split_by_time(dataset.examples, share=request.gate.held_out)
-    write_job(folder, Job(base.name, str(base.folder), request.persona, request.config, train, test))
+    general = _general(base, request.config, beside=len(train), note=watch.on_progress)
+    write_job(folder, Job(base.name, str(base.folder), request.persona, request.config, train, test, general))
     try:
         metrics = train_in_child(folder, on_progress=watch.on_progress, stop=_stop(registry, adapter, watch))
     except _Stopped:
@@ -171,6 +173,14 @@ def _train_and_judge(
     failed = [check.sentence for check in checks if not check.passed]
     outcome = Outcome("rejected" if failed else "live", "; ".join(failed) or None, checks, manifest)
     return registry.finish(adapter.id, outcome, user_id=adapter.user_id)
+
+
+def _general(base: BaseModel, config: TuneConfig, *, beside: int, note: OnProgress) -> tuple[Example, ...]:
+    """General examples to mix in, where the settings want any."""
+    if config.general_share == 0:
+        return ()
+    note("asking the base model for its own answers")
+    return general_examples(ensure_replay(base), share=config.general_share, beside=beside, seed=config.seed)
 
 
 def train_in_child(
