@@ -307,6 +307,7 @@ def _manifest(
         "recipe": dataclasses.asdict(request.config),
         "trained_on": [example.id for example in parts[0]],
         "tested_on": [example.id for example in parts[1]],
+        "across_the_cut": len(dataset.examples) - len(parts[0]) - len(parts[1]),
         "data": dataset.report.record(),
         "left_out": dict(dataset.report.left_out) | ({"too long": metrics.too_long} if metrics.too_long else {}),
         "metrics": dataclasses.asdict(metrics),
