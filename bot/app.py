@@ -45,8 +45,9 @@ if TYPE_CHECKING:
     from memory.search import Searcher
     from memory.second_stage import SecondStage
     from tuning.adapters import Registry
-    from tuning.dataset import Example
+    from tuning.filters import Detectors
     from tuning.job import BaseModel
+    from tuning.preparing import Prepared
     from tuning.tune import TuneResult
 
 
@@ -379,7 +380,8 @@ class App:
         """
         from tuning.tune import TuneRequest, run_tune
 
-        request = TuneRequest(user.id, self._system(user), self.settings.tuning, self.settings.gate, started_by)
+        persona, settings = self._system(user), self.settings
+        request = TuneRequest(user.id, persona, settings.tuning, settings.gate, started_by, detectors=self.detectors)
         return run_tune(self.store, self.home, self.base, request, on_progress=on_progress, cancel=cancel)
 
     def tune_due(self, user: User) -> bool:
@@ -391,15 +393,27 @@ class App:
         config = self.settings.tuning
         return tune_due(self.store, user_id=user.id, persona=self._system(user), config=config, now=self.now()).due
 
-    def examples(self, user: User) -> Sequence[Example]:
-        """All that a user gave to learn from, oldest first."""
-        from tuning.sources import read_dataset
-
-        return read_dataset(self.store, user_id=user.id, persona=self._system(user)).examples
-
     def plain_prompt(self, text: str, user: User) -> tuple[Message, ...]:
         """The messages for a text without history and memories."""
         return (Message("system", self._system(user)), Message("user", text))
+
+    @cached_property
+    def detectors(self) -> Detectors:
+        """What judges whether a reply may be learned; loads its libraries when it is first asked."""
+        from tuning.detectors import StandardDetectors
+
+        return StandardDetectors()
+
+    def examples(self, user: User) -> Prepared:
+        """What a tune of this user would learn from now, and what is left out.
+
+        :raises FamiliarError: a filter is missing or failed, so that nothing may be learned
+        """
+        from tuning.preparing import prepare
+
+        config, now = self.settings.tuning, self.now()
+        persona, detectors = self._system(user), self.detectors
+        return prepare(self.store, user_id=user.id, persona=persona, config=config, detectors=detectors, now=now)
 
     def _system(self, user: User) -> str:
         from bot.prompts import system_prompt

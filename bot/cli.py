@@ -149,6 +149,9 @@ def _memory(add: Callable[[str, str, str], argparse.ArgumentParser]) -> None:
 def _learning(add: Callable[[str, str, str], argparse.ArgumentParser]) -> None:
     tune = add("tune", "learning:tune", "train an adapter on approved and corrected replies, if one is due")
     tune.add_argument("--now", action="store_true", help="whether due or not")
+    examples = add("examples", "examples:examples", "what tunes learn from: look through, approve, strike out")
+    examples.add_argument("action", nargs="?", default="list", choices=["list", "show", "approve", "strike", "report"])
+    examples.add_argument("id", nargs="?", metavar="ID")
     adapters = add("adapters", "learning:adapters", "the adapters of a user")
     actions = ["list", "show", "promote", "rollback", "compare"]
     adapters.add_argument("action", nargs="?", default="list", choices=actions)
@@ -183,6 +186,7 @@ def _measuring(add: Callable[[str, str, str], argparse.ArgumentParser]) -> None:
     answers.add_argument("--limit", type=int, metavar="N", help="only the first N questions")
     answers.add_argument("--other", type=Path, metavar="QUESTIONS.jsonl", help="questions the material can't answer")
     kinds.add_parser("summaries", parents=[_common()], help="two profiles, the same pages in English and Chinese")
+    kinds.add_parser("filters", parents=[_common()], help="planted secrets and insults: recall and precision")
     facts = kinds.add_parser("facts", parents=[_common()], help="facts of labelled statements, or of whole dialogues")
     facts.add_argument("dialogues", nargs="*", type=Path, metavar="DIALOGUE.jsonl")
     facts.add_argument("--sample", type=Path, metavar="FILE", help="fifty of them at random, to be judged")

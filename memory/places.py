@@ -95,6 +95,7 @@ TABLES = (
     Table("standing_rules", ("text",), ("at",)),
     Table("files", ("path", "reason"), ("sha256", "status", "conversion")),
     Table("file_documents", everything=False),
+    Table("example_choices", (), ("choice", "at")),
     Table("erasures", (), ("kind", "salt", "target", "at"), everything=False),
 )
 """Every table but SQLite's own and those that FTS5 keeps beside ``chunks_fts``."""

@@ -271,6 +271,21 @@ taken out of service as worse than the one before, so that it does not come back
 """
 
 
+_EXAMPLES = (
+    """CREATE TABLE example_choices (
+    user_id INTEGER NOT NULL REFERENCES users(id) ON DELETE CASCADE,
+    turn_id INTEGER REFERENCES turns(id) ON DELETE CASCADE,
+    chunk_id INTEGER REFERENCES chunks(id) ON DELETE CASCADE,
+    choice TEXT NOT NULL CHECK (choice IN ('approved', 'struck')),
+    at TEXT NOT NULL,
+    CHECK ((turn_id IS NULL) <> (chunk_id IS NULL))
+)""",
+    "CREATE UNIQUE INDEX example_choices_turn ON example_choices(turn_id, user_id) WHERE turn_id IS NOT NULL",
+    "CREATE UNIQUE INDEX example_choices_chunk ON example_choices(chunk_id, user_id) WHERE chunk_id IS NOT NULL",
+)
+"""What a user decided about training examples: of a turn, or of the passage that a dialogue's reply begins in."""
+
+
 def migrations() -> Migrations:
     """All schema changes in the order in which they are applied."""
     steps = Migrations("familiar")
@@ -320,6 +335,11 @@ def migrations() -> Migrations:
     @steps()
     def m0011_after_live(db: Database) -> None:
         for statement in _AFTER_LIVE:
+            db.execute(statement)
+
+    @steps()
+    def m0010_examples(db: Database) -> None:
+        for statement in _EXAMPLES:
             db.execute(statement)
 
     return steps

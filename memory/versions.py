@@ -1,8 +1,9 @@
 """A new version of a document takes the place of the old one: what both say stays what it was.
 
 Passages of a document have ids in a row, by which neighbours are found, so a new version has new passages throughout.
-Those with the same words take over the old ones' vectors, their facts (with what the user corrected or pinned), and
-their place in turns that recalled them, without which a later forgetting would not find these turns.
+Those with the same words take over the old ones' vectors, their facts (with what the user corrected or pinned), what
+was decided about them as training examples, and their place in turns that recalled them, without which a later
+forgetting would not find these turns.
 """
 
 from __future__ import annotations
@@ -49,7 +50,7 @@ def carry_over(db: sqlite3.Connection, document_id: int, old: Collection[int]) -
         if id_ in before and (same := waiting[tuple(words)]):
             pairs[id_] = same.pop()
     if pairs:
-        for table in ("fact_sources", "fact_readings"):
+        for table in ("fact_sources", "fact_readings", "example_choices"):
             db.executemany(f"UPDATE OR IGNORE {table} SET chunk_id = ? WHERE chunk_id = ?", _turned(pairs))
         _renumber_turns(db, pairs)
 

@@ -25,7 +25,9 @@ from typing import IO, NamedTuple, Protocol
 OLDEST_PYTHON = (3, 11)
 CPU_INDEX = "https://download.pytorch.org/whl/cpu"
 PROBE_SECONDS = 5.0
-HOLDS = {"test": ("fast",)}
+READY = "fast,filters"
+"""Extras of an installation that is to be used: tunes don't start without the filters."""
+HOLDS = {"test": (READY,)}
 """Extras whose packages another extra has too: what is set up for the tests is ready to run."""
 STAMP = "familiar-setup.json"
 LOCK = "familiar-setup.lock"
@@ -378,7 +380,7 @@ def main(arguments: list[str], root: Path) -> int:
     command, rest = arguments[0], arguments[1:]
     try:
         use_new_enough_python()
-        tools = set_up(root, "fast" if command == "run" else "test")
+        tools = set_up(root, READY if command == "run" else "test")
         if command == "run":
             hand_over([str(tools / "familiar"), "run", *rest])
         steps = checks(tools, rest if command == "test" else ["-m", "chaos", *rest])

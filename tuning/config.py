@@ -39,6 +39,17 @@ class TuneConfig:
     compare_share: float = 0.0
     """Share of turns that the base model answers although there is an adapter, so that votes can be compared
     (0..0.5)."""
+    ask_before: bool = False
+    """Whether a tune that is due is only announced, with a report of its data and a button that starts it."""
+    accepted_weight: float = 0.0
+    """Weight of replies that nobody judged and nobody complained of, from 0 (left out) to 1: they are what the model
+    says anyway, so training on them mostly confirms it in its faults."""
+    languages: str = ""
+    """Languages of replies to learn, as in "en, zh" (ISO 639-1); empty: any."""
+    max_form_share: float = 0.3
+    """Largest share of replies of one form: emoji only, one word, the same text, the same opening."""
+    general_share: float = 0.0
+    """Share of general examples that the base model answered itself, mixed in against forgetting; 0: none."""
 
     def __post_init__(self) -> None:
         if not 0.0 <= self.compare_share <= 0.5:

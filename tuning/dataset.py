@@ -2,8 +2,8 @@
 
 An example's prompt is what serving gives (the stored prompt of a turn, or persona and preceding messages of a
 dialogue), never text that was recalled for it here, and nothing of another user: the records handed in are one
-user's. A reply that was voted down and not corrected teaches nothing. The newest examples are the test, because that
-is how an adapter is used: on what comes later.
+user's. A reply that was voted down and not corrected teaches nothing. The newest sessions are the test, because that
+is how an adapter is used: on what comes later, and not on the second half of a talk whose first half it has learned.
 """
 
 from __future__ import annotations
@@ -11,11 +11,12 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Literal
 
 from memory.records import Feedback, Message, Turn
 from memory.redaction import ERASED
+from tuning.form import copied_share
 
 HISTORY_MESSAGES = 64
 """Most messages of a dialogue that precede a reply in its example; the trainer cuts further, by tokens."""
@@ -25,7 +26,25 @@ _MIN_CHARACTERS = 2
 _ERASED_PASSAGE = "█"
 """Stands in a document for each character that was erased from it."""
 
-Dropped = Literal["empty or too short", "duplicate", "nothing before it", "part of it was erased"]
+Source = Literal["corrected", "approved", "imported", "accepted"]
+"""How a reply came to be one to learn: in this order, what the user made sure of most comes first."""
+Dropped = Literal[
+    "empty or too short",
+    "duplicate",
+    "nothing before it",
+    "part of it was erased",
+    "struck out",
+    "secret or personal data",
+    "near duplicate",
+    "other language",
+    "toxic or biased",
+    "fact, belongs to memory",
+    "too many of one form",
+]
+"""Why something is not learned from."""
+SESSION_GAP = timedelta(hours=6)
+"""Silence after which a conversation counts as a new one: longer than any meal, shorter than a night. Only the split
+reads it, so that one imported file, which is one conversation, still has a last part that is the future."""
 
 
 @dataclass(frozen=True)
@@ -48,6 +67,13 @@ class Example:
     """Turns whose text it holds: forgetting one of them withdraws the adapter."""
     document_ids: tuple[int, ...] = ()
     """Documents whose text it holds, likewise."""
+    source: Source = "approved"
+    weight: float = 1.0
+    """What its loss is multiplied by in training; a test reply counts whole."""
+    chunk_id: int | None = None
+    """The passage that a dialogue's reply begins in, by which the user's choice about it is kept."""
+    recalled: float = 0.0
+    """Share of the reply's words that were copied from passages recalled for it (`tuning.form.copied_share`)."""
 
 
 @dataclass(frozen=True)
@@ -57,6 +83,7 @@ class Line:
     speaker: str
     text: str
     at: str | None = None
+    chunk_id: int | None = None
 
 
 @dataclass(frozen=True)
@@ -74,7 +101,8 @@ class JudgedTurn:
     """A turn with its feedback and everything whose text stands in its prompt."""
 
     turn: Turn
-    feedback: Feedback
+    feedback: Feedback | None
+    """None: the user said nothing of it, and went on (`tuning.accepted`)."""
     turn_ids: tuple[int, ...]
     document_ids: tuple[int, ...]
 
@@ -87,13 +115,16 @@ class Dataset:
     dropped: tuple[tuple[Dropped, int], ...]
 
 
-def build_dataset(judged: Iterable[JudgedTurn], dialogues: Iterable[Dialogue], *, persona: str) -> Dataset:
+def build_dataset(
+    judged: Iterable[JudgedTurn], dialogues: Iterable[Dialogue], *, persona: str, accepted_weight: float = 0.0
+) -> Dataset:
     """Examples of one user, filtered and in order of time.
 
     :param persona: the whole system message that serving puts first
+    :param accepted_weight: of replies without a judgement; 0 leaves them out
     """
     dropped: Counter[Dropped] = Counter()
-    found = [item for turn in judged for item in turn_examples(turn, persona=persona)]
+    found = [item for turn in judged for item in turn_examples(turn, persona=persona, accepted_weight=accepted_weight)]
     for dialogue in dialogues:
         found += dialogue_examples(dialogue, persona=persona, dropped=dropped)
     kept: list[Example] = []
@@ -124,22 +155,34 @@ def _plain(text: str) -> str:
     return " ".join(text.split()).casefold()
 
 
-def turn_examples(judged: JudgedTurn, *, persona: str) -> list[Example]:
-    """The example of a corrected or approved reply; none for any other."""
+def turn_examples(judged: JudgedTurn, *, persona: str, accepted_weight: float = 0.0) -> list[Example]:
+    """The example of a corrected or approved reply, and of one that nobody judged where these have a weight."""
     turn, feedback = judged.turn, judged.feedback
-    if feedback.correction is None and feedback.vote != "up":
+    source: Source
+    if feedback is None:
+        source = "accepted"
+    elif feedback.correction is not None:
+        source = "corrected"
+    elif feedback.vote == "up":
+        source = "approved"
+    else:
         return []
-    prompt = turn.prompt or (Message("system", persona), Message("user", turn.user_text))
+    if source == "accepted" and accepted_weight <= 0:
+        return []
+    reply = turn.reply if feedback is None or feedback.correction is None else feedback.correction
     return [
         Example(
             id=f"turn:{turn.id}",
-            prompt=prompt,
-            reply=(turn.reply if feedback.correction is None else feedback.correction).strip(),
+            prompt=turn.prompt or (Message("system", persona), Message("user", turn.user_text)),
+            reply=reply.strip(),
             at=turn.asked_at,
-            learned_at=feedback.at,
+            learned_at=feedback.at if feedback else turn.asked_at,
             conversation=f"conversation:{turn.conversation_id}",
             turn_ids=judged.turn_ids,
             document_ids=judged.document_ids,
+            source=source,
+            weight=accepted_weight if source == "accepted" else 1.0,
+            recalled=copied_share(reply, [memory.text for memory in turn.memories]),
         )
     ]
 
@@ -149,7 +192,7 @@ def dialogue_examples(dialogue: Dialogue, *, persona: str, dropped: Counter[Drop
     merged = merge_lines(dialogue.lines, speaker=dialogue.speaker)
     messages = [message for message, _ in merged]
     found = []
-    for place, (message, at) in enumerate(merged):
+    for place, (message, first) in enumerate(merged):
         if message.role != "assistant":
             continue
         if place == 0:
@@ -161,45 +204,80 @@ def dialogue_examples(dialogue: Dialogue, *, persona: str, dropped: Counter[Drop
                 id=f"document:{dialogue.document_id}:{place}",
                 prompt=(Message("system", persona), *messages[start:place]),
                 reply=message.content,
-                at=at,
+                at=first.at,
                 learned_at=dialogue.imported_at,
                 conversation=f"document:{dialogue.document_id}",
                 position=start,
                 document_ids=(dialogue.document_id,),
+                source="imported",
+                chunk_id=first.chunk_id,
             )
         )
     return found
 
 
-def merge_lines(lines: Sequence[Line], *, speaker: str) -> list[tuple[Message, str | None]]:
-    """Lines as messages with the time of their first line; what one side says in a row is one message."""
-    merged: list[tuple[Message, str | None]] = []
+def merge_lines(lines: Sequence[Line], *, speaker: str) -> list[tuple[Message, Line]]:
+    """Lines as messages, each with its first line; what one side says in a row is one message."""
+    merged: list[tuple[Message, Line]] = []
     for line in lines:
         text = line.text.strip()
         if not text:
             continue
         role: Literal["assistant", "user"] = "assistant" if line.speaker == speaker else "user"
         if merged and merged[-1][0].role == role:
-            before, at = merged[-1]
-            merged[-1] = (Message(role, f"{before.content}\n{text}"), at)
+            before, first = merged[-1]
+            merged[-1] = (Message(role, f"{before.content}\n{text}"), first)
         else:
-            merged.append((Message(role, text), line.at))
+            merged.append((Message(role, text), line))
     return merged
 
 
 def split_by_time(examples: Sequence[Example], *, share: float) -> tuple[tuple[Example, ...], tuple[Example, ...]]:
-    """The older examples to train on and the newest ``share`` of them, at least one, as the test."""
+    """The older sessions to train on, and the newest, of about ``share`` of the examples, as the test.
+
+    A session is a conversation up to a silence of `SESSION_GAP`. The cut is the beginning of one: every test reply is
+    later than every one that is trained on, and no session stands on both sides. One that goes on across the cut is
+    in neither part; the cut is where the fewest are lost and the share is nearest. Where all is one session, its
+    newest replies are the test.
+    """
     ordered = sorted(examples, key=_moment)
-    newest = min(len(ordered), max(1, round(share * len(ordered))))
-    return tuple(ordered[: len(ordered) - newest]), tuple(ordered[len(ordered) - newest :])
+    wanted = min(len(ordered), max(1, round(share * len(ordered))))
+    spans = [(_moment(session[0]), _moment(session[-1]), session) for session in _sessions(ordered)]
+    best: tuple[int, datetime] | None = None
+    for cut in sorted({first for first, _, _ in spans}):
+        trained = sum(len(session) for _, last, session in spans if last < cut)
+        tested = sum(len(session) for first, _, session in spans if first >= cut)
+        cost = len(ordered) - trained - tested + abs(tested - wanted)
+        if trained and tested and (best is None or cost < best[0]):
+            best = (cost, cut)
+    if best is None:
+        return tuple(ordered[: len(ordered) - wanted]), tuple(ordered[len(ordered) - wanted :])
+    train = [item for _, last, session in spans if last < best[1] for item in session]
+    test = [item for first, _, session in spans if first >= best[1] for item in session]
+    return tuple(sorted(train, key=_moment)), tuple(sorted(test, key=_moment))
+
+
+def _sessions(ordered: Iterable[Example]) -> list[list[Example]]:
+    """Examples in order of time as sessions; what has no date is one session of its conversation."""
+    open_: dict[str, list[Example]] = {}
+    done: list[list[Example]] = []
+    for example in ordered:
+        current = open_.get(example.conversation)
+        if current is not None and _moment(example) - _moment(current[-1]) <= SESSION_GAP:
+            current.append(example)
+        else:
+            open_[example.conversation] = [example]
+            done.append(open_[example.conversation])
+    return done
 
 
 def learned_after(examples: Iterable[Example], moment: str | None) -> int:
-    """How many examples the user has given since then; all where there was no such moment."""
+    """How many examples the user has given since then, unjudged ones not counted; all where there was none."""
+    given = [example for example in examples if example.source != "accepted"]
     if moment is None:
-        return sum(1 for _ in examples)
+        return len(given)
     since = datetime.fromisoformat(moment)
-    return sum(_parsed(example.learned_at) > since for example in examples)
+    return sum(_parsed(example.learned_at) > since for example in given)
 
 
 def _moment(example: Example) -> datetime:

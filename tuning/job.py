@@ -42,6 +42,8 @@ class Job:
     config: TuneConfig
     train: tuple[Example, ...]
     test: tuple[Example, ...]
+    general: tuple[Example, ...] = ()
+    """The base model's own answers to general prompts, trained on beside ``train`` against forgetting."""
 
 
 @dataclass(frozen=True)
@@ -75,7 +77,7 @@ def write_job(folder: Path, job: Job) -> None:
     }
     (folder / "job.json").write_text(json.dumps(head, ensure_ascii=False), encoding="utf-8")
     with (folder / "examples.jsonl").open("w", encoding="utf-8") as file:
-        for part, examples in (("train", job.train), ("test", job.test)):
+        for part, examples in (("train", job.train), ("test", job.test), ("general", job.general)):
             for example in examples:
                 file.write(json.dumps({"part": part} | dataclasses.asdict(example), ensure_ascii=False) + "\n")
 
@@ -83,7 +85,7 @@ def write_job(folder: Path, job: Job) -> None:
 def read_job(folder: Path) -> Job:
     """Read a job's input."""
     head = json.loads((folder / "job.json").read_text(encoding="utf-8"))
-    parts: dict[str, list[Example]] = {"train": [], "test": []}
+    parts: dict[str, list[Example]] = {"train": [], "test": [], "general": []}
     with (folder / "examples.jsonl").open(encoding="utf-8") as file:
         for line in file:
             row = json.loads(line)
@@ -91,7 +93,8 @@ def read_job(folder: Path) -> Job:
             row["prompt"] = tuple(Message(**message) for message in row["prompt"])
             part.append(Example(**row | {key: tuple(row[key]) for key in ("turn_ids", "document_ids")}))
     head["config"] = TuneConfig(**head["config"])
-    return Job(**head, train=tuple(parts["train"]), test=tuple(parts["test"]))
+    general = tuple(parts["general"])
+    return Job(**head, train=tuple(parts["train"]), test=tuple(parts["test"]), general=general)
 
 
 def drop_texts(folder: Path) -> None:

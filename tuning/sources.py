@@ -4,16 +4,24 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable
+from datetime import UTC, datetime
 
 from memory.records import Feedback, Turn
 from memory.store import Store
 from memory.turns import feedback_of, turns_of
+from tuning.accepted import accepted_turns
 from tuning.dataset import Dataset, Dialogue, JudgedTurn, Line, build_dataset
 
 
-def read_dataset(store: Store, *, user_id: int, persona: str) -> Dataset:
-    """All examples that the user's feedback and dialogues give today."""
-    return build_dataset(judged_turns(store, user_id=user_id), dialogues(store, user_id=user_id), persona=persona)
+def read_dataset(
+    store: Store, *, user_id: int, persona: str, accepted_weight: float = 0.0, now: datetime | None = None
+) -> Dataset:
+    """All examples that the user's feedback and dialogues give today, and their unjudged replies where they weigh."""
+    turns = judged_turns(store, user_id=user_id)
+    if accepted_weight > 0:
+        turns += unjudged_turns(store, user_id=user_id, now=now or datetime.now(UTC))
+    found = dialogues(store, user_id=user_id)
+    return build_dataset(turns, found, persona=persona, accepted_weight=accepted_weight)
 
 
 def judged_turns(store: Store, *, user_id: int) -> list[JudgedTurn]:
@@ -26,7 +34,15 @@ def judged_turns(store: Store, *, user_id: int) -> list[JudgedTurn]:
     ]
 
 
-def _judged(store: Store, turn: Turn, feedback: Feedback, turns: Iterable[Turn], *, user_id: int) -> JudgedTurn:
+def unjudged_turns(store: Store, *, user_id: int, now: datetime) -> list[JudgedTurn]:
+    """The user's turns that were accepted without complaint (`tuning.accepted`), oldest first."""
+    turns = turns_of(store, user_id=user_id)
+    judged = {item.turn_id for item in feedback_of(store, user_id=user_id)}
+    accepted = accepted_turns(turns, judged=judged, now=now)
+    return [_judged(store, turn, None, turns, user_id=user_id) for turn in accepted]
+
+
+def _judged(store: Store, turn: Turn, feedback: Feedback | None, turns: Iterable[Turn], *, user_id: int) -> JudgedTurn:
     rows = store.rows(
         "SELECT id, document_id, turn_id FROM chunks WHERE id IN (SELECT value FROM json_each(?))"
         " AND user_id IN (SELECT value FROM json_each(?))",
@@ -66,10 +82,10 @@ def _lines(store: Store, document_id: int, *, user_id: int) -> tuple[Line, ...]:
     """The rows of a dialogue; one that was cut into several chunks is whole again."""
     text = store.document_text(document_id, user_id=user_id)
     rows = store.rows(
-        'SELECT speaker, min(start) AS start, max("end") AS "end", min(at) AS at FROM chunks'
+        'SELECT speaker, min(start) AS start, max("end") AS "end", min(at) AS at, min(id) AS id FROM chunks'
         " WHERE document_id = ? AND user_id = ? AND speaker IS NOT NULL"
         " GROUP BY CASE external_ids WHEN '[]' THEN 'chunk ' || id ELSE external_ids END, speaker"
         " ORDER BY min(position)",
         (document_id, user_id),
     )
-    return tuple(Line(row["speaker"], text[row["start"] : row["end"]], row["at"]) for row in rows)
+    return tuple(Line(row["speaker"], text[row["start"] : row["end"]], row["at"], row["id"]) for row in rows)

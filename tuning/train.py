@@ -64,7 +64,7 @@ def run_job(folder: Path, tell: Report) -> Metrics:
     loaded = load(Path(job.base_folder))
     config = job.config
     windowing = Windowing(loaded.tokenizer, max_tokens=config.max_tokens, max_prompt_tokens=config.max_prompt_tokens)
-    train, test = windowing.windows(job.train), windowing.windows(job.test)
+    train, test = windowing.windows((*job.train, *job.general)), windowing.windows(job.test)
     if not train.windows or not test.windows:
         count = len(job.train) + len(job.test)
         raise FamiliarError(f"of {count} examples too few fit into [tuning] max_tokens = {config.max_tokens}")
@@ -133,7 +133,8 @@ def attach(base: Any, config: TuneConfig) -> Any:
 def fit(model: Any, windows: Sequence[Window], config: TuneConfig, tell: Report) -> int:
     """Train the adapter in place; returns the number of optimiser steps.
 
-    The loss of a step is the mean over its labelled tokens, so that a long reply weighs as its tokens do.
+    The loss of a step is the mean over its labelled tokens, so that a long reply weighs as its tokens do; each token's
+    part is multiplied by its reply's weight.
 
     :raises FamiliarError: the loss is not a number
     """
@@ -148,7 +149,7 @@ def fit(model: Any, windows: Sequence[Window], config: TuneConfig, tell: Report)
         tokens = sum(label_count(window.encoded) for window in batch)
         loss = 0.0
         for window in batch:
-            part = labelled_loss(model, window.encoded) / tokens
+            part = labelled_loss(model, window.encoded, weights=window.weights) / tokens
             part.backward()
             loss += float(part.detach())
         norm = torch.nn.utils.clip_grad_norm_(weights, MAX_NORM)

@@ -14,8 +14,8 @@ import sys
 import threading
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
-from datetime import datetime
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Literal
 
@@ -23,12 +23,16 @@ from memory.errors import FamiliarError
 from memory.store import Store
 from tuning.adapters import Adapter, Outcome, Registry, StartedBy
 from tuning.config import GateConfig, TuneConfig
-from tuning.dataset import Dataset, Example, learned_after, split_by_time
+from tuning.data_report import DataReport
+from tuning.dataset import Example, learned_after, split_by_time
+from tuning.detectors import StandardDetectors
+from tuning.filters import Detectors
 from tuning.gate import Check, judge
+from tuning.general import ensure_replay, general_examples
 from tuning.job import BaseModel, Job, Metrics, drop_texts, read_metrics, sync, write_job
 from tuning.lock import tune_lock
+from tuning.preparing import Prepared, prepare, read
 from tuning.schedule import Due, Missed, due
-from tuning.sources import read_dataset
 
 OnProgress = Callable[[str], None]
 FOLDER = "adapters"
@@ -50,6 +54,8 @@ class TuneRequest:
     config: TuneConfig
     gate: GateConfig
     started_by: StartedBy = "hand"
+    detectors: Detectors = field(default_factory=StandardDetectors)
+    """Judge what may be learned; nothing is learned without them."""
 
 
 @dataclass(frozen=True)
@@ -79,13 +85,15 @@ def run_tune(
     registry = Registry(store, home / FOLDER)
     with tune_lock(registry.root):
         registry.recover_locked()
+        prepared = _prepared(store, request)  # takes too long for a transaction, in which the chat could store nothing
         with store.transaction():  # nothing can be forgotten between reading it and naming it as a source
-            dataset = read_dataset(store, user_id=request.user_id, persona=request.persona)
-            count = len(dataset.examples)
-            if count < request.config.min_pairs:
-                return TuneResult(None, "skipped", count, reason=_too_few(dataset, request.config))
+            examples = _still_there(store, request, prepared)
+            if len(examples) < request.config.min_pairs:
+                reason = _too_few(len(examples), prepared.report, request.config)
+                return TuneResult(None, "skipped", len(examples), reason=reason)
+            dataset = dataclasses.replace(prepared, examples=examples)
             adapter = registry.begin(
-                user_id=request.user_id, base=base, examples=dataset.examples, started_by=request.started_by
+                user_id=request.user_id, base=base, examples=examples, started_by=request.started_by
             )
         try:
             with _failing(registry, adapter):
@@ -93,6 +101,24 @@ def run_tune(
         finally:
             registry.sweep()
     return _result(finished)
+
+
+def _prepared(store: Store, request: TuneRequest) -> Prepared:
+    return prepare(
+        store,
+        user_id=request.user_id,
+        persona=request.persona,
+        config=request.config,
+        detectors=request.detectors,
+        now=datetime.now(UTC),
+    )
+
+
+def _still_there(store: Store, request: TuneRequest, prepared: Prepared) -> tuple[Example, ...]:
+    """What was filtered and is still as it was: what was forgotten or changed meanwhile waits for the next tune."""
+    config, now = request.config, datetime.now(UTC)
+    found = set(read(store, user_id=request.user_id, persona=request.persona, config=config, now=now).examples)
+    return tuple(example for example in prepared.examples if example in found)
 
 
 def tune_due(store: Store, *, user_id: int, persona: str, config: TuneConfig, now: datetime) -> Due:
@@ -104,7 +130,7 @@ def tune_due(store: Store, *, user_id: int, persona: str, config: TuneConfig, no
     last = datetime.fromisoformat(rows[-1]["started_at"]) if rows else None
     # What an interrupted or withdrawn adapter had learned is not learned.
     learned = [row["started_at"] for row in rows if row["status"] in ("live", "retired", "rejected")]
-    examples = read_dataset(store, user_id=user_id, persona=persona).examples
+    examples = read(store, user_id=user_id, persona=persona, config=config, now=now).examples
     withdrawn = max((row["withdrawn_at"] for row in rows if row["withdrawn_from"] in _MISSED), default=None)
     missed = None
     if withdrawn is not None and not any(started > withdrawn for started in learned):
@@ -137,11 +163,12 @@ def _failing(registry: Registry, adapter: Adapter) -> Iterator[None]:
 
 
 def _train_and_judge(
-    registry: Registry, adapter: Adapter, base: BaseModel, request: TuneRequest, dataset: Dataset, watch: _Watch
+    registry: Registry, adapter: Adapter, base: BaseModel, request: TuneRequest, dataset: Prepared, watch: _Watch
 ) -> Adapter:
     folder = registry.root / adapter.id
     train, test = split_by_time(dataset.examples, share=request.gate.held_out)
-    write_job(folder, Job(base.name, str(base.folder), request.persona, request.config, train, test))
+    general = _general(base, request.config, beside=len(train), note=watch.on_progress)
+    write_job(folder, Job(base.name, str(base.folder), request.persona, request.config, train, test, general))
     try:
         metrics = train_in_child(folder, on_progress=watch.on_progress, stop=_stop(registry, adapter, watch))
     except _Stopped:
@@ -156,6 +183,14 @@ def _train_and_judge(
     failed = [check.sentence for check in checks if not check.passed]
     outcome = Outcome("rejected" if failed else "live", "; ".join(failed) or None, checks, manifest)
     return registry.finish(adapter.id, outcome, user_id=adapter.user_id)
+
+
+def _general(base: BaseModel, config: TuneConfig, *, beside: int, note: OnProgress) -> tuple[Example, ...]:
+    """General examples to mix in, where the settings want any."""
+    if config.general_share == 0:
+        return ()
+    note("asking the base model for its own answers")
+    return general_examples(ensure_replay(base), share=config.general_share, beside=beside, seed=config.seed)
 
 
 def train_in_child(
@@ -268,7 +303,7 @@ def _last_line(log: Path) -> str:
 def _manifest(
     adapter: Adapter,
     request: TuneRequest,
-    dataset: Dataset,
+    dataset: Prepared,
     parts: tuple[Sequence[Example], Sequence[Example]],
     metrics: Metrics,
     checks: Sequence[Check],
@@ -282,18 +317,18 @@ def _manifest(
         "recipe": dataclasses.asdict(request.config),
         "trained_on": [example.id for example in parts[0]],
         "tested_on": [example.id for example in parts[1]],
-        "left_out": dict(dataset.dropped) | ({"too long": metrics.too_long} if metrics.too_long else {}),
+        "across_the_cut": len(dataset.examples) - len(parts[0]) - len(parts[1]),
+        "data": dataset.report.record(),
+        "left_out": dict(dataset.report.left_out) | ({"too long": metrics.too_long} if metrics.too_long else {}),
         "metrics": dataclasses.asdict(metrics),
         "gate": [dataclasses.asdict(check) for check in checks],
     }
     return json.dumps(values, ensure_ascii=False, indent=1)
 
 
-def _too_few(dataset: Dataset, config: TuneConfig) -> str:
-    left_out = ", ".join(f"{count} {reason}" for reason, count in dataset.dropped)
-    return f"too few pairs: {len(dataset.examples)}; need {config.min_pairs}" + (
-        f" (left out: {left_out})" if left_out else ""
-    )
+def _too_few(count: int, report: DataReport, config: TuneConfig) -> str:
+    left_out = ", ".join(f"{number} {reason}" for reason, number in report.left_out)
+    return f"too few pairs: {count}; need {config.min_pairs}" + (f" (left out: {left_out})" if left_out else "")
 
 
 def _result(adapter: Adapter) -> TuneResult:

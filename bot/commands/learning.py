@@ -17,7 +17,11 @@ def tune(app: App, args: argparse.Namespace, out: Output) -> int:
     """Train an adapter if one is due, or now."""
     user = app.user(args.user)
     if not args.now and not app.tune_due(user):
-        out.result(_NOT_DUE, "skipped: no tune is due; `familiar tune --now` starts one all the same")
+        out.result(_skipped("no tune is due"), "skipped: no tune is due; `familiar tune --now` starts one all the same")
+        return 0
+    if not args.now and app.settings.tuning.ask_before:
+        reason = "a tune is due, and [tuning] ask_before is set: read `familiar examples report`, then `tune --now`"
+        out.result(_skipped(reason), f"skipped: {reason}")
         return 0
     result = app.tune(user, started_by="hand" if args.now else "schedule", on_progress=out.note)
     record = {
@@ -36,13 +40,8 @@ def tune(app: App, args: argparse.Namespace, out: Output) -> int:
     return 1 if result.status == "rejected" else 0
 
 
-_NOT_DUE: dict[str, object] = {
-    "adapter": None,
-    "status": "skipped",
-    "examples": 0,
-    "gate": [],
-    "reason": "no tune is due",
-}
+def _skipped(reason: str) -> dict[str, object]:
+    return {"adapter": None, "status": "skipped", "examples": 0, "gate": [], "reason": reason}
 
 
 BASE = "base"
@@ -88,7 +87,7 @@ def _compare(app: App, args: argparse.Namespace, user: User, out: Output) -> int
         asked = [Asked(app.plain_prompt(args.text, user))]
     else:
         known = [app.registry.show(name, user_id=user.id) for name in named]
-        asked = held_out(app.examples(user), known, most=args.prompts)
+        asked = held_out(app.examples(user).examples, known, most=args.prompts)
     pairs = []
     for pair in compare(app.engine, asked, a=a, b=b, max_tokens=app.settings.model.max_reply_tokens):
         pairs.append(pair)

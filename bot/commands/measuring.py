@@ -27,6 +27,7 @@ def evaluate(app: App, args: argparse.Namespace, out: Output) -> int:
         "answers": _answers,
         "summaries": _summaries,
         "facts": _facts,
+        "filters": _filters,
     }[args.what](app, args, out)
 
 
@@ -93,6 +94,15 @@ def _answers(app: App, args: argparse.Namespace, out: Output) -> int:
         )
     record = plain(figures(verdicts)) | {"model": app.base_model.name, "trusted": app.trusted}
     out.result(record, "\n".join(f"{key:26} {value}" for key, value in record.items()))
+    return 0
+
+
+def _filters(app: App, args: argparse.Namespace, out: Output) -> int:
+    from tuning.eval_filters import evaluate_filters
+
+    del args
+    for row in evaluate_filters(app.detectors):
+        out.result(plain(row), row.line())
     return 0
 
 

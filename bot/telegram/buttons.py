@@ -12,7 +12,7 @@ from dataclasses import replace
 from telegram.error import TelegramError
 
 from bot.locales import say
-from bot.telegram import forgetting, knowing, learning, preferences
+from bot.telegram import examples, forgetting, knowing, learning, preferences
 from bot.telegram.access import decide
 from bot.telegram.desk import Visit
 from bot.telegram.learning import judge
@@ -84,6 +84,8 @@ PRESSES: Mapping[str, Press] = {
     "keep": forgetting.kept,
     "fact": knowing.deleted,
     "rollback": learning.rolled_back,
+    "example": examples.decided,
+    "tune": learning.asked,
     "set": preferences.changed,
     "allow": allow,
     "refuse": refuse,

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from bot.explain import explain, explain_influence, missing_line
 from bot.telegram.buttons import press
 from bot.telegram.desk import Visit, guarded
+from bot.telegram.examples import examples
 from bot.telegram.files import document
 from bot.telegram.forgetting import forget
 from bot.telegram.knowing import facts
@@ -143,6 +144,7 @@ HANDLERS: tuple[Route, ...] = (
     Route(command("why"), why),
     Route(command("forget"), forget),
     Route(command("facts"), facts, private_only=True),
+    Route(command("examples"), examples, private_only=True),
     Route(command("tune"), tune, private_only=True),
     Route(command("adapters"), adapters, private_only=True),
     Route(command("settings"), settings, private_only=True),

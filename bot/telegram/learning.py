@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Sequence
+from datetime import UTC, datetime, timedelta
 from typing import Literal
 
 from telegram.error import TelegramError
@@ -13,7 +14,7 @@ from bot.locales import say
 from bot.telegram.desk import Desk, Visit, guarded, where
 from bot.telegram.outbox import Place
 from bot.telegram.ports import Tuned
-from bot.telegram.render import plain_parts
+from bot.telegram.render import Part, plain_parts
 from bot.telegram.streaming import EditPreview, Stream
 from bot.telegram.threads import in_thread, pause
 from memory.records import User
@@ -64,6 +65,14 @@ async def tune_by_schedule(desk: Desk) -> None:
         await tune_all_due(desk)
 
 
+async def asked(visit: Visit, values: Sequence[str]) -> None:
+    """The answer to whether a tune that is due may start."""
+    if values[0] == "now":
+        await tune(visit)
+        return
+    await visit.desk.outbox.edit(visit.place, visit.message.message_id, Part(visit.phrase("tg_tune_put_off")))
+
+
 async def tune_all_due(desk: Desk) -> None:
     """Run every tune that is due."""
     for user in desk.services.store.users():
@@ -75,6 +84,9 @@ async def tune_if_due(desk: Desk, user: User) -> None:
     """Run a user's tune if it is due, and still is when no other runs: that may have been the one."""
     try:
         if not await in_thread(lambda: desk.services.tune_due(user)):
+            return
+        if desk.services.settings.tuning.ask_before:
+            await _ask(desk, user)
             return
         async with desk.tuning:
             if not await in_thread(lambda: desk.services.tune_due(user)):
@@ -90,6 +102,21 @@ async def tune_if_due(desk: Desk, user: User) -> None:
         _log.info("user %d could not be told of a tune: %s", user.id, type(exc).__name__)
     except Exception as exc:  # noqa: BLE001 - the edge of a job: one user's trouble must not stop the others' tunes
         _log.error("tune of user %d by schedule failed: %s", user.id, where(exc))
+
+
+async def _ask(desk: Desk, user: User) -> None:
+    """Show what would be learned and ask, once in the time that lies between two tunes."""
+    store, hours = desk.services.store, desk.services.settings.tuning.min_hours
+    key, now = f"tune_asked:{user.id}", datetime.now(UTC)
+    before = store.state(key)
+    if user.telegram_id is None or (before and now - datetime.fromisoformat(before) < timedelta(hours=hours)):
+        return
+    report = (await in_thread(lambda: desk.services.examples(user))).report
+    language = user.profile.language
+    text = "\n".join([say(language, "tg_tune_ask"), *report.lines()])
+    buttons = [[(say(language, "tg_tune_now"), "tune:now"), (say(language, "tg_tune_later"), "tune:later")]]
+    store.set_state(key, now.isoformat())
+    await desk.outbox.send_all(Place(user.telegram_id, private=True), plain_parts(text), buttons=buttons)
 
 
 async def _announce(desk: Desk, user: User, result: Tuned) -> None:

@@ -15,6 +15,7 @@ from bot.influence import Influence, Missing
 from bot.learned import Learned
 from memory.records import Citation, Receipt, Turn, User
 from memory.store import Store
+from tuning.preparing import Prepared
 
 
 class Turns(Protocol):
@@ -162,6 +163,8 @@ class Services:
     """Whether a tune of this user should start by itself now."""
     fact_reading: Reading
     """Reads facts between turns."""
+    examples: Callable[[User], Prepared]
+    """What a tune of this user would learn from, and what is left out."""
     reembed: Callable[[threading.Event], int]
     """Embeds what another embedder has embedded, until the event is set; gives the number of passages."""
     live_adapter: Callable[[User], str | None]

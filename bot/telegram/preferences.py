@@ -14,7 +14,7 @@ from bot.telegram.outbox import Buttons
 from bot.telegram.render import Part
 from memory.records import Profile
 
-COMMANDS = ("start", "help", "import", "summary", "why", "forget", "facts", "tune", "adapters", "settings")
+COMMANDS = ("start", "help", "import", "summary", "why", "forget", "facts", "examples", "tune", "adapters", "settings")
 _CHOICES: dict[str, tuple[str, ...]] = {
     "language": LANGUAGES,
     "form": ("prose", "bullets"),

@@ -119,6 +119,7 @@ def services_of(app: App) -> Services:
         tune=app.tune,
         tune_due=app.tune_due,
         fact_reading=app.fact_reading,
+        examples=app.examples,
         reembed=lambda cancel: app.reembed(cancel=cancel),
         live_adapter=live_adapter,
         explainer=app.explainer,

@@ -21,7 +21,7 @@ from memory.store import Store
 from memory.turns import give_feedback, open_conversation
 from tests.embedder import WordEmbedder
 from tests.engine import ScriptedEngine
-from tests.tuning.tiny import CONFIG, EASY, PERSONA, dialogue_rows, tiny_base
+from tests.tuning.tiny import CONFIG, EASY, HARMLESS, PERSONA, dialogue_rows, tiny_base
 from tuning.adapters import AdapterEraser, Registry
 from tuning.tune import TuneRequest, run_tune
 
@@ -135,7 +135,7 @@ def live(home: Path) -> Life:
 
 def tuned(life: Life, base: Path) -> str:
     """A real tune of a tiny model on what the owner gave to learn from; the adapter's id."""
-    request = TuneRequest(life.user_id, PERSONA, replace(CONFIG, epochs=1), EASY)
+    request = TuneRequest(life.user_id, PERSONA, replace(CONFIG, epochs=1), EASY, detectors=HARMLESS)
     result = run_tune(life.store, life.home, tiny_base(base), request)
     assert result.adapter is not None
     with life.store.transaction() as db:  # whatever the gate thinks of so small a model, this one answers

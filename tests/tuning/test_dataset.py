@@ -130,7 +130,7 @@ def test_newest_share_is_the_test() -> None:
     """Split by time across offsets; an example without a date counts as old."""
     rows = [
         example(1, "2026-01-03T00:00:00+02:00"),
-        example(2, "2026-01-02T23:00:00"),
+        example(2, "2026-01-03T12:00:00"),
         example(3, None),
         example(4, "2026-01-01T00:00:00"),
     ]

@@ -21,16 +21,17 @@ import pytest
 
 from memory.errors import FamiliarError
 from memory.store import Store
-from tests.tuning.tiny import CONFIG, EASY, PERSONA, add_dialogue, tiny_base
+from tests.tuning.tiny import CONFIG, EASY, HARMLESS, PERSONA, Harmless, add_dialogue, tiny_base
 from tuning.adapters import AdapterEraser, Registry
 from tuning.config import GateConfig
+from tuning.general import _made_from, replay_file
 from tuning.job import BaseModel, Job, write_job
 from tuning.lock import TuneRunning, tune_lock
 from tuning.sources import read_dataset
 from tuning.tune import FOLDER, TuneRequest, run_tune, tune_due
 
 ROOT = Path(__file__).resolve().parents[2]
-REQUEST = TuneRequest(user_id=1, persona=PERSONA, config=replace(CONFIG, epochs=4), gate=EASY)
+REQUEST = TuneRequest(user_id=1, persona=PERSONA, config=replace(CONFIG, epochs=4), gate=EASY, detectors=HARMLESS)
 
 
 @pytest.fixture(scope="module")
@@ -82,6 +83,65 @@ def test_too_few_pairs_are_said_before_anything_starts(store: Store, base: BaseM
     result = run_tune(store, tmp_path, base, REQUEST)
     assert (result.adapter, result.status, result.reason) == (None, "skipped", "too few pairs: 3; need 6")
     assert statuses(store) == []
+
+
+def test_nothing_is_trained_without_a_filter(store: Store, base: BaseModel, tmp_path: Path) -> None:
+    """A filter that is missing or fails ends the tune before anything starts, and the old adapter answers on."""
+
+    class Missing(Harmless):
+        def personal(self, text: str) -> tuple[str, ...]:
+            raise FamiliarError(f"nothing is trained without the filter ({len(text)})")
+
+    add_dialogue(store, user_id=1)
+    with pytest.raises(FamiliarError, match="nothing is trained without the filter"):
+        run_tune(store, tmp_path, base, replace(REQUEST, detectors=Missing()))
+    assert statuses(store) == []
+    assert [path.name for path in (tmp_path / FOLDER).iterdir()] == [".lock"]
+
+
+def test_what_is_left_out_stands_in_the_manifest(store: Store, base: BaseModel, tmp_path: Path) -> None:
+    """The report, without a word of the user; what was filtered is neither trained nor tested on."""
+
+    class Numbers(Harmless):
+        def personal(self, text: str) -> tuple[str, ...]:
+            return ("phone",) if text.startswith("day 1") else ()
+
+    add_dialogue(store, user_id=1)
+    result = run_tune(store, tmp_path, base, replace(REQUEST, detectors=Numbers()))
+    manifest = json.loads(Registry(store, tmp_path / FOLDER).show(str(result.adapter), user_id=1).manifest)
+    assert result.examples == 9
+    assert manifest["data"]["left_out"] == {"secret or personal data (phone)": 11}
+    assert (manifest["data"]["found"], manifest["data"]["kept"], manifest["across_the_cut"]) == (20, 9, 0)
+    assert len(manifest["trained_on"]) + len(manifest["tested_on"]) == 9
+
+
+def test_what_is_forgotten_while_it_is_filtered_is_not_learned(store: Store, base: BaseModel, tmp_path: Path) -> None:
+    """Filtering takes seconds in which the chat goes on; what is gone by the end of it is in no example."""
+    gone = add_dialogue(store, user_id=1, count=8)
+    add_dialogue(store, user_id=1, count=8, first=40)
+
+    class Slow(Harmless):
+        def toxic(self, text: str) -> bool:
+            del text
+            if store.documents(user_id=1)[0].id == gone.id:
+                store.delete_document(gone.id, user_id=1)
+            return False
+
+    result = run_tune(store, tmp_path, base, replace(REQUEST, detectors=Slow()))
+    assert result.examples == 8
+    rows = store.rows("SELECT DISTINCT document_id FROM adapter_sources")
+    assert [row["document_id"] for row in rows] == [2]
+
+
+def test_general_examples_are_mixed_in(store: Store, base: BaseModel, tmp_path: Path) -> None:
+    """With a share, the base model's own answers are trained on beside the user's; they are no source to forget."""
+    add_dialogue(store, user_id=1)
+    values = {"made_from": _made_from(base.folder, base.sha256), "replies": [{"prompt": "Hi", "reply": "Hello!"}] * 9}
+    replay_file(base.folder).write_text(json.dumps(values), encoding="utf-8")
+    config = replace(CONFIG, general_share=0.2)
+    result = run_tune(store, tmp_path, base, replace(REQUEST, config=config))
+    manifest = json.loads(Registry(store, tmp_path / FOLDER).show(str(result.adapter), user_id=1).manifest)
+    assert (len(manifest["trained_on"]), manifest["metrics"]["trained"]) == (16, 20)
 
 
 def test_fault_in_training_is_told_and_kept(store: Store, base: BaseModel, tmp_path: Path) -> None:
@@ -172,6 +232,7 @@ import sys
 from pathlib import Path
 from memory.store import Store
 from tests.tuning.test_tune import REQUEST
+from tuning.general import _made_from, replay_file
 from tuning.job import BaseModel
 from tuning.tune import run_tune
 home, folder = Path(sys.argv[1]), Path(sys.argv[2])

@@ -14,6 +14,28 @@ from tuning.job import BaseModel
 
 PERSONA = "You are Familiar."
 CONFIG = TuneConfig(rank=4, learning_rate=0.02, batch_size=4, max_tokens=256, max_prompt_tokens=80, min_pairs=6)
+
+
+class Harmless:
+    """Detectors that find nothing, so that a test that is not about them loads no library."""
+
+    def personal(self, text: str) -> tuple[str, ...]:
+        """No kind."""
+        del text
+        return ()
+
+    def toxic(self, text: str) -> bool:
+        """Never."""
+        del text
+        return False
+
+    def language(self, text: str) -> str | None:
+        """Unknown."""
+        del text
+        return None
+
+
+HARMLESS = Harmless()
 EASY = GateConfig(min_stopped=0.0)
 """An untrained model ends its replies by chance only."""
 

@@ -7,6 +7,7 @@ import threading
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Literal
 
@@ -30,8 +31,10 @@ from memory.store import Store
 from tests.embedder import WordEmbedder
 from tests.engine import ScoringEngine, ScriptedEngine
 from tests.telegram_api import TOKEN, Message, TelegramServer, UserDriver
+from tests.tuning.tiny import HARMLESS
 from tuning.adapters import Registry
 from tuning.config import TuneConfig, VotesConfig
+from tuning.preparing import Prepared, prepare
 
 OWNER = 7
 STORY = "Tell me a story."
@@ -135,12 +138,23 @@ class Bench:
             fact_reading=FactReading(
                 self.store, lambda: self.engine, wanted=lambda: self.reads_facts, quiet_s=0.1, look_s=0.05
             ),
+            examples=self._examples,
             reembed=lambda cancel: self.reembed(cancel),
             live_adapter=lambda user: self.tunes.adapters.get(user.id),
             explainer=Explainer(lambda: self.engine, lambda _turn: None, max_tokens=lambda: 20),
             learned=Learned(self.registry, VotesConfig()),
             settings=self.settings,
             clock=lambda: self.now,
+        )
+
+    def _examples(self, user: User) -> Prepared:
+        return prepare(
+            self.store,
+            user_id=user.id,
+            persona="You are Familiar.",
+            config=self.settings.tuning,
+            detectors=HARMLESS,
+            now=datetime.now(UTC),
         )
 
     def _import(self, name: str, data: bytes, *, user: User, me: str | None, learn_from: str | None) -> Receipt:
