@@ -25,6 +25,8 @@ _MIN_CHARACTERS = 2
 _ERASED_PASSAGE = "█"
 """Stands in a document for each character that was erased from it."""
 
+Source = Literal["corrected", "approved", "imported", "accepted"]
+"""How a reply came to be one to learn: in this order, what the user made sure of most comes first."""
 Dropped = Literal["empty or too short", "duplicate", "nothing before it", "part of it was erased"]
 
 
@@ -48,6 +50,9 @@ class Example:
     """Turns whose text it holds: forgetting one of them withdraws the adapter."""
     document_ids: tuple[int, ...] = ()
     """Documents whose text it holds, likewise."""
+    source: Source = "approved"
+    weight: float = 1.0
+    """What its loss is multiplied by in training; a test reply counts whole."""
 
 
 @dataclass(frozen=True)
@@ -140,6 +145,7 @@ def turn_examples(judged: JudgedTurn, *, persona: str) -> list[Example]:
             conversation=f"conversation:{turn.conversation_id}",
             turn_ids=judged.turn_ids,
             document_ids=judged.document_ids,
+            source="approved" if feedback.correction is None else "corrected",
         )
     ]
 
@@ -166,6 +172,7 @@ def dialogue_examples(dialogue: Dialogue, *, persona: str, dropped: Counter[Drop
                 conversation=f"document:{dialogue.document_id}",
                 position=start,
                 document_ids=(dialogue.document_id,),
+                source="imported",
             )
         )
     return found

@@ -65,10 +65,12 @@ def adapter_off(model: Any) -> Iterator[None]:
         yield
 
 
-def labelled_loss(model: Any, encoded: EncodedExample) -> Any:
+def labelled_loss(model: Any, encoded: EncodedExample, *, weights: Sequence[float] | None = None) -> Any:
     """Sum of the negative log-likelihoods of the labelled tokens (a scalar tensor, in nats).
 
     Logits are computed at labelled places only: with a vocabulary of 49k they cost more than several layers.
+
+    :param weights: what each labelled token's part is multiplied by; None: all are 1
     """
     import torch
 
@@ -76,10 +78,14 @@ def labelled_loss(model: Any, encoded: EncodedExample) -> Any:
     device = next(model.parameters()).device
     # One unlabelled end is not read by anything.
     ids = torch.tensor([encoded.input_ids[:-1]], device=device)
-    wanted = torch.tensor(places, device=device)
-    logits = model(input_ids=ids, logits_to_keep=wanted, use_cache=False).logits[0]
+    # Counted from the end, as prompt tuning puts tokens of its own before the first.
+    wanted = torch.tensor(places, device=device) - ids.shape[1]
+    logits = model(input_ids=ids, logits_to_keep=wanted, use_cache=False).logits[0].float()
     labels = torch.tensor([encoded.labels[place + 1] for place in places], device=device)
-    return torch.nn.functional.cross_entropy(logits.float(), labels, reduction="sum")
+    if weights is None:
+        return torch.nn.functional.cross_entropy(logits, labels, reduction="sum")
+    losses = torch.nn.functional.cross_entropy(logits, labels, reduction="none")
+    return (losses * torch.tensor(weights, device=device)).sum()
 
 
 def label_count(encoded: EncodedExample) -> int:

@@ -8,16 +8,13 @@ from __future__ import annotations
 
 import dataclasses
 import json
-import os
-import subprocess
-import sys
 import threading
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
-from typing import Any, Literal
+from typing import Literal
 
 from memory.errors import FamiliarError
 from memory.store import Store
@@ -25,17 +22,14 @@ from tuning.adapters import Adapter, Outcome, Registry, StartedBy
 from tuning.config import GateConfig, TuneConfig
 from tuning.dataset import Dataset, Example, learned_after, split_by_time
 from tuning.gate import Check, judge
-from tuning.job import BaseModel, Job, Metrics, drop_texts, read_metrics, sync, write_job
+from tuning.job import BaseModel, Job, Metrics, drop_texts, sync, write_job
 from tuning.lock import tune_lock
+from tuning.process import OnProgress, Stopped, train_in_child
 from tuning.schedule import Due, due
 from tuning.sources import read_dataset
 
-OnProgress = Callable[[str], None]
 FOLDER = "adapters"
 """In the home."""
-_ROOT = Path(__file__).resolve().parents[1]
-_PRIVATE = ("FAMILIAR_", "TELEGRAM_")
-"""Beginnings of environment variables that may hold secrets, which training has no use for."""
 
 
 @dataclass(frozen=True)
@@ -109,10 +103,6 @@ class _Watch:
     cancel: threading.Event | None
 
 
-class _Stopped(Exception):
-    """The run is to end before it is done: cancelled, or withdrawn by an erasure."""
-
-
 @contextmanager
 def _failing(registry: Registry, adapter: Adapter) -> Iterator[None]:
     """Whatever ends a run early is written into its row."""
@@ -131,10 +121,15 @@ def _train_and_judge(
 ) -> Adapter:
     folder = registry.root / adapter.id
     train, test = split_by_time(dataset.examples, share=request.gate.held_out)
-    write_job(folder, Job(base.name, str(base.folder), request.persona, request.config, train, test))
+    write_job(folder, Job(base.name, str(base.folder), request.persona, request.config, train, test, base.sha256))
     try:
-        metrics = train_in_child(folder, on_progress=watch.on_progress, stop=_stop(registry, adapter, watch))
-    except _Stopped:
+        metrics = train_in_child(
+            folder,
+            on_progress=watch.on_progress,
+            stop=_stop(registry, adapter, watch),
+            memory_mb=request.config.memory_mb,
+        )
+    except Stopped:
         return registry.finish(adapter.id, Outcome("skipped", "cancelled"), user_id=adapter.user_id)
     if metrics.template_sha256 != adapter.template_sha256:
         raise FamiliarError(f"the chat template of {base.folder} changed during the tune; tune again")
@@ -148,82 +143,6 @@ def _train_and_judge(
     return registry.finish(adapter.id, outcome, user_id=adapter.user_id)
 
 
-def train_in_child(
-    folder: Path, *, on_progress: OnProgress = lambda _: None, stop: Callable[[], bool] = lambda: False
-) -> Metrics:
-    """Run the job in a folder in a process of its own and wait for it.
-
-    :param stop: asked at each step of the training; True ends it
-    :raises FamiliarError: the process failed; the message says why
-    """
-    reason: str | None = None
-    log = folder / "log.txt"
-    with log.open("wb") as errors, _child(folder, errors) as child:
-        assert child.stdout is not None
-        with _killed_when(child, stop):
-            for line in child.stdout:
-                event = _event(line)
-                reason = event.get("reason", reason)
-                if event:
-                    on_progress(_sentence(event))
-        code = child.wait()
-    if stop():
-        raise _Stopped
-    metrics = read_metrics(folder)
-    if code != 0 or metrics is None:
-        raise FamiliarError(reason or f"the training process ended with exit status {code}: {_last_line(log)}")
-    log.unlink()
-    return metrics
-
-
-@contextmanager
-def _child(folder: Path, errors: Any) -> Iterator[subprocess.Popen[bytes]]:
-    """The training process; it is gone when this ends, however it ends."""
-    environment = {key: value for key, value in os.environ.items() if not key.startswith(_PRIVATE)}
-    paths = (str(_ROOT), os.environ.get("PYTHONPATH", ""))
-    environment |= {"PYTHONPATH": os.pathsep.join(path for path in paths if path), "PYTHONUTF8": "1"}
-    environment |= {"HF_HUB_OFFLINE": "1", "TOKENIZERS_PARALLELISM": "false"}
-    environment.setdefault("OMP_WAIT_POLICY", "PASSIVE")  # threads that spin while they wait would starve the chat
-    # -P: without it a folder called tuning where the user happens to stand would be run instead of this package.
-    child = subprocess.Popen(
-        [sys.executable, "-P", "-m", "tuning.train", str(folder)],
-        stdin=subprocess.PIPE,  # held open: the child ends when it closes, so also when this process dies
-        stdout=subprocess.PIPE,
-        stderr=errors,
-        env=environment,
-        start_new_session=True,  # Ctrl-C is for the parent, which ends the child in order
-        creationflags=getattr(subprocess, "BELOW_NORMAL_PRIORITY_CLASS", 0),
-    )
-    try:
-        yield child
-    finally:
-        child.kill()
-        child.wait()
-        for pipe in (child.stdin, child.stdout):
-            if pipe is not None:
-                pipe.close()
-
-
-@contextmanager
-def _killed_when(child: subprocess.Popen[bytes], stop: Callable[[], bool]) -> Iterator[None]:
-    """Ask ``stop`` once a second and end the child when it says so."""
-    done = threading.Event()
-
-    def watch() -> None:
-        while not done.wait(1.0):
-            if stop():
-                child.kill()
-                return
-
-    thread = threading.Thread(target=watch, daemon=True)
-    thread.start()
-    try:
-        yield
-    finally:
-        done.set()
-        thread.join()
-
-
 def _stop(registry: Registry, adapter: Adapter, watch: _Watch) -> Callable[[], bool]:
     """Cancelled, or withdrawn because something that it learns from was forgotten meanwhile."""
 
@@ -233,26 +152,6 @@ def _stop(registry: Registry, adapter: Adapter, watch: _Watch) -> Callable[[], b
         return registry.show(adapter.id, user_id=adapter.user_id).status != "training"
 
     return stop
-
-
-def _event(line: bytes) -> dict[str, Any]:
-    """A progress line; whatever else a library prints is none."""
-    try:
-        event = json.loads(line)
-    except ValueError:
-        return {}
-    return event if isinstance(event, dict) and "phase" in event else {}
-
-
-def _sentence(event: dict[str, Any]) -> str:
-    if event["phase"] == "training":
-        return f"training: step {event['step']} of {event['steps']}, loss {event['loss']:.2f}"
-    return str(event["phase"])
-
-
-def _last_line(log: Path) -> str:
-    lines = log.read_text(encoding="utf-8", errors="replace").strip().splitlines()
-    return lines[-1][:200] if lines else "it said nothing"
 
 
 def _manifest(

@@ -26,6 +26,22 @@ class Window:
     encoded: EncodedExample
     examples: tuple[Example, ...]
 
+    @property
+    def weights(self) -> tuple[float, ...] | None:
+        """The weight of each labelled token's reply; None where all count whole.
+
+        The labels of one reply are a run of their own: the template writes something before each reply.
+        """
+        if all(example.weight == 1.0 for example in self.examples):
+            return None
+        weights, reply, before = [], -1, IGNORED
+        for label in self.encoded.labels:
+            if label != IGNORED:
+                reply += before == IGNORED
+                weights.append(self.examples[reply].weight)
+            before = label
+        return tuple(weights)
+
 
 @dataclass(frozen=True)
 class Windows:

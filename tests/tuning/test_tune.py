@@ -61,7 +61,14 @@ def test_tune_goes_live_and_the_next_one_may_be_rejected(store: Store, base: Bas
     assert live is not None
     assert live.id == first.adapter
     files = sorted(path.name for path in live.folder.parent.rglob("*") if path.is_file())
-    assert files == ["adapter_config.json", "adapter_model.safetensors", "done", "manifest.json", "metrics.json"]
+    assert files == [
+        "adapter_config.json",
+        "adapter_model.safetensors",
+        "curves.jsonl",
+        "done",
+        "manifest.json",
+        "metrics.json",
+    ]
     manifest = json.loads(live.manifest)
     assert (len(manifest["trained_on"]), len(manifest["tested_on"])) == (16, 4)
     assert "day 3" not in live.manifest
