@@ -184,12 +184,13 @@ def _measuring(add: Callable[[str, str, str], argparse.ArgumentParser]) -> None:
     bench.add_argument(
         "what",
         nargs="*",
-        choices=["help", "reply", "prefix", "retrieval", "import", "formats", "embedding", []],
+        choices=["help", "reply", "prefix", "retrieval", "import", "formats", "embedding", "tune", []],
         metavar="WHAT",
     )
     bench.add_argument("--chunks", type=_at_least_one, metavar="N", help="retrieval in a made memory of that size")
     bench.add_argument("--owners", type=_at_least_one, metavar="M", help="dealt out to so many users (default: one)")
     bench.add_argument("--peers", action="store_true", help="beside chromadb, lancedb and sqlite-vec, where installed")
+    _comparing(bench)
     doctor = add("doctor", "care:doctor", "is everything in order, and what to do if not")
     doctor.add_argument("--reindex", action="store_true", help="embed again what another embedder has embedded")
     add("models", "care:list_models", "the models that can be used, with size and licence")
@@ -197,6 +198,18 @@ def _measuring(add: Callable[[str, str, str], argparse.ArgumentParser]) -> None:
     backup = add("backup", "keeping:backup", "a consistent copy of the memory and its adapters, in one file")
     backup.add_argument("file", type=Path, nargs="?", help="a new file (default: in the home's folder backups)")
     add("restore", "keeping:restore", "put a backup in the place of the memory").add_argument("file", type=Path)
+
+
+def _comparing(bench: argparse.ArgumentParser) -> None:
+    bench.add_argument("--dialogue", type=Path, metavar="DIALOGUE.jsonl", help="tune: whose replies are learned")
+    bench.add_argument("--speaker", metavar="NAME", help="tune: who in it")
+    bench.add_argument("--replies", type=_at_least_one, metavar="N", help="tune: replies to learn (default: 60)")
+    bench.add_argument(
+        "--methods",
+        metavar="METHOD[+INIT][:KEY=VALUE...],...",
+        help='tune: what is compared, such as lora,lora+pissa,lora:rank=8, and "trl" (default: every method)',
+    )
+    bench.add_argument("--results", type=Path, metavar="FILE", help="tune: rows are read from here and added to it")
 
 
 def _at_least_one(text: str) -> int:

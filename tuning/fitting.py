@@ -55,6 +55,8 @@ class Fitted:
     """Validation loss per token there, in nats."""
     seconds: float
     """Of this process, validation included."""
+    cpu_seconds: float
+    """The same in processor time, all threads together: what else runs on the machine weighs less on it."""
 
 
 @dataclass
@@ -95,7 +97,7 @@ class Fit:
 
         :raises FamiliarError: the loss is not a number
         """
-        began = time.perf_counter()
+        began, cpu = time.perf_counter(), time.process_time()
         self._resume()
         state, patience = self._state, self._recipe.patience
         while state.step < len(self._plan) and not (patience and state.worse >= patience):
@@ -108,7 +110,8 @@ class Fit:
         if state.best:
             self._put(state.best)
         best = state.best_step or state.step
-        return Fitted(state.step, len(self._plan), best, state.best_loss, time.perf_counter() - began)
+        seconds, cpu_seconds = time.perf_counter() - began, time.process_time() - cpu
+        return Fitted(state.step, len(self._plan), best, state.best_loss, seconds, cpu_seconds)
 
     def _step(self, step: int) -> None:
         batch = self._plan[step - 1]

@@ -7,7 +7,7 @@ import os
 import subprocess
 import sys
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Literal
@@ -57,6 +57,7 @@ def run_child(
     on_progress: OnProgress = lambda _: None,
     stop: Callable[[], bool] = lambda: False,
     memory_mb: int = 0,
+    options: Sequence[str] = (),
 ) -> None:
     """Run a training module on a folder, as `train_in_child` does.
 
@@ -66,7 +67,7 @@ def run_child(
     reason: str | None = None
     log = folder / "log.txt"
     most = memory_mb << 20 or int(_MEMORY_SHARE * free_bytes())
-    with log.open("wb") as errors, _child(module, folder, errors) as child:
+    with log.open("wb") as errors, _child([f"tuning.{module}", str(folder), *options], errors) as child:
         assert child.stdout is not None
         guard = _Guard(child, stop, most)
         with guard:
@@ -89,7 +90,7 @@ def run_child(
 
 
 @contextmanager
-def _child(module: str, folder: Path, errors: Any) -> Iterator[subprocess.Popen[bytes]]:
+def _child(command: Sequence[str], errors: Any) -> Iterator[subprocess.Popen[bytes]]:
     """The training process; it is gone when this ends, however it ends."""
     environment = {key: value for key, value in os.environ.items() if not key.startswith(_PRIVATE)}
     paths = (str(_ROOT), os.environ.get("PYTHONPATH", ""))
@@ -98,7 +99,7 @@ def _child(module: str, folder: Path, errors: Any) -> Iterator[subprocess.Popen[
     environment.setdefault("OMP_WAIT_POLICY", "PASSIVE")  # threads that spin while they wait would starve the chat
     # -P: without it a folder called tuning where the user happens to stand would be run instead of this package.
     child = subprocess.Popen(
-        [sys.executable, "-P", "-m", f"tuning.{module}", str(folder)],
+        [sys.executable, "-P", "-m", *command],
         stdin=subprocess.PIPE,  # held open: the child ends when it closes, so also when this process dies
         stdout=subprocess.PIPE,
         stderr=errors,

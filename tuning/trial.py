@@ -22,6 +22,8 @@ from tuning.train import learn, load
 from tuning.worker import end_with_parent, lower_priority, peak_mb, report
 
 NAME = "trial.json"
+FULL_SPEED = "--full-speed"
+"""For a benchmark, beside which nobody waits for a reply."""
 
 
 @dataclass(frozen=True)
@@ -35,6 +37,8 @@ class TrialResult:
     """The best that early stopping saw."""
     seconds: float
     """Of training, validation included."""
+    cpu_seconds: float
+    """The same in processor time."""
     tokens: int
     """Of one epoch's sequences."""
     steps: int
@@ -45,7 +49,8 @@ class TrialResult:
 def main(arguments: Sequence[str]) -> int:
     """Run the trial in a folder; a fault is one JSON line and exit status 1."""
     end_with_parent()
-    lower_priority()
+    if FULL_SPEED not in arguments:
+        lower_priority()
     try:
         run_trial(Path(arguments[0]), report)
     except FamiliarError as exc:
@@ -71,6 +76,7 @@ def run_trial(folder: Path, tell: Report) -> TrialResult:
         base_loss=base_loss,
         validation_loss=learned.fitted.best_loss,
         seconds=round(learned.fitted.seconds, 1),
+        cpu_seconds=round(learned.fitted.cpu_seconds, 1),
         tokens=learned.parts.train.tokens,
         steps=learned.fitted.steps,
         peak_mb=peak,
