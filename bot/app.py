@@ -43,6 +43,7 @@ if TYPE_CHECKING:
     from memory.second_stage import SecondStage
     from tuning.adapters import Registry
     from tuning.job import BaseModel
+    from tuning.schedule import Due
     from tuning.tune import TuneResult
 
 
@@ -316,12 +317,21 @@ class App:
 
     def tune_due(self, user: User) -> bool:
         """Whether a tune of this user should start by itself now."""
+        return self.settings.tuning.enabled and self.due(user).due
+
+    def due(self, user: User) -> Due:
+        """The same with the reason."""
+        from tuning.surroundings import look_around
         from tuning.tune import tune_due
 
-        if not self.settings.tuning.enabled:
-            return False
-        config = self.settings.tuning
-        return tune_due(self.store, user_id=user.id, persona=self._system(user), config=config, now=self.now()).due
+        return tune_due(
+            self.store,
+            user_id=user.id,
+            persona=self._system(user),
+            config=self.settings.tuning,
+            now=self.now().astimezone(),
+            surroundings=look_around(),
+        )
 
     def _system(self, user: User) -> str:
         from bot.prompts import system_prompt

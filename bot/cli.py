@@ -150,6 +150,7 @@ def _learning(add: Callable[[str, str, str], argparse.ArgumentParser]) -> None:
     adapters = add("adapters", "learning:adapters", "the adapters of a user")
     adapters.add_argument("action", nargs="?", default="list", choices=["list", "show", "promote", "rollback"])
     adapters.add_argument("id", nargs="?", metavar="ID")
+    adapters.add_argument("--plot", type=Path, metavar="FILE", help="show: a picture of the training's losses")
 
 
 def _measuring(add: Callable[[str, str, str], argparse.ArgumentParser]) -> None:

@@ -14,6 +14,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+from memory.errors import FamiliarError, first_line
 from tuning.config import TuneConfig
 from tuning.job import sync
 
@@ -50,14 +51,20 @@ class Checkpoints:
         return time.monotonic() - self._last >= self._seconds
 
     def keep(self, state: dict[str, Any]) -> None:
-        """Put a state in the place of the one before, on disk before this returns."""
+        """Put a state in the place of the one before, on disk before this returns.
+
+        :raises FamiliarError: it can't be written; the one before stays
+        """
         import torch
 
         new = self._file.with_suffix(".new")
-        torch.save({"fingerprint": self._fingerprint, "chosen": list(self._chosen), "state": state}, new)
-        sync([new])
-        os.replace(new, self._file)
-        sync([self._file.parent])
+        try:
+            torch.save({"fingerprint": self._fingerprint, "chosen": list(self._chosen), "state": state}, new)
+            sync([new])
+            os.replace(new, self._file)
+            sync([self._file.parent])
+        except (OSError, RuntimeError) as exc:  # torch's own writer says RuntimeError where the disk is full
+            raise FamiliarError(f"{new} can't be written: {first_line(exc)}") from exc
         self._last = time.monotonic()
 
     def load(self) -> dict[str, Any] | None:

@@ -17,6 +17,12 @@ class TuneConfig:
     """Least hours between two tunes that start by themselves."""
     check_minutes: float = 10.0
     """How often the bot looks whether a tune is due."""
+    hours: str = ""
+    """Local time within which tunes start by themselves, as 22:00-07:00; empty: at any time."""
+    on_battery: bool = False
+    """Whether they start while the machine runs on its battery."""
+    max_load: float = 0.7
+    """They don't start while more of the processors than this share were busy over the last five minutes."""
     method: str = "lora"
     """"lora", "rslora", "dora", "adalora" or "miss", on all linear layers but the output's."""
     init: str = "default"

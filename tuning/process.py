@@ -16,6 +16,7 @@ import psutil
 
 from memory.errors import FamiliarError
 from tuning.job import Metrics, read_metrics
+from tuning.resume import INTERRUPTED
 from tuning.worker import free_bytes
 
 OnProgress = Callable[[str], None]
@@ -84,6 +85,8 @@ def run_child(
             f"the training process needed more than {most >> 20} MB of memory ([tuning] memory_mb, or four fifths of"
             " what was free); a lower [tuning] max_tokens needs less"
         )
+    if code < 0:
+        raise FamiliarError(f"{INTERRUPTED}: the training process was killed (signal {-code}); the next tune goes on")
     if code != 0:
         raise FamiliarError(reason or f"the training process ended with exit status {code}: {_last_line(log)}")
     log.unlink()

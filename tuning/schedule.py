@@ -1,11 +1,18 @@
-"""When a tune starts by itself: enough was learned since the last one, and that one is long enough ago."""
+"""When a tune starts by itself: enough is new, the last one is long enough ago, and the machine is free.
+
+Pure: the clock and what is known of the machine are arguments (`tuning.surroundings` looks).
+"""
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime, time, timedelta
 
+from memory.errors import UsageError
 from tuning.config import TuneConfig
+
+_HOURS = re.compile(r"([01]?\d|2[0-3]):([0-5]\d)\s*-\s*([01]?\d|2[0-3]):([0-5]\d)")
 
 
 @dataclass(frozen=True)
@@ -16,12 +23,29 @@ class Due:
     reason: str
 
 
-def due(now: datetime, last_tune_at: datetime | None, new_examples: int, config: TuneConfig) -> Due:
+@dataclass(frozen=True)
+class Surroundings:
+    """What the machine is about."""
+
+    on_battery: bool = False
+    """False also where there is no battery."""
+    load: float = 0.0
+    """Share of the processors that were busy over the last five minutes; above 1 where work had to wait."""
+
+
+def due(
+    now: datetime,
+    last_tune_at: datetime | None,
+    new_examples: int,
+    config: TuneConfig,
+    surroundings: Surroundings = Surroundings(),
+) -> Due:
     """Decide for one user.
 
-    :param now: the present moment, with offset
+    :param now: the present moment, with offset; its own offset is the local time that ``hours`` are about
     :param last_tune_at: when the user's last tune started, whatever came of it
     :param new_examples: examples given since then
+    :raises UsageError: ``[tuning] hours`` is no span of hours
     """
     if not config.enabled:
         return Due(False, "tunes are switched off ([tuning] enabled)")
@@ -33,4 +57,30 @@ def due(now: datetime, last_tune_at: datetime | None, new_examples: int, config:
             return Due(
                 False, f"the last tune was at {last_tune_at:%Y-%m-%d %H:%M}; wait {wait.total_seconds() / 3600:.1f} h"
             )
-    return Due(True, f"{new_examples} new examples")
+    reason = _not_now(now, config, surroundings)
+    return Due(False, reason) if reason else Due(True, f"{new_examples} new examples")
+
+
+def _not_now(now: datetime, config: TuneConfig, surroundings: Surroundings) -> str | None:
+    """What speaks against the moment, if anything does."""
+    if config.hours and not within(now.time(), config.hours):
+        return f"it is {now:%H:%M}; tunes start within {config.hours} ([tuning] hours)"
+    if surroundings.on_battery and not config.on_battery:
+        return "the machine runs on its battery ([tuning] on_battery)"
+    if surroundings.load > config.max_load:
+        return f"the machine is busy: {surroundings.load:.0%}, at most {config.max_load:.0%} ([tuning] max_load)"
+    return None
+
+
+def within(moment: time, hours: str) -> bool:
+    """Whether a time of day lies in a span of hours, which may go over midnight; its end is outside.
+
+    :raises UsageError: the span is not written as 22:00-07:00
+    """
+    found = _HOURS.fullmatch(hours.strip())
+    if found is None:
+        raise UsageError(f"[tuning] hours is {hours!r}; it must be a span such as 22:00-07:00, or empty")
+    start, end = time(int(found[1]), int(found[2])), time(int(found[3]), int(found[4]))
+    if start <= end:
+        return start <= moment < end
+    return moment >= start or moment < end

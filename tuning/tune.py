@@ -1,7 +1,8 @@
 """One tune from beginning to end: examples, training process, gate, live or rejected.
 
 Until the last transaction the old adapter answers, and what a crash leaves behind at any point is a row that says
-"training" and a folder: the next tune or start marks the one as interrupted and removes the other.
+"training" and a folder: the next tune or start marks the one as interrupted and leaves of the other the checkpoint,
+from which a tune on the same examples goes on.
 """
 
 from __future__ import annotations
@@ -25,7 +26,8 @@ from tuning.gate import Check, judge
 from tuning.job import BaseModel, Job, Metrics, drop_texts, sync, write_job
 from tuning.lock import tune_lock
 from tuning.process import OnProgress, Stopped, train_in_child
-from tuning.schedule import Due, due
+from tuning.resume import CANCELLED, INTERRUPTED, take_over
+from tuning.schedule import Due, Surroundings, due
 from tuning.sources import read_dataset
 
 FOLDER = "adapters"
@@ -87,14 +89,25 @@ def run_tune(
     return _result(finished)
 
 
-def tune_due(store: Store, *, user_id: int, persona: str, config: TuneConfig, now: datetime) -> Due:
-    """Whether a tune for this user should start by itself now."""
+def tune_due(
+    store: Store,
+    *,
+    user_id: int,
+    persona: str,
+    config: TuneConfig,
+    now: datetime,
+    surroundings: Surroundings = Surroundings(),  # noqa: B008 - frozen, so that it can be shared
+) -> Due:
+    """Whether a tune for this user should start by itself now.
+
+    :param now: with the offset of the local time that ``[tuning] hours`` are about
+    """
     rows = store.rows("SELECT status, started_at FROM adapters WHERE user_id = ? ORDER BY started_at", (user_id,))
     last = datetime.fromisoformat(rows[-1]["started_at"]) if rows else None
     # What an interrupted or withdrawn adapter had learned is not learned.
     learned = [row["started_at"] for row in rows if row["status"] in ("live", "retired", "rejected")]
     examples = read_dataset(store, user_id=user_id, persona=persona).examples
-    return due(now, last, learned_after(examples, learned[-1] if learned else None), config)
+    return due(now, last, learned_after(examples, learned[-1] if learned else None), config, surroundings)
 
 
 @dataclass(frozen=True)
@@ -112,7 +125,7 @@ def _failing(registry: Registry, adapter: Adapter) -> Iterator[None]:
         registry.finish(adapter.id, Outcome("failed", str(exc)), user_id=adapter.user_id)
         raise
     except BaseException:
-        registry.finish(adapter.id, Outcome("failed", "interrupted"), user_id=adapter.user_id)
+        registry.finish(adapter.id, Outcome("failed", INTERRUPTED), user_id=adapter.user_id)
         raise
 
 
@@ -121,6 +134,7 @@ def _train_and_judge(
 ) -> Adapter:
     folder = registry.root / adapter.id
     train, test = split_by_time(dataset.examples, share=request.gate.held_out)
+    take_over(folder, registry.interrupted(adapter))
     write_job(folder, Job(base.name, str(base.folder), request.persona, request.config, train, test, base.sha256))
     try:
         metrics = train_in_child(
@@ -130,7 +144,7 @@ def _train_and_judge(
             memory_mb=request.config.memory_mb,
         )
     except Stopped:
-        return registry.finish(adapter.id, Outcome("skipped", "cancelled"), user_id=adapter.user_id)
+        return registry.finish(adapter.id, Outcome("skipped", CANCELLED), user_id=adapter.user_id)
     if metrics.template_sha256 != adapter.template_sha256:
         raise FamiliarError(f"the chat template of {base.folder} changed during the tune; tune again")
     drop_texts(folder)
@@ -163,15 +177,20 @@ def _manifest(
     checks: Sequence[Check],
 ) -> str:
     """Everything that is needed to know what an adapter is and to train it again; no text of the user."""
+    training = metrics.training
+    over_budget = training.over_budget if training else 0
+    left_out = (("too long", metrics.too_long), ("more than fits into budget_minutes", over_budget))
     values = {
         "adapter": adapter.id,
         "base_model": adapter.base_model,
         "base_sha256": adapter.base_sha256,
         "template_sha256": adapter.template_sha256,
         "recipe": dataclasses.asdict(request.config),
-        "trained_on": [example.id for example in parts[0]],
+        "trained_on": list(training.learned) if training else [example.id for example in parts[0]],
+        "validated_on": list(training.validated) if training else [],
         "tested_on": [example.id for example in parts[1]],
-        "left_out": dict(dataset.dropped) | ({"too long": metrics.too_long} if metrics.too_long else {}),
+        "left_out": dict(dataset.dropped) | {reason: count for reason, count in left_out if count},
+        "curves": "curves.jsonl",
         "metrics": dataclasses.asdict(metrics),
         "gate": [dataclasses.asdict(check) for check in checks],
     }

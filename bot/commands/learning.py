@@ -12,8 +12,9 @@ from memory.errors import UsageError
 def tune(app: App, args: argparse.Namespace, out: Output) -> int:
     """Train an adapter if one is due, or now."""
     user = app.user(args.user)
-    if not args.now and not app.tune_due(user):
-        out.result(_NOT_DUE, "skipped: no tune is due; `familiar tune --now` starts one all the same")
+    if not args.now and not (found := app.due(user)).due:
+        text = f"skipped: no tune is due: {found.reason}; `familiar tune --now` starts one all the same"
+        out.result(_NOT_DUE | {"reason": f"no tune is due: {found.reason}"}, text)
         return 0
     result = app.tune(user, started_by="hand" if args.now else "schedule", on_progress=out.note)
     record = {
@@ -37,13 +38,14 @@ _NOT_DUE: dict[str, object] = {
     "status": "skipped",
     "examples": 0,
     "gate": [],
-    "reason": "no tune is due",
 }
 
 
 def adapters(app: App, args: argparse.Namespace, out: Output) -> int:
     """List, show, promote, roll back."""
     user = app.user(args.user)
+    if args.plot and args.action != "show":
+        raise UsageError("--plot FILE is about one adapter: `familiar adapters show ID --plot FILE`")
     if args.action in ("show", "promote") and not args.id:
         raise UsageError(f"familiar adapters {args.action} needs the id of an adapter; `familiar adapters` lists them")
     if args.action == "list":
@@ -57,5 +59,10 @@ def adapters(app: App, args: argparse.Namespace, out: Output) -> int:
     if args.action == "promote":
         app.registry.promote(args.id, user_id=user.id, base=app.base)
     shown = app.registry.show(args.id, user_id=user.id)
+    if args.plot:
+        from tuning.curves import draw, read_curves
+
+        draw(read_curves(shown.folder.parent), args.plot, title=shown.id)
+        out.note(f"losses and learning rate in {args.plot}")
     out.result(plain(shown) | {"folder": str(shown.folder)}, f"{shown.id}  {shown.status}\n{shown.gate_text()}")
     return 0
