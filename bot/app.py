@@ -44,6 +44,7 @@ if TYPE_CHECKING:
     from tuning.adapters import Registry
     from tuning.job import BaseModel
     from tuning.schedule import Due
+    from tuning.search import Tried
     from tuning.tune import TuneResult
 
 
@@ -314,6 +315,21 @@ class App:
 
         request = TuneRequest(user.id, self._system(user), self.settings.tuning, self.settings.gate, started_by)
         return run_tune(self.store, self.home, self.base, request, on_progress=on_progress, cancel=cancel)
+
+    def search_recipe(
+        self, user: User, *, budget_minutes: float, on_progress: Callable[[str], None]
+    ) -> Sequence[Tried]:
+        """Hyperparameters tried on a user's examples within a time, best first.
+
+        :raises FamiliarError: a tune is running, there are too few examples, or a trial failed
+        """
+        from tuning.searching import run_search
+        from tuning.tune import TuneRequest
+
+        request = TuneRequest(user.id, self._system(user), self.settings.tuning, self.settings.gate)
+        return run_search(
+            self.store, self.home, self.base, request, budget_minutes=budget_minutes, on_progress=on_progress
+        )
 
     def tune_due(self, user: User) -> bool:
         """Whether a tune of this user should start by itself now."""

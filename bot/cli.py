@@ -147,6 +147,9 @@ def _memory(add: Callable[[str, str, str], argparse.ArgumentParser]) -> None:
 def _learning(add: Callable[[str, str, str], argparse.ArgumentParser]) -> None:
     tune = add("tune", "learning:tune", "train an adapter on approved and corrected replies, if one is due")
     tune.add_argument("--now", action="store_true", help="whether due or not")
+    tune.add_argument("--search", action="store_true", help="look for a better learning rate, rank and epochs instead")
+    tune.add_argument("--budget-minutes", type=_at_least_one, metavar="N", help="of the search (default: 60)")
+    tune.add_argument("--apply", action="store_true", help="put what the search finds into the home's config.toml")
     adapters = add("adapters", "learning:adapters", "the adapters of a user")
     adapters.add_argument("action", nargs="?", default="list", choices=["list", "show", "promote", "rollback"])
     adapters.add_argument("id", nargs="?", metavar="ID")

@@ -202,7 +202,7 @@ def _save_memory(attached: Attached, parts: Parts) -> bool:
     )
     if not budget.needs_checkpointing(needed, free=free_bytes()):
         return False
-    attached.model.gradient_checkpointing_enable(gradient_checkpointing_kwargs={"use_reentrant": False})
+    attached.model.activation_checkpointing_enable({"use_reentrant": False})
     return True
 
 

@@ -3,20 +3,31 @@
 from __future__ import annotations
 
 import argparse
+import re
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 
 from bot.app import App
 from bot.commands.output import Output, plain
+from bot.settings_file import apply
 from memory.errors import UsageError
+from memory.records import User
 
 
 def tune(app: App, args: argparse.Namespace, out: Output) -> int:
     """Train an adapter if one is due, or now."""
     user = app.user(args.user)
+    if args.search:
+        return _search(app, user, args, out)
+    if args.apply or args.budget_minutes:
+        raise UsageError("--apply and --budget-minutes are about a search: `familiar tune --search`")
     if not args.now and not (found := app.due(user)).due:
         text = f"skipped: no tune is due: {found.reason}; `familiar tune --now` starts one all the same"
         out.result(_NOT_DUE | {"reason": f"no tune is due: {found.reason}"}, text)
         return 0
-    result = app.tune(user, started_by="hand" if args.now else "schedule", on_progress=out.note)
+    with progress(out) as show:
+        result = app.tune(user, started_by="hand" if args.now else "schedule", on_progress=show)
     record = {
         "adapter": result.adapter,
         "status": result.status,
@@ -33,6 +44,47 @@ def tune(app: App, args: argparse.Namespace, out: Output) -> int:
     return 1 if result.status == "rejected" else 0
 
 
+@contextmanager
+def progress(out: Output) -> Iterator[Callable[[str], None]]:
+    """A bar that follows the steps on a terminal, a line each elsewhere."""
+    if not sys.stderr.isatty():
+        yield out.note
+        return
+    from rich.console import Console
+    from rich.progress import BarColumn, Progress, TextColumn
+
+    columns = (BarColumn(), TextColumn("{task.description}"))
+    with Progress(*columns, console=Console(stderr=True), transient=True) as bar:
+        task = bar.add_task("", total=None)
+
+        def show(line: str) -> None:
+            found = _STEP.search(line)
+            done, total = (int(found[1]), int(found[2])) if found else (0, None)
+            bar.update(task, description=line, completed=done, total=total)
+
+        yield show
+
+
+def _search(app: App, user: User, args: argparse.Namespace, out: Output) -> int:
+    """What was tried, best first; with --apply the best becomes the home's setting."""
+    minutes = args.budget_minutes or _SEARCH_MINUTES
+    with progress(out) as show:
+        tried = app.search_recipe(user, budget_minutes=minutes, on_progress=show)
+    for item in tried:
+        out.result(plain(item), item.line())
+    best = tried[0]
+    values = {"learning_rate": best.learning_rate, "rank": best.rank, "epochs": best.epochs}
+    if args.apply:
+        apply(app.home / "config.toml", "tuning", values)
+        out.note(f"written into {app.home / 'config.toml'}")
+    else:
+        words = ", ".join(f"{key} = {value}" for key, value in values.items())
+        out.note(f"suggested: [tuning] {words} (`--apply` writes it into {app.home / 'config.toml'})")
+    return 0
+
+
+_STEP = re.compile(r"step (\d+) of (\d+)")
+_SEARCH_MINUTES = 60
 _NOT_DUE: dict[str, object] = {
     "adapter": None,
     "status": "skipped",
