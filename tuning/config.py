@@ -71,6 +71,11 @@ class TuneConfig:
     """Most memory of the training process; 0: four fifths of what is free when it starts."""
     checkpoint_minutes: float = 2.0
     """How often a run is kept on disk, so that one that was interrupted goes on; 0: at each step."""
+    accelerate: str = ""
+    """A file made by `accelerate config`: training is then started by `accelerate launch`, on several GPUs or machines;
+    empty: one process."""
+    quantize: str = ""
+    """"4bit": the base's weights in four bits while training (QLoRA), on an NVIDIA GPU with the extra qlora."""
     track: str = ""
     """Whom to tell of losses and learning rates besides curves.jsonl: "" (nobody), "tensorboard" (files beside it),
     "trackio" or "wandb" (their own settings decide where these send them)."""

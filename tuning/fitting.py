@@ -18,6 +18,7 @@ from typing import Any, Protocol
 from memory.errors import FamiliarError
 from tuning.measure import label_count, labelled_loss, mean_loss
 from tuning.methods import Attached, spread_ranks, trained_weights
+from tuning.peers import Peers
 from tuning.recipe import Recipe, rate
 from tuning.windows import Window, batches
 
@@ -25,6 +26,7 @@ MAX_NORM = 1.0
 """Gradients are scaled down to this norm, so that one odd reply can't throw the adapter off."""
 _MOMENTUM = 0.9
 """Of SGD."""
+ALONE = Peers()
 
 Report = Callable[[dict[str, Any]], None]
 
@@ -80,9 +82,10 @@ class Fit:
         validation: Sequence[Window],
         tell: Report,
         keeper: Keeper | None = None,
+        peers: Peers = ALONE,
     ) -> None:
         self._attached, self._recipe, self._model = attached, attached.recipe, attached.model
-        self._validation, self._tell, self._keeper = validation, tell, keeper
+        self._validation, self._tell, self._keeper, self._peers = validation, tell, keeper, peers
         self._weights = trained_weights(self._model)
         self._optimizer = _optimizer(list(self._weights.values()), self._recipe)
         self._plan = plan(windows, self._recipe)
@@ -105,7 +108,7 @@ class Fit:
             self._step(state.step)
             if state.step in self._validate_at:
                 self._validate(state)
-            if self._keeper is not None and self._keeper.due(state.step):
+            if self._keeper is not None and self._peers.first and self._keeper.due(state.step):
                 self._keeper.keep(self._kept())
         if state.best:
             self._put(state.best)
@@ -134,11 +137,12 @@ class Fit:
     def _gradients(self, batch: Sequence[Window]) -> float:
         tokens = sum(label_count(window.encoded) for window in batch)
         loss = 0.0
-        for window in batch:
+        for window in self._peers.share(batch):
             part = labelled_loss(self._model, window.encoded, weights=window.weights) / tokens
             part.backward()
             loss += float(part.detach())
-        return loss
+        self._peers.add_gradients(list(self._weights.values()))
+        return self._peers.add(loss)
 
     def _check(self, loss: float, step: int) -> None:
         import torch

@@ -8,13 +8,13 @@ import subprocess
 import sys
 import threading
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any, Literal
 
 import psutil
 
-from memory.errors import FamiliarError
+from memory.errors import FamiliarError, UsageError
 from tuning.job import Metrics, read_metrics
 from tuning.resume import INTERRUPTED
 from tuning.worker import free_bytes
@@ -36,15 +36,18 @@ def train_in_child(
     on_progress: OnProgress = lambda _: None,
     stop: Callable[[], bool] = lambda: False,
     memory_mb: int = 0,
+    accelerate: str = "",
 ) -> Metrics:
     """Run the job in a folder in a process of its own and wait for it.
 
     :param stop: asked each second; True ends it
     :param memory_mb: most memory of the process; 0: four fifths of what is free now
+    :param accelerate: a file of `accelerate config`, by which several processes are launched; empty: one
     :raises FamiliarError: the process failed; the message says why
     :raises Stopped: ``stop`` said so
     """
-    run_child("train", folder, on_progress=on_progress, stop=stop, memory_mb=memory_mb)
+    launcher = _launcher(Path(accelerate).expanduser()) if accelerate else ()
+    run_child("train", folder, on_progress=on_progress, stop=stop, memory_mb=memory_mb, launcher=launcher)
     metrics = read_metrics(folder)
     if metrics is None:
         raise FamiliarError("the training process ended without a result")
@@ -59,6 +62,7 @@ def run_child(
     stop: Callable[[], bool] = lambda: False,
     memory_mb: int = 0,
     options: Sequence[str] = (),
+    launcher: Sequence[str] = (),
 ) -> None:
     """Run a training module on a folder, as `train_in_child` does.
 
@@ -68,7 +72,10 @@ def run_child(
     reason: str | None = None
     log = folder / "log.txt"
     most = memory_mb << 20 or int(_MEMORY_SHARE * free_bytes())
-    with log.open("wb") as errors, _child([f"tuning.{module}", str(folder), *options], errors) as child:
+    with (
+        log.open("wb") as errors,
+        _child([*launcher, "-m", f"tuning.{module}", str(folder), *options], errors) as child,
+    ):
         assert child.stdout is not None
         guard = _Guard(child, stop, most)
         with guard:
@@ -102,7 +109,7 @@ def _child(command: Sequence[str], errors: Any) -> Iterator[subprocess.Popen[byt
     environment.setdefault("OMP_WAIT_POLICY", "PASSIVE")  # threads that spin while they wait would starve the chat
     # -P: without it a folder called tuning where the user happens to stand would be run instead of this package.
     child = subprocess.Popen(
-        [sys.executable, "-P", "-m", *command],
+        [sys.executable, "-P", *command],
         stdin=subprocess.PIPE,  # held open: the child ends when it closes, so also when this process dies
         stdout=subprocess.PIPE,
         stderr=errors,
@@ -113,11 +120,35 @@ def _child(command: Sequence[str], errors: Any) -> Iterator[subprocess.Popen[byt
     try:
         yield child
     finally:
-        child.kill()
+        _kill(child)
         child.wait()
         for pipe in (child.stdin, child.stdout):
             if pipe is not None:
                 pipe.close()
+
+
+def _kill(child: subprocess.Popen[bytes]) -> None:
+    """End the process and what it launched."""
+    try:
+        family = [*psutil.Process(child.pid).children(recursive=True)] if child.poll() is None else []
+    except psutil.Error:
+        family = []
+    child.kill()
+    for process in family:
+        with suppress(psutil.Error):
+            process.kill()
+
+
+def _launcher(file: Path) -> Sequence[str]:
+    """The arguments that have accelerate start the training module in several processes.
+
+    :raises UsageError: there is no such file
+    """
+    if not file.is_file():
+        raise UsageError(
+            f"[tuning] accelerate is {file}: no such file; `accelerate config --config_file {file}` makes it"
+        )
+    return ("-m", "accelerate.commands.launch", "--config_file", str(file))
 
 
 class _Guard:
@@ -140,7 +171,7 @@ class _Guard:
         while not self._done.wait(1.0):
             self.outgrown = _held(self._child.pid) > self._most
             if self.outgrown or self._stop():
-                self._child.kill()
+                _kill(self._child)
                 return
 
 

@@ -15,17 +15,18 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from memory.errors import FamiliarError
+from memory.errors import FamiliarError, UsageError
 from tuning import budget, methods
 from tuning.chat_format import stop_ids, template_sha256
 from tuning.checkpoint import Checkpoints, fingerprint
 from tuning.config import TuneConfig
 from tuning.curves import CurveWriter
 from tuning.dataset import Example, split_by_time
-from tuning.fitting import Fit, Fitted, Report
+from tuning.fitting import ALONE, Fit, Fitted, Report
 from tuning.job import Job, Metrics, Training, read_job, write_metrics
 from tuning.measure import label_count, measure
 from tuning.methods import Attached, written_differently
+from tuning.peers import Peers, join, launched
 from tuning.recipe import Recipe, recipe_of
 from tuning.windows import Window, Windowing, Windows
 from tuning.worker import end_with_parent, free_bytes, lower_priority, peak_mb, report
@@ -67,25 +68,40 @@ class Learned:
 
 def main(arguments: Sequence[str]) -> int:
     """Run the job in a folder; a fault is one JSON line and exit status 1."""
-    end_with_parent()
+    if not launched():
+        end_with_parent()
     lower_priority()
+    peers = join()
     try:
-        run_job(Path(arguments[0]), report)
+        if peers.first:
+            run_job(Path(arguments[0]), report, peers)
+        else:
+            help_job(Path(arguments[0]), peers)
     except FamiliarError as exc:
         report({"phase": "failed", "reason": str(exc)})
         return 1
     return 0
 
 
-def run_job(folder: Path, tell: Report) -> Metrics:
+def help_job(folder: Path, peers: Peers) -> None:
+    """Take part in a job that another process runs; says, measures and writes nothing.
+
+    :raises FamiliarError: as `run_job`
+    """
+    job = read_job(folder)
+    loaded = load(Path(job.base_folder), quantize=job.config.quantize)
+    train_adapter(folder, job, loaded, lambda _: None, recipe=recipe_of(job.config), peers=peers)
+
+
+def run_job(folder: Path, tell: Report, peers: Peers = ALONE) -> Metrics:
     """Train, measure and write everything that a job's folder is to hold.
 
     :raises FamiliarError: the loss is no number, or nothing is left to train or test on
     """
     job = read_job(folder)
     tell({"phase": "loading"})
-    loaded = load(Path(job.base_folder))
-    learned = learn(folder, job, loaded, tell, recipe=recipe_of(job.config))
+    loaded = load(Path(job.base_folder), quantize=job.config.quantize)
+    learned = learn(folder, job, loaded, tell, recipe=recipe_of(job.config), peers=peers)
     tell({"phase": "checking"})
     windowing = _windowing(loaded, job.config)
     prompts = [prompt for example in job.test if (prompt := windowing.prompt(example)) is not None]
@@ -111,31 +127,48 @@ def run_job(folder: Path, tell: Report) -> Metrics:
     return metrics
 
 
-def learn(folder: Path, job: Job, loaded: Loaded, tell: Report, *, recipe: Recipe) -> Learned:
+def learn(folder: Path, job: Job, loaded: Loaded, tell: Report, *, recipe: Recipe, peers: Peers = ALONE) -> Learned:
     """Train on a job's examples and write the adapter into its folder; goes on from a checkpoint that belongs to it.
 
     :raises FamiliarError: the loss is no number, or nothing is left to train or test on
+    """
+    with CurveWriter(folder, job.config.track) as curves:
+        done = train_adapter(folder, job, loaded, curves.following(tell), recipe=recipe, peers=peers)
+    methods.save(done.attached, folder / "adapter", base_name=job.base_name)
+    model = done.attached.model
+    if written_differently(recipe):
+        model = adapted(load(Path(job.base_folder)).model, folder / "adapter")
+    return Learned(model.eval(), loaded.tokenizer, done.parts, done.fitted, _training(done))
+
+
+@dataclass(frozen=True)
+class Done:
+    """A trained adapter in memory."""
+
+    attached: Attached
+    parts: Parts
+    fitted: Fitted
+    gradient_checkpointing: bool
+
+
+def train_adapter(folder: Path, job: Job, loaded: Loaded, tell: Report, *, recipe: Recipe, peers: Peers) -> Done:
+    """The part of `learn` that every process of a run takes part in; writes nothing but checkpoints.
+
+    :raises FamiliarError: as `learn`
     """
     config, template = job.config, template_sha256(loaded.tokenizer)
     kept = Checkpoints(folder, fingerprint=fingerprint(folder, template_sha256=template), config=config)
     parts = split(job, _windowing(loaded, config), recipe)
     attached = methods.attach(loaded.model, recipe, windows=parts.train.windows)
-    parts = _within_budget(parts, attached, _windowing(loaded, config), config, chosen=kept.chosen)
+    pace = peers.agreed(budget.seconds_per_token(attached.model)) / peers.count
+    parts = _within_budget(parts, pace, recipe, _windowing(loaded, config), config, chosen=kept.chosen)
     kept.choose(_ids(parts.train))
     tell(_planned(parts))
     recomputes = _save_memory(attached, parts)
-    with CurveWriter(folder, config.track) as curves:
-        fit = Fit(
-            attached, parts.train.windows, parts.validation.windows, curves.following(tell), _resumable(recipe, kept)
-        )
-        fitted = fit.run()
-    methods.save(attached, folder / "adapter", base_name=job.base_name)
-    model = attached.model
-    if written_differently(recipe):
-        del attached, fit
-        model = adapted(load(Path(job.base_folder)).model, folder / "adapter")
-    training = _training(parts, fitted, recomputes)
-    return Learned(model.eval(), loaded.tokenizer, parts, fitted, training)
+    # Several processes don't go on from a checkpoint: those on other machines have no such file.
+    keeper = kept if peers.count == 1 and recipe.method != "adalora" else None
+    fitted = Fit(attached, parts.train.windows, parts.validation.windows, tell, keeper, peers).run()
+    return Done(attached, parts, fitted, recomputes)
 
 
 def adapted(base: Any, folder: Path) -> Any:
@@ -162,14 +195,22 @@ def split(job: Job, windowing: Windowing, recipe: Recipe) -> Parts:
 
 
 def _within_budget(
-    parts: Parts, attached: Attached, windowing: Windowing, config: TuneConfig, *, chosen: Sequence[str] | None
+    parts: Parts,
+    pace: float,
+    recipe: Recipe,
+    windowing: Windowing,
+    config: TuneConfig,
+    *,
+    chosen: Sequence[str] | None,
 ) -> Parts:
-    """The parts with as many training examples as there is time for; those of the kept run where it goes on."""
-    pace = budget.seconds_per_token(attached.model)
+    """The parts with as many training examples as there is time for; those of the kept run where it goes on.
+
+    :param pace: seconds a token
+    """
     examples = [example for window in parts.train.windows for example in window.examples]
     examples = budget.by_worth(sorted(examples, key=lambda example: example.at or ""))
-    validation = parts.validation.tokens * attached.recipe.validations / 3  # forward only
-    epochs = attached.recipe.epochs
+    validation = parts.validation.tokens * recipe.validations / 3  # forward only
+    epochs = recipe.epochs
 
     def windows(count: int) -> Windows:
         return windowing.windows(sorted(examples[:count], key=lambda example: example.at or ""))
@@ -206,11 +247,6 @@ def _save_memory(attached: Attached, parts: Parts) -> bool:
     return True
 
 
-def _resumable(recipe: Recipe, kept: Checkpoints) -> Checkpoints | None:
-    """AdaLoRA's choice of ranks rests on a history of gradients that isn't kept: it starts anew."""
-    return None if recipe.method == "adalora" else kept
-
-
 def _planned(parts: Parts) -> dict[str, Any]:
     minutes = round(parts.predicted_seconds / 60, 1)
     return {"phase": "planned", "examples": parts.train.replies, "minutes": minutes, "over_budget": parts.left_out}
@@ -220,7 +256,8 @@ def _ids(windows: Windows) -> tuple[str, ...]:
     return tuple(example.id for window in windows.windows for example in window.examples)
 
 
-def _training(parts: Parts, fitted: Fitted, recomputes: bool) -> Training:
+def _training(done: Done) -> Training:
+    parts, fitted = done.parts, done.fitted
     return Training(
         learned=_ids(parts.train),
         validated=_ids(parts.validation),
@@ -229,7 +266,7 @@ def _training(parts: Parts, fitted: Fitted, recomputes: bool) -> Training:
         planned_steps=fitted.planned,
         best_step=fitted.best_step,
         best_loss=fitted.best_loss,
-        gradient_checkpointing=recomputes,
+        gradient_checkpointing=done.gradient_checkpointing,
         peak_mb=peak_mb(),
     )
 
@@ -238,23 +275,47 @@ def _windowing(loaded: Loaded, config: TuneConfig) -> Windowing:
     return Windowing(loaded.tokenizer, max_tokens=config.max_tokens, max_prompt_tokens=config.max_prompt_tokens)
 
 
-def load(folder: Path) -> Loaded:
+def load(folder: Path, *, quantize: str = "") -> Loaded:
     """The base model, frozen, on the fastest device: float32 on a CPU, bfloat16 where an accelerator has it.
 
-    :raises FamiliarError: the folder holds no such model
+    :param quantize: "4bit" has bitsandbytes hold its weights as in QLoRA (arXiv 2305.14314)
+    :raises FamiliarError: the folder holds no such model, or it can't be quantized here
     """
     import torch
     from transformers import AutoModelForCausalLM, AutoTokenizer
 
     cuda = torch.cuda.is_available()
     dtype = torch.bfloat16 if cuda and torch.cuda.is_bf16_supported() else torch.float32
+    quantization = _quantization(quantize, dtype, cuda=cuda)
     try:
         tokenizer = AutoTokenizer.from_pretrained(folder, local_files_only=True)
-        model = AutoModelForCausalLM.from_pretrained(folder, dtype=dtype, local_files_only=True)
+        model = AutoModelForCausalLM.from_pretrained(
+            folder, dtype=dtype, local_files_only=True, quantization_config=quantization
+        )
     except (OSError, ValueError) as exc:
         raise FamiliarError(f"{folder} can't be loaded as a language model: {exc}") from exc
     model.requires_grad_(False)
+    if quantization is not None:
+        return Loaded(model.eval(), tokenizer)
     return Loaded(model.to("cuda" if cuda else "cpu").eval(), tokenizer)
+
+
+def _quantization(quantize: str, dtype: Any, *, cuda: bool) -> Any:
+    if not quantize:
+        return None
+    if quantize != "4bit":
+        raise UsageError(f'[tuning] quantize is {quantize!r}; it must be "" or "4bit"')
+    if not cuda:
+        raise UsageError('[tuning] quantize is "4bit", which needs an NVIDIA GPU, and there is none here; set it to ""')
+    from importlib.util import find_spec
+
+    from transformers import BitsAndBytesConfig
+
+    if find_spec("bitsandbytes") is None:
+        raise UsageError("[tuning] quantize needs bitsandbytes: pip install 'familiar-assistant[qlora]'")
+    return BitsAndBytesConfig(
+        load_in_4bit=True, bnb_4bit_quant_type="nf4", bnb_4bit_use_double_quant=True, bnb_4bit_compute_dtype=dtype
+    )
 
 
 def attach(base: Any, config: TuneConfig) -> Any:

@@ -142,6 +142,7 @@ def _train_and_judge(
             on_progress=watch.on_progress,
             stop=_stop(registry, adapter, watch),
             memory_mb=request.config.memory_mb,
+            accelerate=request.config.accelerate,
         )
     except Stopped:
         return registry.finish(adapter.id, Outcome("skipped", CANCELLED), user_id=adapter.user_id)
