@@ -211,7 +211,7 @@ def _comparing(bench: argparse.ArgumentParser) -> None:
     bench.add_argument(
         "--methods",
         metavar="METHOD[+INIT][:KEY=VALUE...],...",
-        help='tune: what is compared, such as lora,lora+pissa,lora:rank=8, and "trl" (default: every method)',
+        help="tune: what is compared, such as lora,lora+pissa,lora:rank=8, trl, trl-float32 (default: every method)",
     )
     bench.add_argument("--results", type=Path, metavar="FILE", help="tune: rows are read from here and added to it")
 

@@ -1,8 +1,9 @@
-"""TRL's SFTTrainer on a job's training examples, at its own defaults, in a process of its own.
+"""TRL's SFTTrainer on a job's training examples, at its own defaults or in float32, in a process of its own.
 
 Its examples are the same messages that ours are made of, one row a reply in TRL's prompt-completion form, the prompt
 within the same limits. LoRA has the same rank, scale and layers. Only what can't run on a CPU is changed. The time is
-that of ``train()``; the last line of standard output is JSON. Run as ``python -m bot.bench.trl_run FOLDER``.
+that of ``train()``; the last line of standard output is JSON. Run as
+``python -m bot.bench.trl_run FOLDER [--float32]``.
 """
 
 from __future__ import annotations
@@ -22,18 +23,21 @@ from tuning.train import load
 from tuning.windows import Windowing
 from tuning.worker import peak_mb
 
+FLOAT32 = "--float32"
+"""Without bf16 mixed precision, which is TRL's default, and slow on a CPU that computes it in software."""
+
 
 def main(arguments: Sequence[str]) -> int:
     """Train one epoch and print the figures."""
     try:
-        print(json.dumps(run(read_job(Path(arguments[0])))))
+        print(json.dumps(run(read_job(Path(arguments[0])), float32=FLOAT32 in arguments)))
     except FamiliarError as exc:
         print(exc, file=sys.stderr)
         return 1
     return 0
 
 
-def run(job: Job) -> dict[str, Any]:
+def run(job: Job, *, float32: bool = False) -> dict[str, Any]:
     """Seconds, real tokens and replies of one epoch.
 
     :raises FamiliarError: TRL is not installed
@@ -49,8 +53,10 @@ def run(job: Job) -> dict[str, Any]:
         trainer = SFTTrainer(
             model=loaded.model,
             processing_class=loaded.tokenizer,
-            # bf16 mixed precision is TRL's default for GPUs; on a CPU transformers wants to be told that it is one.
-            args=SFTConfig(output_dir=folder, num_train_epochs=1, report_to=[], use_cpu=True),
+            # On a CPU transformers wants to be told that it is one; bf16=None is TRL's default, mixed precision.
+            args=SFTConfig(
+                output_dir=folder, num_train_epochs=1, report_to=[], use_cpu=True, bf16=False if float32 else None
+            ),
             train_dataset=Dataset.from_list(rows),
             peft_config=_lora(job),
         )

@@ -18,6 +18,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from bot.bench.trl_run import FLOAT32
 from bot.prompts import system_prompt
 from memory.errors import FamiliarError, UsageError
 from memory.records import Profile
@@ -31,7 +32,7 @@ if TYPE_CHECKING:
     from tuning.config import TuneConfig
 
 Note = Callable[[str], None]
-TRL = "trl"
+TRL, TRL_FLOAT32 = "trl", "trl-float32"
 METHODS = (
     *("lora", "rslora", "dora", "adalora", "miss", "oft", "ia3", "ln", "prompt", "prefix"),
     *("lora+pissa", "lora+olora", "lora+eva"),
@@ -86,7 +87,7 @@ def bench_tune(app: App, comparison: Comparison, *, note: Note = lambda _: None)
 
     :raises FamiliarError: the dialogue can't be read, or a recipe is none that is known
     """
-    configs = {name: recipe_config(name, app.settings.tuning) for name in comparison.recipes if name != TRL}
+    configs = {name: recipe_config(name, app.settings.tuning) for name in comparison.recipes if not _is_trl(name)}
     job = _job(app, comparison)
     data = _identity(comparison, job)
     known = {row.recipe: row for row in read_rows(comparison.results) if row.data == data}
@@ -94,7 +95,9 @@ def bench_tune(app: App, comparison: Comparison, *, note: Note = lambda _: None)
         row = known.get(name)
         if row is None:
             note(f"{name}: training on {len(job.train)} replies")
-            row = _trl(job, data) if name == TRL else _trial(name, replace(job, config=configs[name]), data, note)
+            row = (
+                _trl(name, job, data) if _is_trl(name) else _trial(name, replace(job, config=configs[name]), data, note)
+            )
             _add_row(comparison.results, row)
         yield row
 
@@ -178,18 +181,29 @@ def _trial(name: str, job: Job, data: str, note: Note) -> TuneRow:
     )
 
 
-def _trl(job: Job, data: str) -> TuneRow:
+def _is_trl(name: str) -> bool:
+    return name in (TRL, TRL_FLOAT32)
+
+
+def _trl(name: str, job: Job, data: str) -> TuneRow:
     with tempfile.TemporaryDirectory(prefix="familiar-bench-") as folder:
         work = Path(folder) / "job"
         write_job(work, job)
-        command = [sys.executable, "-P", "-m", "bot.bench.trl_run", str(work)]
+        command = [
+            sys.executable,
+            "-P",
+            "-m",
+            "bot.bench.trl_run",
+            str(work),
+            *([FLOAT32] if name == TRL_FLOAT32 else []),
+        ]
         done = subprocess.run(command, capture_output=True, text=True, cwd=_ROOT, check=False)
         if done.returncode:
             last = (done.stderr.strip().splitlines() or ["it said nothing"])[-1]
             raise FamiliarError(f"TRL's SFTTrainer did not run: {last}")
         figures: dict[str, Any] = json.loads(done.stdout.strip().splitlines()[-1])
     return TuneRow(
-        recipe=TRL,
+        recipe=name,
         loss=None,
         base_loss=None,
         seconds=figures["seconds"],
@@ -209,11 +223,11 @@ _ROOT = Path(__file__).resolve().parents[2]
 def table(rows: Sequence[TuneRow]) -> str:
     """All rows and, where TRL is among them, the first recipe's speed over its."""
     lines = [row.line() for row in rows]
-    theirs = next((row for row in rows if row.recipe == TRL), None)
-    ours = next((row for row in rows if row.recipe != TRL), None)
-    if theirs and ours:
-        tokens, replies = _ratio(ours, theirs, "tokens_per_second"), _ratio(ours, theirs, "replies_per_second")
-        lines.append(f"{ours.recipe} over {TRL}: {tokens:.2f} x tokens/s, {replies:.2f} x replies/s")
+    ours = next((row for row in rows if not _is_trl(row.recipe)), None)
+    for theirs in rows:
+        if ours and _is_trl(theirs.recipe):
+            tokens, replies = _ratio(ours, theirs, "tokens_per_second"), _ratio(ours, theirs, "replies_per_second")
+            lines.append(f"{ours.recipe} over {theirs.recipe}: {tokens:.2f} x tokens/s, {replies:.2f} x replies/s")
     return "\n".join(lines)
 
 
