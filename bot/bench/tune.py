@@ -32,6 +32,7 @@ if TYPE_CHECKING:
     from tuning.config import TuneConfig
 
 Note = Callable[[str], None]
+_ROOT = Path(__file__).resolve().parents[2]
 TRL, TRL_FLOAT32 = "trl", "trl-float32"
 METHODS = (
     *("lora", "rslora", "dora", "adalora", "miss", "oft", "ia3", "ln", "prompt", "prefix"),
@@ -215,9 +216,6 @@ def _trl(name: str, job: Job, data: str) -> TuneRow:
         adapter_kb=0,
         data=data,
     )
-
-
-_ROOT = Path(__file__).resolve().parents[2]
 
 
 def table(rows: Sequence[TuneRow]) -> str:
