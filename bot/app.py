@@ -48,6 +48,8 @@ if TYPE_CHECKING:
     from tuning.filters import Detectors
     from tuning.job import BaseModel
     from tuning.preparing import Prepared
+    from tuning.schedule import Due
+    from tuning.search import Tried
     from tuning.tune import TuneResult
 
 
@@ -384,14 +386,39 @@ class App:
         request = TuneRequest(user.id, persona, settings.tuning, settings.gate, started_by, detectors=self.detectors)
         return run_tune(self.store, self.home, self.base, request, on_progress=on_progress, cancel=cancel)
 
+    def search_recipe(
+        self, user: User, *, budget_minutes: float, on_progress: Callable[[str], None]
+    ) -> Sequence[Tried]:
+        """Hyperparameters tried on a user's examples within a time, best first.
+
+        :raises FamiliarError: a tune is running, there are too few examples, or a trial failed
+        """
+        from tuning.searching import run_search
+        from tuning.tune import TuneRequest
+
+        persona, settings = self._system(user), self.settings
+        request = TuneRequest(user.id, persona, settings.tuning, settings.gate, detectors=self.detectors)
+        return run_search(
+            self.store, self.home, self.base, request, budget_minutes=budget_minutes, on_progress=on_progress
+        )
+
     def tune_due(self, user: User) -> bool:
         """Whether a tune of this user should start by itself now."""
+        return self.settings.tuning.enabled and self.due(user).due
+
+    def due(self, user: User) -> Due:
+        """The same with the reason."""
+        from tuning.surroundings import look_around
         from tuning.tune import tune_due
 
-        if not self.settings.tuning.enabled:
-            return False
-        config = self.settings.tuning
-        return tune_due(self.store, user_id=user.id, persona=self._system(user), config=config, now=self.now()).due
+        return tune_due(
+            self.store,
+            user_id=user.id,
+            persona=self._system(user),
+            config=self.settings.tuning,
+            now=self.now().astimezone(),
+            surroundings=look_around(),
+        )
 
     def plain_prompt(self, text: str, user: User) -> tuple[Message, ...]:
         """The messages for a text without history and memories."""

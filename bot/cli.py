@@ -149,6 +149,9 @@ def _memory(add: Callable[[str, str, str], argparse.ArgumentParser]) -> None:
 def _learning(add: Callable[[str, str, str], argparse.ArgumentParser]) -> None:
     tune = add("tune", "learning:tune", "train an adapter on approved and corrected replies, if one is due")
     tune.add_argument("--now", action="store_true", help="whether due or not")
+    tune.add_argument("--search", action="store_true", help="look for a better learning rate, rank and epochs instead")
+    tune.add_argument("--budget-minutes", type=_at_least_one, metavar="N", help="of the search (default: 60)")
+    tune.add_argument("--apply", action="store_true", help="put what the search finds into the home's config.toml")
     examples = add("examples", "examples:examples", "what tunes learn from: look through, approve, strike out")
     examples.add_argument("action", nargs="?", default="list", choices=["list", "show", "approve", "strike", "report"])
     examples.add_argument("id", nargs="?", metavar="ID")
@@ -157,6 +160,7 @@ def _learning(add: Callable[[str, str, str], argparse.ArgumentParser]) -> None:
     adapters.add_argument("action", nargs="?", default="list", choices=actions)
     adapters.add_argument("id", nargs="?", metavar="ID", help='compare: an adapter, or "base"')
     adapters.add_argument("other", nargs="?", metavar="ID", help="compare: the other one")
+    adapters.add_argument("--plot", type=Path, metavar="FILE", help="show: a picture of the training's losses")
     asked = adapters.add_mutually_exclusive_group()
     asked.add_argument("--prompts", type=_at_least_one, default=4, metavar="N", help="compare: newest examples")
     asked.add_argument("--text", metavar="TEXT", help="compare: on this instead")
@@ -203,12 +207,25 @@ def _measuring(add: Callable[[str, str, str], argparse.ArgumentParser]) -> None:
     bench.add_argument(
         "what",
         nargs="*",
-        choices=["help", "reply", "prefix", "retrieval", "import", "formats", "embedding", "beside", "rollback", []],
+        choices=[
+            "help",
+            "reply",
+            "prefix",
+            "retrieval",
+            "import",
+            "formats",
+            "embedding",
+            "beside",
+            "rollback",
+            "tune",
+            [],
+        ],
         metavar="WHAT",
     )
     bench.add_argument("--chunks", type=_at_least_one, metavar="N", help="retrieval in a made memory of that size")
     bench.add_argument("--owners", type=_at_least_one, metavar="M", help="dealt out to so many users (default: one)")
     bench.add_argument("--peers", action="store_true", help="beside chromadb, lancedb and sqlite-vec, where installed")
+    _comparing(bench)
     doctor = add("doctor", "care:doctor", "is everything in order, and what to do if not")
     doctor.add_argument("--reindex", action="store_true", help="embed again what another embedder has embedded")
     add("models", "care:list_models", "the models that can be used, with size and licence")
@@ -216,6 +233,18 @@ def _measuring(add: Callable[[str, str, str], argparse.ArgumentParser]) -> None:
     backup = add("backup", "keeping:backup", "a consistent copy of the memory and its adapters, in one file")
     backup.add_argument("file", type=Path, nargs="?", help="a new file (default: in the home's folder backups)")
     add("restore", "keeping:restore", "put a backup in the place of the memory").add_argument("file", type=Path)
+
+
+def _comparing(bench: argparse.ArgumentParser) -> None:
+    bench.add_argument("--dialogue", type=Path, metavar="DIALOGUE.jsonl", help="tune: whose replies are learned")
+    bench.add_argument("--speaker", metavar="NAME", help="tune: who in it")
+    bench.add_argument("--replies", type=_at_least_one, metavar="N", help="tune: replies to learn (default: 60)")
+    bench.add_argument(
+        "--methods",
+        metavar="METHOD[+INIT][:KEY=VALUE...],...",
+        help="tune: what is compared, such as lora,lora+pissa,lora:rank=8, trl, trl-float32 (default: every method)",
+    )
+    bench.add_argument("--results", type=Path, metavar="FILE", help="tune: rows are read from here and added to it")
 
 
 def _at_least_one(text: str) -> int:

@@ -35,8 +35,8 @@ from tuning.dataset import Dialogue, Example, Line, dialogue_examples, split_by_
 from tuning.job import Job, write_job
 from tuning.measure import adapter_off, count_copied, generate, label_count, labelled_loss
 from tuning.probes import PROBES
+from tuning.process import train_in_child
 from tuning.train import Loaded, load
-from tuning.tune import train_in_child
 from tuning.windows import Windowing
 
 Arm = Literal["base", "memory", "adapter", "both"]

@@ -25,6 +25,7 @@ from tuning.dataset import Example
 from tuning.gate import Check
 from tuning.job import BaseModel, template_of
 from tuning.lock import TuneRunning, tune_lock
+from tuning.resume import CANCELLED, INTERRUPTED, resumable, spare
 
 AdapterStatus = Literal["training", "rejected", "live", "retired", "withdrawn", "failed", "skipped"]
 StartedBy = Literal["hand", "schedule"]
@@ -215,10 +216,14 @@ class Registry:
             db.execute(
                 "UPDATE adapters SET withdrawn_from = status, status = 'withdrawn', withdrawn_at = ?1,"
                 " reason = 'it learned from something that was forgotten', finished_at = coalesce(finished_at, ?1)"
-                " WHERE status IN ('training', 'live', 'retired') AND id IN"
+                " WHERE (status IN ('training', 'live', 'retired') OR reason LIKE ?4 OR reason LIKE ?5) AND id IN"
                 " (SELECT adapter_id FROM adapter_sources WHERE turn_id IN (SELECT value FROM json_each(?2))"
                 " OR document_id IN (SELECT value FROM json_each(?3)))",
-                (utc_now(), json.dumps(list(turn_ids)), json.dumps(list(document_ids))),
+                (
+                    utc_now(),
+                    *(json.dumps(list(turn_ids)), json.dumps(list(document_ids))),
+                    *(f"{INTERRUPTED}%", f"{CANCELLED}%"),
+                ),
             )
             for adapter in answering:
                 if self.live(adapter.user_id) is None:
@@ -232,7 +237,7 @@ class Registry:
         return tuple(self._adapter(row) for row in rows)
 
     def recover(self) -> tuple[str, ...]:
-        """Mark runs whose process is gone as failed and remove what no row needs; call it when the program starts.
+        """Mark runs whose process is gone as interrupted and remove what no row needs; call it when the program starts.
 
         :returns: ids of the interrupted runs; none where a tune is running
         """
@@ -247,23 +252,36 @@ class Registry:
         with self.store.transaction() as db:
             rows = db.execute("SELECT id FROM adapters WHERE status = 'training'").fetchall()
             db.execute(
-                "UPDATE adapters SET status = 'failed', reason = 'interrupted', finished_at = ?"
-                " WHERE status = 'training'",
-                (utc_now(),),
+                "UPDATE adapters SET status = 'failed', reason = ?, finished_at = ? WHERE status = 'training'",
+                (INTERRUPTED, utc_now()),
             )
         self.sweep()
         return tuple(row["id"] for row in rows)
 
     def sweep(self) -> None:
-        """Delete the folders of adapters that can't answer any more, and folders without a row."""
+        """Delete the folders of adapters that can't answer any more, and folders without a row.
+
+        An interrupted run keeps what the next one can go on from.
+        """
+        rows = self.store.rows("SELECT id, status, reason FROM adapters WHERE status NOT IN ('rejected', 'withdrawn')")
+        known = {row["id"]: row for row in rows}
+        for folder in self.root.iterdir() if self.root.is_dir() else ():
+            row = known.get(folder.name)
+            if not folder.is_dir() or (row and row["status"] in _KEPT):
+                continue
+            if row and resumable(row["reason"], folder):
+                spare(folder)
+            else:
+                shutil.rmtree(folder)
+
+    def interrupted(self, adapter: Adapter) -> Sequence[Path]:
+        """Folders of runs of the same user, base and template that did not end, newest first."""
         rows = self.store.rows(
-            "SELECT id FROM adapters WHERE status IN (SELECT value FROM json_each(?))", (json.dumps(_KEPT),)
+            "SELECT id, reason FROM adapters WHERE user_id = ? AND id <> ? AND base_sha256 = ?"
+            " AND template_sha256 = ? AND status IN ('failed', 'skipped') ORDER BY started_at DESC",
+            (adapter.user_id, adapter.id, adapter.base_sha256, adapter.template_sha256),
         )
-        needed = {row["id"] for row in rows}
-        if self.root.is_dir():
-            for folder in self.root.iterdir():
-                if folder.is_dir() and folder.name not in needed:
-                    shutil.rmtree(folder)
+        return [self.root / row["id"] for row in rows if resumable(row["reason"], self.root / row["id"])]
 
     def list(self, *, user_id: int) -> Sequence[Adapter]:
         """A user's adapters, newest first."""

@@ -19,14 +19,46 @@ class TuneConfig:
     """Least hours between two tunes that start by themselves."""
     check_minutes: float = 10.0
     """How often the bot looks whether a tune is due."""
+    hours: str = ""
+    """Local time within which tunes start by themselves, as 22:00-07:00; empty: at any time."""
+    on_battery: bool = False
+    """Whether they start while the machine runs on its battery."""
+    max_load: float = 0.7
+    """They don't start while more of the processors than this share were busy over the last five minutes."""
+    method: str = "lora"
+    """"lora", "rslora", "dora", "adalora" or "miss", on all linear layers but the output's."""
+    init: str = "default"
+    """What lora and rslora start from: "default", "pissa", "olora" (both of the base's weights) or "eva" (of the
+    examples)."""
+    layers: str = "all"
+    """Which decoder layers get an adapter: "all", "first:N" or "last:N"; the others stay frozen."""
     rank: int = 16
-    """LoRA rank, on all linear layers; alpha is twice the rank."""
+    """Rank of the adapter's matrices."""
+    alpha: float = 0.0
+    """Scale of the adapter, over its rank; 0: twice the rank."""
+    dropout: float = 0.0
+    """Share of the adapter's inputs that are left out at random in training."""
+    optimizer: str = "adamw"
+    """"adamw" or "sgd" (with momentum 0.9)."""
     learning_rate: float = 1e-3
-    """Peak learning rate of AdamW."""
+    """Peak learning rate."""
+    schedule: str = "linear"
+    """How it falls after its peak: "linear", "cosine" or "constant"."""
+    warm_up: float = 0.1
+    """Share of the steps over which it rises from zero."""
+    weight_decay: float = 0.0
+    """AdamW's decay of the adapter's weights, or SGD's."""
     epochs: int = 1
-    """Passes over the examples."""
+    """Most passes over the examples."""
     batch_size: int = 4
     """Examples per optimiser step, by accumulation."""
+    validation: float = 0.1
+    """Share of the newest training examples on which the loss is validated instead of learned; with fewer than five
+    such examples none is."""
+    validations: int = 2
+    """Validations in an epoch; the adapter is kept as it was at the best."""
+    patience: int = 2
+    """Validations in a row without a better loss after which training stops; 0: it never does."""
     min_pairs: int = 10
     """Fewest examples that a tune can learn from and be checked on."""
     max_tokens: int = 1024
@@ -34,6 +66,21 @@ class TuneConfig:
     fit is dropped and counted."""
     max_prompt_tokens: int = 160
     """Preceding messages of an imported dialogue that a stretch of it begins with, system message not counted."""
+    budget_minutes: float = 120.0
+    """Longest training; where it is predicted to take longer, the examples that matter least are left out: two hours
+    are what a machine is idle in a night even where people work late."""
+    memory_mb: int = 0
+    """Most memory of the training process; 0: four fifths of what is free when it starts."""
+    checkpoint_minutes: float = 2.0
+    """How often a run is kept on disk, so that one that was interrupted goes on; 0: at each step."""
+    accelerate: str = ""
+    """A file made by `accelerate config`: training is then started by `accelerate launch`, on several GPUs or machines;
+    empty: one process."""
+    quantize: str = ""
+    """"4bit": the base's weights in four bits while training (QLoRA), on an NVIDIA GPU with the extra qlora."""
+    track: str = ""
+    """Whom to tell of losses and learning rates besides curves.jsonl: "" (nobody), "tensorboard" (files beside it),
+    "trackio" or "wandb" (their own settings decide where these send them)."""
     seed: int = 0
     """Makes a tune repeatable."""
     compare_share: float = 0.0

@@ -26,8 +26,9 @@ _MIN_CHARACTERS = 2
 _ERASED_PASSAGE = "█"
 """Stands in a document for each character that was erased from it."""
 
-Source = Literal["corrected", "approved", "imported", "accepted"]
-"""How a reply came to be one to learn: in this order, what the user made sure of most comes first."""
+Source = Literal["corrected", "approved", "imported", "accepted", "general"]
+"""How a reply came to be one to learn: in this order, what the user made sure of most comes first; "general" ones are
+the base model's own, mixed in against forgetting (`tuning.general`)."""
 Dropped = Literal[
     "empty or too short",
     "duplicate",

@@ -71,6 +71,7 @@ def general_examples(replayed: Sequence[Replayed], *, share: float, beside: int,
             at=None,
             learned_at="",
             conversation=f"general:{number}",
+            source="general",
         )
         for number, item in sorted(chosen)
     )
@@ -116,7 +117,7 @@ def make_replay(folder: Path) -> list[Replayed]:
 
 def main(arguments: Sequence[str]) -> int:
     """Make the file of one model, at low priority; it is whole or not there."""
-    from tuning.train import lower_priority
+    from tuning.worker import lower_priority
 
     lower_priority()
     folder, path, sha256 = Path(arguments[0]), Path(arguments[1]), arguments[2]

@@ -44,6 +44,30 @@ class Job:
     test: tuple[Example, ...]
     general: tuple[Example, ...] = ()
     """The base model's own answers to general prompts, trained on beside ``train`` against forgetting."""
+    base_sha256: str = ""
+    """A run is only taken up again on the base that it began with."""
+
+
+@dataclass(frozen=True)
+class Training:
+    """How a run went, whatever is measured of its result."""
+
+    learned: tuple[str, ...]
+    """Ids of the examples that were trained on."""
+    validated: tuple[str, ...]
+    """Ids of those that early stopping watched."""
+    over_budget: int
+    """Examples that were left out so that the run ends within ``budget_minutes``."""
+    predicted_seconds: float
+    """What the run was predicted to take before it began."""
+    planned_steps: int
+    best_step: int
+    """Step whose weights were kept."""
+    best_loss: float | None
+    """Validation loss per token there, in nats; None where nothing was validated."""
+    gradient_checkpointing: bool
+    peak_mb: int
+    """Most memory that the process held."""
 
 
 @dataclass(frozen=True)
@@ -64,14 +88,16 @@ class Metrics:
     """Of the optimiser's work alone."""
     template_sha256: str
     versions: tuple[tuple[str, str], ...]
+    training: Training | None = None
 
 
 def write_job(folder: Path, job: Job) -> None:
-    """Write a job's input."""
-    folder.mkdir(parents=True, mode=0o700)
+    """Write a job's input; beside it there may be the checkpoint of a run that was interrupted."""
+    folder.mkdir(parents=True, mode=0o700, exist_ok=True)
     head = {
         "base_name": job.base_name,
         "base_folder": job.base_folder,
+        "base_sha256": job.base_sha256,
         "persona": job.persona,
         "config": dataclasses.asdict(job.config),
     }
@@ -118,6 +144,9 @@ def read_metrics(folder: Path) -> Metrics | None:
     values = json.loads((folder / "metrics.json").read_text(encoding="utf-8"))
     values["measures"] = Measures(**values["measures"])
     values["versions"] = tuple((name, version) for name, version in values["versions"])
+    if values["training"] is not None:
+        parts = {name: tuple(values["training"][name]) for name in ("learned", "validated")}
+        values["training"] = Training(**values["training"] | parts)
     return Metrics(**values)
 
 

@@ -1,37 +1,38 @@
-"""The training process: one LoRA run from the base model, and the measurements that the gate judges it by.
+"""The training process: one run from the base model, and the measurements that the gate judges it by.
 
 A process of its own at low priority keeps the chat responsive and gives all memory back at its end. It ends at once
 when its parent does (standard input closes), so that no orphan trains on. Loss is on replies and their end-of-turn
-only; nothing is padded: each pass is one sequence, and gradients of several are added up to a step. Adapter weights
-are float32 whatever the base is. Run as ``python -m tuning.train FOLDER``; progress is JSON lines on standard output.
+only. Adapter weights are float32 whatever the base is. What is measured is what is served: where the files are another
+form of what was trained, a fresh base loads them first. Run as ``python -m tuning.train FOLDER``; progress is JSON
+lines on standard output.
 """
 
 from __future__ import annotations
 
-import json
-import os
-import random
 import sys
-import threading
-import time
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from memory.errors import FamiliarError
+from memory.errors import FamiliarError, UsageError
+from tuning import budget, methods
 from tuning.chat_format import stop_ids, template_sha256
+from tuning.checkpoint import Checkpoints, fingerprint
 from tuning.config import TuneConfig
-from tuning.job import Metrics, read_job, write_metrics
-from tuning.measure import label_count, labelled_loss, measure
-from tuning.windows import Window, Windowing, batches
+from tuning.curves import CurveWriter
+from tuning.dataset import Example, split_by_time
+from tuning.fitting import ALONE, Fit, Fitted, Report
+from tuning.job import Job, Metrics, Training, read_job, write_metrics
+from tuning.measure import label_count, measure
+from tuning.methods import Attached, written_differently
+from tuning.peers import Peers, join, launched
+from tuning.recipe import Recipe, recipe_of
+from tuning.windows import Window, Windowing, Windows
+from tuning.worker import end_with_parent, free_bytes, lower_priority, peak_mb, report
 
-WARM_UP = 0.1
-"""Share of the steps over which the learning rate rises from zero; after that it falls linearly to zero."""
-MAX_NORM = 1.0
-"""Gradients are scaled down to this norm, so that one odd reply can't throw the adapter off."""
-
-Report = Callable[[dict[str, Any]], None]
+FEWEST_VALIDATED = 5
+"""Of fewer replies a validation loss says nothing, and all are learned."""
 
 
 @dataclass(frozen=True)
@@ -42,191 +43,292 @@ class Loaded:
     tokenizer: Any
 
 
+@dataclass(frozen=True)
+class Parts:
+    """A job's examples as the sequences of each part."""
+
+    train: Windows
+    validation: Windows
+    test: Windows
+    left_out: int = 0
+    """Training examples that would have taken the run past its budget."""
+    predicted_seconds: float = 0.0
+
+
+@dataclass(frozen=True)
+class Learned:
+    """A trained adapter, written to disk, on a model as serving loads it."""
+
+    model: Any
+    tokenizer: Any
+    parts: Parts
+    fitted: Fitted
+    training: Training
+
+
 def main(arguments: Sequence[str]) -> int:
     """Run the job in a folder; a fault is one JSON line and exit status 1."""
-    end_with_parent()
+    if not launched():
+        end_with_parent()
     lower_priority()
+    peers = join()
     try:
-        run_job(Path(arguments[0]), report)
+        if peers.first:
+            run_job(Path(arguments[0]), report, peers)
+        else:
+            help_job(Path(arguments[0]), peers)
     except FamiliarError as exc:
         report({"phase": "failed", "reason": str(exc)})
         return 1
     return 0
 
 
-def run_job(folder: Path, tell: Report) -> Metrics:
+def help_job(folder: Path, peers: Peers) -> None:
+    """Take part in a job that another process runs; says, measures and writes nothing.
+
+    :raises FamiliarError: as `run_job`
+    """
+    job = read_job(folder)
+    loaded = load(Path(job.base_folder), quantize=job.config.quantize)
+    train_adapter(folder, job, loaded, lambda _: None, recipe=recipe_of(job.config), peers=peers)
+
+
+def run_job(folder: Path, tell: Report, peers: Peers = ALONE) -> Metrics:
     """Train, measure and write everything that a job's folder is to hold.
 
     :raises FamiliarError: the loss is no number, or nothing is left to train or test on
     """
     job = read_job(folder)
     tell({"phase": "loading"})
-    loaded = load(Path(job.base_folder))
-    config = job.config
-    windowing = Windowing(loaded.tokenizer, max_tokens=config.max_tokens, max_prompt_tokens=config.max_prompt_tokens)
-    train, test = windowing.windows((*job.train, *job.general)), windowing.windows(job.test)
-    if not train.windows or not test.windows:
-        count = len(job.train) + len(job.test)
-        raise FamiliarError(f"of {count} examples too few fit into [tuning] max_tokens = {config.max_tokens}")
-    model = attach(loaded.model, config)
-    started = time.perf_counter()
-    steps = fit(model, train.windows, config, tell)
-    seconds = time.perf_counter() - started
+    loaded = load(Path(job.base_folder), quantize=job.config.quantize)
+    learned = learn(folder, job, loaded, tell, recipe=recipe_of(job.config), peers=peers)
     tell({"phase": "checking"})
-    model.eval()
+    windowing = _windowing(loaded, job.config)
     prompts = [prompt for example in job.test if (prompt := windowing.prompt(example)) is not None]
-    ends = stop_ids(loaded.tokenizer, loaded.model.generation_config)
-    save(model, folder / "adapter", base_name=job.base_name)
-    measures = measure(model, loaded.tokenizer, test.windows, prompts, persona=job.persona, ends=ends)
+    ends = stop_ids(loaded.tokenizer, learned.model.generation_config)
+    test = learned.parts.test
+    measures = measure(learned.model, loaded.tokenizer, test.windows, prompts, persona=job.persona, ends=ends)
+    train, validation = learned.parts.train, learned.parts.validation
     metrics = Metrics(
         measures=measures,
         trained=train.replies,
         tested=test.replies,
-        too_long=len(train.too_long) + len(test.too_long),
+        too_long=len(train.too_long) + len(validation.too_long) + len(test.too_long),
         tokens=train.tokens,
-        steps=steps,
-        seconds=round(seconds, 3),
+        steps=learned.fitted.steps,
+        seconds=round(learned.fitted.seconds, 3),
         template_sha256=template_sha256(loaded.tokenizer),
         versions=_versions(),
+        training=learned.training,
     )
     write_metrics(folder, metrics)
+    Checkpoints.remove(folder)
     tell({"phase": "done"})
     return metrics
 
 
-def load(folder: Path) -> Loaded:
+def learn(folder: Path, job: Job, loaded: Loaded, tell: Report, *, recipe: Recipe, peers: Peers = ALONE) -> Learned:
+    """Train on a job's examples and write the adapter into its folder; goes on from a checkpoint that belongs to it.
+
+    :raises FamiliarError: the loss is no number, or nothing is left to train or test on
+    """
+    with CurveWriter(folder, job.config.track) as curves:
+        done = train_adapter(folder, job, loaded, curves.following(tell), recipe=recipe, peers=peers)
+    methods.save(done.attached, folder / "adapter", base_name=job.base_name)
+    model = done.attached.model
+    if written_differently(recipe):
+        model = adapted(load(Path(job.base_folder)).model, folder / "adapter")
+    return Learned(model.eval(), loaded.tokenizer, done.parts, done.fitted, _training(done))
+
+
+@dataclass(frozen=True)
+class Done:
+    """A trained adapter in memory."""
+
+    attached: Attached
+    parts: Parts
+    fitted: Fitted
+    gradient_checkpointing: bool
+
+
+def train_adapter(folder: Path, job: Job, loaded: Loaded, tell: Report, *, recipe: Recipe, peers: Peers) -> Done:
+    """The part of `learn` that every process of a run takes part in; writes nothing but checkpoints.
+
+    :raises FamiliarError: as `learn`
+    """
+    config, template = job.config, template_sha256(loaded.tokenizer)
+    kept = Checkpoints(folder, fingerprint=fingerprint(folder, template_sha256=template), config=config)
+    parts = split(job, _windowing(loaded, config), recipe)
+    attached = methods.attach(loaded.model, recipe, windows=parts.train.windows)
+    pace = peers.agreed(budget.seconds_per_token(attached.model)) / peers.count
+    parts = _within_budget(parts, pace, recipe, _windowing(loaded, config), config, chosen=kept.chosen)
+    kept.choose(_ids(parts.train))
+    tell(_planned(parts))
+    recomputes = _save_memory(attached, parts)
+    # Several processes don't go on from a checkpoint: those on other machines have no such file.
+    keeper = kept if peers.count == 1 and recipe.method != "adalora" else None
+    fitted = Fit(attached, parts.train.windows, parts.validation.windows, tell, keeper, peers).run()
+    return Done(attached, parts, fitted, recomputes)
+
+
+def adapted(base: Any, folder: Path) -> Any:
+    """The base with an adapter from its files, as peft loads it."""
+    from peft import PeftModel
+
+    return PeftModel.from_pretrained(base, folder)
+
+
+def split(job: Job, windowing: Windowing, recipe: Recipe) -> Parts:
+    """The job's sequences; the newest training examples are for validation where there are enough.
+
+    :raises FamiliarError: none is left to train or test on
+    """
+    count = round(recipe.validation * len(job.train))
+    older, newest = job.train, tuple[Example, ...]()
+    if count >= FEWEST_VALIDATED:
+        older, newest = split_by_time(job.train, share=recipe.validation)
+    parts = Parts(windowing.windows((*older, *job.general)), windowing.windows(newest), windowing.windows(job.test))
+    if not parts.train.windows or not parts.test.windows:
+        count = len(job.train) + len(job.test)
+        raise FamiliarError(f"of {count} examples too few fit into [tuning] max_tokens = {job.config.max_tokens}")
+    return parts
+
+
+def _within_budget(
+    parts: Parts,
+    pace: float,
+    recipe: Recipe,
+    windowing: Windowing,
+    config: TuneConfig,
+    *,
+    chosen: Sequence[str] | None,
+) -> Parts:
+    """The parts with as many training examples as there is time for; those of the kept run where it goes on.
+
+    :param pace: seconds a token
+    """
+    examples = [example for window in parts.train.windows for example in window.examples]
+    examples = budget.by_worth(sorted(examples, key=lambda example: example.at or ""))
+    validation = parts.validation.tokens * recipe.validations / 3  # forward only
+    epochs = recipe.epochs
+
+    def windows(count: int) -> Windows:
+        return windowing.windows(sorted(examples[:count], key=lambda example: example.at or ""))
+
+    def seconds(train: Windows) -> float:
+        return pace * epochs * (train.tokens + validation)
+
+    train = parts.train
+    if chosen is not None:
+        train = windowing.windows([example for example in _in_order(parts.train) if example.id in set(chosen)])
+    elif seconds(train) > config.budget_minutes * 60:
+        count = budget.most_that_fit(
+            lambda count: seconds(windows(count)), len(examples), budget=config.budget_minutes * 60
+        )
+        train = windows(count)
+    return Parts(train, parts.validation, parts.test, len(examples) - train.replies, seconds(train))
+
+
+def _in_order(windows: Windows) -> list[Example]:
+    examples = [example for window in windows.windows for example in window.examples]
+    return sorted(examples, key=lambda example: example.at or "")
+
+
+def _save_memory(attached: Attached, parts: Parts) -> bool:
+    """Have the longest pass compute its activations twice where there is no room for them."""
+    windows = (*parts.train.windows, *parts.validation.windows)
+    shape = budget.shape_of(attached.model.config)
+    needed = max(
+        budget.activation_bytes(shape, len(window.encoded.input_ids), label_count(window.encoded)) for window in windows
+    )
+    if not budget.needs_checkpointing(needed, free=free_bytes()):
+        return False
+    attached.model.activation_checkpointing_enable({"use_reentrant": False})
+    return True
+
+
+def _planned(parts: Parts) -> dict[str, Any]:
+    minutes = round(parts.predicted_seconds / 60, 1)
+    return {"phase": "planned", "examples": parts.train.replies, "minutes": minutes, "over_budget": parts.left_out}
+
+
+def _ids(windows: Windows) -> tuple[str, ...]:
+    return tuple(example.id for window in windows.windows for example in window.examples)
+
+
+def _training(done: Done) -> Training:
+    parts, fitted = done.parts, done.fitted
+    return Training(
+        learned=_ids(parts.train),
+        validated=_ids(parts.validation),
+        over_budget=parts.left_out,
+        predicted_seconds=round(parts.predicted_seconds, 1),
+        planned_steps=fitted.planned,
+        best_step=fitted.best_step,
+        best_loss=fitted.best_loss,
+        gradient_checkpointing=done.gradient_checkpointing,
+        peak_mb=peak_mb(),
+    )
+
+
+def _windowing(loaded: Loaded, config: TuneConfig) -> Windowing:
+    return Windowing(loaded.tokenizer, max_tokens=config.max_tokens, max_prompt_tokens=config.max_prompt_tokens)
+
+
+def load(folder: Path, *, quantize: str = "") -> Loaded:
     """The base model, frozen, on the fastest device: float32 on a CPU, bfloat16 where an accelerator has it.
 
-    :raises FamiliarError: the folder holds no such model
+    :param quantize: "4bit" has bitsandbytes hold its weights as in QLoRA (arXiv 2305.14314)
+    :raises FamiliarError: the folder holds no such model, or it can't be quantized here
     """
     import torch
     from transformers import AutoModelForCausalLM, AutoTokenizer
 
     cuda = torch.cuda.is_available()
     dtype = torch.bfloat16 if cuda and torch.cuda.is_bf16_supported() else torch.float32
+    quantization = _quantization(quantize, dtype, cuda=cuda)
     try:
         tokenizer = AutoTokenizer.from_pretrained(folder, local_files_only=True)
-        model = AutoModelForCausalLM.from_pretrained(folder, dtype=dtype, local_files_only=True)
+        model = AutoModelForCausalLM.from_pretrained(
+            folder, dtype=dtype, local_files_only=True, quantization_config=quantization
+        )
     except (OSError, ValueError) as exc:
         raise FamiliarError(f"{folder} can't be loaded as a language model: {exc}") from exc
     model.requires_grad_(False)
+    if quantization is not None:
+        return Loaded(model.eval(), tokenizer)
     return Loaded(model.to("cuda" if cuda else "cpu").eval(), tokenizer)
 
 
-def attach(base: Any, config: TuneConfig) -> Any:
-    """A new LoRA adapter on all linear layers of the base (not on its output layer); alpha is twice the rank."""
-    import torch
-    from peft import LoraConfig, get_peft_model
+def _quantization(quantize: str, dtype: Any, *, cuda: bool) -> Any:
+    if not quantize:
+        return None
+    if quantize != "4bit":
+        raise UsageError(f'[tuning] quantize is {quantize!r}; it must be "" or "4bit"')
+    if not cuda:
+        raise UsageError('[tuning] quantize is "4bit", which needs an NVIDIA GPU, and there is none here; set it to ""')
+    from importlib.util import find_spec
 
-    torch.manual_seed(config.seed)
-    lora = LoraConfig(
-        r=config.rank,
-        lora_alpha=2 * config.rank,
-        lora_dropout=0.0,
-        target_modules="all-linear",
-        bias="none",
-        task_type="CAUSAL_LM",
+    from transformers import BitsAndBytesConfig
+
+    if find_spec("bitsandbytes") is None:
+        raise UsageError("[tuning] quantize needs bitsandbytes: pip install 'familiar-assistant[qlora]'")
+    return BitsAndBytesConfig(
+        load_in_4bit=True, bnb_4bit_quant_type="nf4", bnb_4bit_use_double_quant=True, bnb_4bit_compute_dtype=dtype
     )
-    return get_peft_model(base, lora, autocast_adapter_dtype=True)
+
+
+def attach(base: Any, config: TuneConfig) -> Any:
+    """The base with a new adapter, as the settings ask for it."""
+    return methods.attach(base, recipe_of(config)).model
 
 
 def fit(model: Any, windows: Sequence[Window], config: TuneConfig, tell: Report) -> int:
-    """Train the adapter in place; returns the number of optimiser steps.
-
-    The loss of a step is the mean over its labelled tokens, so that a long reply weighs as its tokens do; each token's
-    part is multiplied by its reply's weight.
+    """Train an adapter in place, without validation; returns the number of optimiser steps.
 
     :raises FamiliarError: the loss is not a number
     """
-    import torch
-
-    weights = [weight for weight in model.parameters() if weight.requires_grad]
-    optimizer = torch.optim.AdamW(weights, lr=config.learning_rate, weight_decay=0.0)
-    plan = _plan(windows, config)
-    for step, batch in enumerate(plan, 1):
-        for group in optimizer.param_groups:
-            group["lr"] = config.learning_rate * rate(step, len(plan))
-        tokens = sum(label_count(window.encoded) for window in batch)
-        loss = 0.0
-        for window in batch:
-            part = labelled_loss(model, window.encoded, weights=window.weights) / tokens
-            part.backward()
-            loss += float(part.detach())
-        norm = torch.nn.utils.clip_grad_norm_(weights, MAX_NORM)
-        if not (torch.isfinite(norm) and loss == loss and abs(loss) != float("inf")):
-            raise FamiliarError(
-                f"training stopped at step {step} of {len(plan)}: the loss is not a number;"
-                f" [tuning] learning_rate is {config.learning_rate}, a lower one may help"
-            )
-        optimizer.step()
-        optimizer.zero_grad(set_to_none=True)
-        tell({"phase": "training", "step": step, "steps": len(plan), "loss": round(loss, 4)})
-    return len(plan)
-
-
-def _plan(windows: Sequence[Window], config: TuneConfig) -> list[tuple[Window, ...]]:
-    """The batches of all epochs, each epoch in its own order."""
-    shuffler = random.Random(config.seed)
-    plan: list[tuple[Window, ...]] = []
-    for _ in range(config.epochs):
-        order = list(windows)
-        shuffler.shuffle(order)
-        plan += batches(order, size=config.batch_size)
-    return plan
-
-
-def rate(step: int, steps: int) -> float:
-    """Share of the peak learning rate at a step (from 1): it rises linearly, then falls linearly to just above 0."""
-    rise = max(1, round(WARM_UP * steps))
-    return step / rise if step <= rise else (steps - step + 1) / (steps - rise + 1)
-
-
-def save(model: Any, folder: Path, *, base_name: str) -> None:
-    """Write the adapter as safetensors, and read it again to be sure that it is whole.
-
-    :raises FamiliarError: what was written is not what was trained
-    """
-    import torch
-    from peft import get_peft_model_state_dict
-    from safetensors.torch import load_file
-
-    model.peft_config["default"].base_model_name_or_path = base_name
-    model.save_pretrained(folder, safe_serialization=True, save_embedding_layers=False)
-    written = load_file(folder / "adapter_model.safetensors")
-    trained = get_peft_model_state_dict(model, save_embedding_layers=False)
-    if written.keys() != trained.keys():
-        raise FamiliarError(f"{folder} holds {len(written)} tensors of the {len(trained)} that were trained")
-    for name, tensor in trained.items():
-        if not torch.equal(written[name].nan_to_num(), tensor.cpu().nan_to_num()):
-            raise FamiliarError(f"{folder}: {name} differs from what was trained; is the disk in order?")
-    (folder / "README.md").unlink(missing_ok=True)
-
-
-def report(event: dict[str, Any]) -> None:
-    """Tell the parent how far it is."""
-    print(json.dumps(event, ensure_ascii=False), flush=True)
-
-
-def lower_priority() -> None:
-    """Yield to the chat."""
-    import psutil
-
-    if sys.platform == "win32":
-        psutil.Process().nice(psutil.BELOW_NORMAL_PRIORITY_CLASS)
-    else:
-        os.nice(10)
-
-
-def end_with_parent() -> None:
-    """End this process as soon as standard input does, which is when the parent has died or gone on."""
-
-    def wait() -> None:
-        # Not sys.stdin: a thread that waits in it holds a lock that Python wants at its own end.
-        while os.read(0, 1):
-            pass
-        os._exit(3)
-
-    threading.Thread(target=wait, daemon=True).start()
+    return Fit(Attached(model, recipe_of(config), {}), windows, (), tell).run().steps
 
 
 def _versions() -> tuple[tuple[str, str], ...]:

@@ -1,23 +1,21 @@
 """One tune from beginning to end: examples, training process, gate, live or rejected.
 
 Until the last transaction the old adapter answers, and what a crash leaves behind at any point is a row that says
-"training" and a folder: the next tune or start marks the one as interrupted and removes the other.
+"training" and a folder: the next tune or start marks the one as interrupted and leaves of the other the checkpoint,
+from which a tune on the same examples goes on.
 """
 
 from __future__ import annotations
 
 import dataclasses
 import json
-import os
-import subprocess
-import sys
 import threading
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any, Literal
+from typing import Literal
 
 from memory.errors import FamiliarError
 from memory.store import Store
@@ -29,19 +27,17 @@ from tuning.detectors import StandardDetectors
 from tuning.filters import Detectors
 from tuning.gate import Check, judge
 from tuning.general import ensure_replay, general_examples
-from tuning.job import BaseModel, Job, Metrics, drop_texts, read_metrics, sync, write_job
+from tuning.job import BaseModel, Job, Metrics, drop_texts, sync, write_job
 from tuning.lock import tune_lock
 from tuning.preparing import Prepared, prepare, read
-from tuning.schedule import Due, Missed, due
+from tuning.process import OnProgress, Stopped, train_in_child
+from tuning.resume import CANCELLED, INTERRUPTED, take_over
+from tuning.schedule import Due, Missed, Surroundings, due
 
-OnProgress = Callable[[str], None]
 FOLDER = "adapters"
 """In the home."""
-_ROOT = Path(__file__).resolve().parents[1]
 _MISSED = ("live", "training")
 """An adapter that was withdrawn while it was one of these leaves something to be done."""
-_PRIVATE = ("FAMILIAR_", "TELEGRAM_")
-"""Beginnings of environment variables that may hold secrets, which training has no use for."""
 
 
 @dataclass(frozen=True)
@@ -85,7 +81,9 @@ def run_tune(
     registry = Registry(store, home / FOLDER)
     with tune_lock(registry.root):
         registry.recover_locked()
-        prepared = _prepared(store, request)  # takes too long for a transaction, in which the chat could store nothing
+        prepared = prepared_for(
+            store, request
+        )  # takes too long for a transaction, in which the chat could store nothing
         with store.transaction():  # nothing can be forgotten between reading it and naming it as a source
             examples = _still_there(store, request, prepared)
             if len(examples) < request.config.min_pairs:
@@ -103,7 +101,11 @@ def run_tune(
     return _result(finished)
 
 
-def _prepared(store: Store, request: TuneRequest) -> Prepared:
+def prepared_for(store: Store, request: TuneRequest) -> Prepared:
+    """What a request's user gave to learn from, filtered.
+
+    :raises FamiliarError: a filter is missing or failed; then nothing may be learned
+    """
     return prepare(
         store,
         user_id=request.user_id,
@@ -121,8 +123,19 @@ def _still_there(store: Store, request: TuneRequest, prepared: Prepared) -> tupl
     return tuple(example for example in prepared.examples if example in found)
 
 
-def tune_due(store: Store, *, user_id: int, persona: str, config: TuneConfig, now: datetime) -> Due:
-    """Whether a tune for this user should start by itself now."""
+def tune_due(
+    store: Store,
+    *,
+    user_id: int,
+    persona: str,
+    config: TuneConfig,
+    now: datetime,
+    surroundings: Surroundings = Surroundings(),  # noqa: B008 - frozen, so that it can be shared
+) -> Due:
+    """Whether a tune for this user should start by itself now.
+
+    :param now: with the offset of the local time that ``[tuning] hours`` are about
+    """
     rows = store.rows(
         "SELECT status, started_at, withdrawn_at, withdrawn_from FROM adapters WHERE user_id = ? ORDER BY started_at",
         (user_id,),
@@ -136,17 +149,13 @@ def tune_due(store: Store, *, user_id: int, persona: str, config: TuneConfig, no
     if withdrawn is not None and not any(started > withdrawn for started in learned):
         missed = Missed(datetime.fromisoformat(withdrawn), len(examples))
     new = learned_after(examples, learned[-1] if learned else None)
-    return due(now, last, new, config, missed=missed)
+    return due(now, last, new, config, surroundings, missed=missed)
 
 
 @dataclass(frozen=True)
 class _Watch:
     on_progress: OnProgress
     cancel: threading.Event | None
-
-
-class _Stopped(Exception):
-    """The run is to end before it is done: cancelled, or withdrawn by an erasure."""
 
 
 @contextmanager
@@ -158,7 +167,7 @@ def _failing(registry: Registry, adapter: Adapter) -> Iterator[None]:
         registry.finish(adapter.id, Outcome("failed", str(exc)), user_id=adapter.user_id)
         raise
     except BaseException:
-        registry.finish(adapter.id, Outcome("failed", "interrupted"), user_id=adapter.user_id)
+        registry.finish(adapter.id, Outcome("failed", INTERRUPTED), user_id=adapter.user_id)
         raise
 
 
@@ -168,11 +177,19 @@ def _train_and_judge(
     folder = registry.root / adapter.id
     train, test = split_by_time(dataset.examples, share=request.gate.held_out)
     general = _general(base, request.config, beside=len(train), note=watch.on_progress)
-    write_job(folder, Job(base.name, str(base.folder), request.persona, request.config, train, test, general))
+    take_over(folder, registry.interrupted(adapter))
+    job = Job(base.name, str(base.folder), request.persona, request.config, train, test, general, base.sha256)
+    write_job(folder, job)
     try:
-        metrics = train_in_child(folder, on_progress=watch.on_progress, stop=_stop(registry, adapter, watch))
-    except _Stopped:
-        return registry.finish(adapter.id, Outcome("skipped", "cancelled"), user_id=adapter.user_id)
+        metrics = train_in_child(
+            folder,
+            on_progress=watch.on_progress,
+            stop=_stop(registry, adapter, watch),
+            memory_mb=request.config.memory_mb,
+            accelerate=request.config.accelerate,
+        )
+    except Stopped:
+        return registry.finish(adapter.id, Outcome("skipped", CANCELLED), user_id=adapter.user_id)
     if metrics.template_sha256 != adapter.template_sha256:
         raise FamiliarError(f"the chat template of {base.folder} changed during the tune; tune again")
     drop_texts(folder)
@@ -193,82 +210,6 @@ def _general(base: BaseModel, config: TuneConfig, *, beside: int, note: OnProgre
     return general_examples(ensure_replay(base), share=config.general_share, beside=beside, seed=config.seed)
 
 
-def train_in_child(
-    folder: Path, *, on_progress: OnProgress = lambda _: None, stop: Callable[[], bool] = lambda: False
-) -> Metrics:
-    """Run the job in a folder in a process of its own and wait for it.
-
-    :param stop: asked at each step of the training; True ends it
-    :raises FamiliarError: the process failed; the message says why
-    """
-    reason: str | None = None
-    log = folder / "log.txt"
-    with log.open("wb") as errors, _child(folder, errors) as child:
-        assert child.stdout is not None
-        with _killed_when(child, stop):
-            for line in child.stdout:
-                event = _event(line)
-                reason = event.get("reason", reason)
-                if event:
-                    on_progress(_sentence(event))
-        code = child.wait()
-    if stop():
-        raise _Stopped
-    metrics = read_metrics(folder)
-    if code != 0 or metrics is None:
-        raise FamiliarError(reason or f"the training process ended with exit status {code}: {_last_line(log)}")
-    log.unlink()
-    return metrics
-
-
-@contextmanager
-def _child(folder: Path, errors: Any) -> Iterator[subprocess.Popen[bytes]]:
-    """The training process; it is gone when this ends, however it ends."""
-    environment = {key: value for key, value in os.environ.items() if not key.startswith(_PRIVATE)}
-    paths = (str(_ROOT), os.environ.get("PYTHONPATH", ""))
-    environment |= {"PYTHONPATH": os.pathsep.join(path for path in paths if path), "PYTHONUTF8": "1"}
-    environment |= {"HF_HUB_OFFLINE": "1", "TOKENIZERS_PARALLELISM": "false"}
-    environment.setdefault("OMP_WAIT_POLICY", "PASSIVE")  # threads that spin while they wait would starve the chat
-    # -P: without it a folder called tuning where the user happens to stand would be run instead of this package.
-    child = subprocess.Popen(
-        [sys.executable, "-P", "-m", "tuning.train", str(folder)],
-        stdin=subprocess.PIPE,  # held open: the child ends when it closes, so also when this process dies
-        stdout=subprocess.PIPE,
-        stderr=errors,
-        env=environment,
-        start_new_session=True,  # Ctrl-C is for the parent, which ends the child in order
-        creationflags=getattr(subprocess, "BELOW_NORMAL_PRIORITY_CLASS", 0),
-    )
-    try:
-        yield child
-    finally:
-        child.kill()
-        child.wait()
-        for pipe in (child.stdin, child.stdout):
-            if pipe is not None:
-                pipe.close()
-
-
-@contextmanager
-def _killed_when(child: subprocess.Popen[bytes], stop: Callable[[], bool]) -> Iterator[None]:
-    """Ask ``stop`` once a second and end the child when it says so."""
-    done = threading.Event()
-
-    def watch() -> None:
-        while not done.wait(1.0):
-            if stop():
-                child.kill()
-                return
-
-    thread = threading.Thread(target=watch, daemon=True)
-    thread.start()
-    try:
-        yield
-    finally:
-        done.set()
-        thread.join()
-
-
 def _stop(registry: Registry, adapter: Adapter, watch: _Watch) -> Callable[[], bool]:
     """Cancelled, or withdrawn because something that it learns from was forgotten meanwhile."""
 
@@ -280,26 +221,6 @@ def _stop(registry: Registry, adapter: Adapter, watch: _Watch) -> Callable[[], b
     return stop
 
 
-def _event(line: bytes) -> dict[str, Any]:
-    """A progress line; whatever else a library prints is none."""
-    try:
-        event = json.loads(line)
-    except ValueError:
-        return {}
-    return event if isinstance(event, dict) and "phase" in event else {}
-
-
-def _sentence(event: dict[str, Any]) -> str:
-    if event["phase"] == "training":
-        return f"training: step {event['step']} of {event['steps']}, loss {event['loss']:.2f}"
-    return str(event["phase"])
-
-
-def _last_line(log: Path) -> str:
-    lines = log.read_text(encoding="utf-8", errors="replace").strip().splitlines()
-    return lines[-1][:200] if lines else "it said nothing"
-
-
 def _manifest(
     adapter: Adapter,
     request: TuneRequest,
@@ -309,17 +230,22 @@ def _manifest(
     checks: Sequence[Check],
 ) -> str:
     """Everything that is needed to know what an adapter is and to train it again; no text of the user."""
+    training = metrics.training
+    over_budget = training.over_budget if training else 0
+    left_out = (("too long", metrics.too_long), ("more than fits into budget_minutes", over_budget))
     values = {
         "adapter": adapter.id,
         "base_model": adapter.base_model,
         "base_sha256": adapter.base_sha256,
         "template_sha256": adapter.template_sha256,
         "recipe": dataclasses.asdict(request.config),
-        "trained_on": [example.id for example in parts[0]],
+        "trained_on": list(training.learned) if training else [example.id for example in parts[0]],
+        "validated_on": list(training.validated) if training else [],
         "tested_on": [example.id for example in parts[1]],
         "across_the_cut": len(dataset.examples) - len(parts[0]) - len(parts[1]),
         "data": dataset.report.record(),
-        "left_out": dict(dataset.report.left_out) | ({"too long": metrics.too_long} if metrics.too_long else {}),
+        "left_out": dict(dataset.report.left_out) | {reason: count for reason, count in left_out if count},
+        "curves": "curves.jsonl",
         "metrics": dataclasses.asdict(metrics),
         "gate": [dataclasses.asdict(check) for check in checks],
     }

@@ -25,7 +25,7 @@ from memory.records import Message
 from tuning.config import TuneConfig
 from tuning.dataset import Example
 from tuning.job import BaseModel, Job, Metrics, write_job
-from tuning.tune import train_in_child
+from tuning.process import train_in_child
 
 _SYSTEM = Message(
     "system", "You are a helpful assistant. " + "The cabin stands by the lake, behind the old mill. " * 12

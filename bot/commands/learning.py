@@ -3,11 +3,16 @@
 from __future__ import annotations
 
 import argparse
+import re
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 
 from bot.app import App
 from bot.commands.output import Output, plain
 from bot.learned import Shown, answering
 from bot.locales import say
+from bot.settings_file import apply
 from bot.side_by_side import Asked, Means, Pair, compare, held_out, means
 from memory.errors import UsageError
 from memory.records import User
@@ -16,14 +21,20 @@ from memory.records import User
 def tune(app: App, args: argparse.Namespace, out: Output) -> int:
     """Train an adapter if one is due, or now."""
     user = app.user(args.user)
-    if not args.now and not app.tune_due(user):
-        out.result(_skipped("no tune is due"), "skipped: no tune is due; `familiar tune --now` starts one all the same")
+    if args.search:
+        return _search(app, user, args, out)
+    if args.apply or args.budget_minutes:
+        raise UsageError("--apply and --budget-minutes are about a search: `familiar tune --search`")
+    if not args.now and not (found := app.due(user)).due:
+        text = f"skipped: no tune is due: {found.reason}; `familiar tune --now` starts one all the same"
+        out.result(_skipped(f"no tune is due: {found.reason}"), text)
         return 0
     if not args.now and app.settings.tuning.ask_before:
         reason = "a tune is due, and [tuning] ask_before is set: read `familiar examples report`, then `tune --now`"
         out.result(_skipped(reason), f"skipped: {reason}")
         return 0
-    result = app.tune(user, started_by="hand" if args.now else "schedule", on_progress=out.note)
+    with progress(out) as show:
+        result = app.tune(user, started_by="hand" if args.now else "schedule", on_progress=show)
     record = {
         "adapter": result.adapter,
         "status": result.status,
@@ -44,6 +55,47 @@ def _skipped(reason: str) -> dict[str, object]:
     return {"adapter": None, "status": "skipped", "examples": 0, "gate": [], "reason": reason}
 
 
+@contextmanager
+def progress(out: Output) -> Iterator[Callable[[str], None]]:
+    """A bar that follows the steps on a terminal, a line each elsewhere."""
+    if not sys.stderr.isatty():
+        yield out.note
+        return
+    from rich.console import Console
+    from rich.progress import BarColumn, Progress, TextColumn
+
+    columns = (BarColumn(), TextColumn("{task.description}"))
+    with Progress(*columns, console=Console(stderr=True), transient=True) as bar:
+        task = bar.add_task("", total=None)
+
+        def show(line: str) -> None:
+            found = _STEP.search(line)
+            done, total = (int(found[1]), int(found[2])) if found else (0, None)
+            bar.update(task, description=line, completed=done, total=total)
+
+        yield show
+
+
+def _search(app: App, user: User, args: argparse.Namespace, out: Output) -> int:
+    """What was tried, best first; with --apply the best becomes the home's setting."""
+    minutes = args.budget_minutes or _SEARCH_MINUTES
+    with progress(out) as show:
+        tried = app.search_recipe(user, budget_minutes=minutes, on_progress=show)
+    for item in tried:
+        out.result(plain(item), item.line())
+    best = tried[0]
+    values = {"learning_rate": best.learning_rate, "rank": best.rank, "epochs": best.epochs}
+    if args.apply:
+        apply(app.home / "config.toml", "tuning", values)
+        out.note(f"written into {app.home / 'config.toml'}")
+    else:
+        words = ", ".join(f"{key} = {value}" for key, value in values.items())
+        out.note(f"suggested: [tuning] {words} (`--apply` writes it into {app.home / 'config.toml'})")
+    return 0
+
+
+_STEP = re.compile(r"step (\d+) of (\d+)")
+_SEARCH_MINUTES = 60
 BASE = "base"
 """Stands for the base model where an adapter is named."""
 
@@ -51,6 +103,8 @@ BASE = "base"
 def adapters(app: App, args: argparse.Namespace, out: Output) -> int:
     """List, show, promote, roll back, compare."""
     user = app.user(args.user)
+    if args.plot and args.action != "show":
+        raise UsageError("--plot FILE is about one adapter: `familiar adapters show ID --plot FILE`")
     if args.action == "list":
         for item in app.learned.adapters(user):
             out.result(_record(item), item.line(language=user.profile.language))
@@ -67,6 +121,11 @@ def adapters(app: App, args: argparse.Namespace, out: Output) -> int:
     if args.action == "promote":
         app.registry.promote(args.id, user_id=user.id, base=app.base)
     shown = app.learned.show(args.id, user)
+    if args.plot:
+        from tuning.curves import draw, read_curves
+
+        draw(read_curves(shown.adapter.folder.parent), args.plot, title=shown.adapter.id)
+        out.note(f"losses and learning rate in {args.plot}")
     out.result(_record(shown), f"{shown.line(language=user.profile.language)}\n{shown.adapter.gate_text()}")
     return 0
 

@@ -175,11 +175,33 @@ def bench(app: App, args: argparse.Namespace, out: Output) -> int:
     """Ratios within one run; status 1 where one misses its limit."""
     from bot.bench.run import run_bench
 
+    if args.what == ["tune"]:
+        return _bench_tune(app, args, out)
+    for name in ("dialogue", "speaker", "replies", "methods", "results"):
+        if getattr(args, name) is not None:
+            raise UsageError(f"--{name} is about one benchmark: `familiar bench tune --{name} ...`")
+
     missed = 0
     for row in run_bench(app, args.what, scale=_scale(app, args)):
         missed += not row.passed
         out.result(plain(row) | {"passed": row.passed}, row.line())
     return 1 if missed else 0
+
+
+def _bench_tune(app: App, args: argparse.Namespace, out: Output) -> int:
+    from bot.bench.tune import METHODS, Comparison, bench_tune, table
+
+    if args.dialogue is None or args.speaker is None:
+        raise UsageError("familiar bench tune needs --dialogue DIALOGUE.jsonl --speaker NAME")
+    recipes = tuple(args.methods.split(",")) if args.methods else METHODS
+    comparison = Comparison(args.dialogue, args.speaker, args.replies or 60, recipes, args.results)
+    rows = []
+    for row in bench_tune(app, comparison, note=out.note):
+        rows.append(row)
+        out.result(plain(row))
+    if not out.as_json:
+        out.result({}, table(rows))
+    return 0
 
 
 def _scale(app: App, args: argparse.Namespace) -> ScaleConfig | None:

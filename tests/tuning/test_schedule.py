@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime, timedelta
+from dataclasses import replace
+from datetime import UTC, datetime, time, timedelta
+from typing import Any
 
 import pytest
 
+from memory.errors import UsageError
 from tuning.config import TuneConfig
-from tuning.schedule import Missed, due
+from tuning.schedule import Missed, Surroundings, due, within
+from tuning.surroundings import look_around
 
 NOW = datetime(2026, 5, 1, 12, tzinfo=UTC)
 CONFIG = TuneConfig(min_examples=40, min_hours=20.0)
@@ -56,3 +60,40 @@ def test_a_tune_that_failed_is_not_tried_again_at_once() -> None:
     missed = Missed(NOW - 3 * HOUR, 12)
     assert "wait 18.0 h" in due(NOW, NOW - 2 * HOUR, 0, CONFIG, missed=missed).reason
     assert due(NOW, NOW - 21 * HOUR, 0, CONFIG, missed=Missed(NOW - 22 * HOUR, 12)).due
+
+
+@pytest.mark.parametrize(
+    ("surroundings", "changes", "reason"),
+    [
+        (Surroundings(on_battery=True), {}, "runs on its battery"),
+        (Surroundings(on_battery=True), {"on_battery": True}, None),
+        (Surroundings(load=0.71), {}, "the machine is busy: 71%, at most 70%"),
+        (Surroundings(load=0.7), {}, None),
+        (Surroundings(), {"hours": "22:00-07:00"}, "it is 12:00; tunes start within 22:00-07:00"),
+        (Surroundings(), {"hours": "11:30-12:01"}, None),
+    ],
+)
+def test_machine_and_hours_are_respected(
+    surroundings: Surroundings, changes: dict[str, Any], reason: str | None
+) -> None:
+    """No tune by itself on battery, under load or outside its hours, unless the settings allow it."""
+    found = due(NOW, None, 50, replace(CONFIG, **changes), surroundings)
+    assert found.due is (reason is None)
+    assert (reason or "") in found.reason
+
+
+def test_hours_go_over_midnight_and_leave_out_their_end() -> None:
+    """22:00-07:00 holds before and after midnight; a span that is none is an error of the setting."""
+    night = [hour for hour in range(24) if within(time(hour, 0), "22:00-07:00")]
+    assert night == [0, 1, 2, 3, 4, 5, 6, 22, 23]
+    assert [hour for hour in range(24) if within(time(hour, 0), "9:00-11:00")] == [9, 10]
+    for wrong in ("22-7", "25:00-07:00", "night"):
+        with pytest.raises(UsageError, match=r"\[tuning\] hours is"):
+            within(time(1), wrong)
+
+
+def test_look_at_this_machine_gives_figures() -> None:
+    """Load is a share of the processors, whatever this machine is."""
+    seen = look_around()
+    assert seen.load >= 0
+    assert isinstance(seen.on_battery, bool)

@@ -18,7 +18,8 @@ from tuning.dataset import Dialogue, Example, Line, dialogue_examples
 from tuning.job import BaseModel, Job, drop_texts, read_job, read_metrics, template_of, write_job
 from tuning.measure import count_copied, generate, labelled_loss, reply_limit
 from tuning.probes import PROBES, Probe
-from tuning.train import Loaded, attach, fit, load, rate, run_job
+from tuning.recipe import rate
+from tuning.train import Loaded, attach, fit, load, run_job
 from tuning.windows import Window, Windowing
 
 
@@ -146,7 +147,7 @@ def test_job_in_a_folder_learns_and_leaves_everything_behind(base: BaseModel, tm
     assert [event["phase"] for event in events[:1] + events[-2:]] == ["loading", "checking", "done"]
     drop_texts(folder)
     left = sorted(path.name for path in folder.rglob("*") if path.is_file())
-    assert left == ["adapter_config.json", "adapter_model.safetensors", "done", "metrics.json"]
+    assert left == ["adapter_config.json", "adapter_model.safetensors", "curves.jsonl", "done", "metrics.json"]
     assert "day 3" not in "".join(path.read_text() for path in folder.rglob("*.json"))
 
 

@@ -23,6 +23,7 @@ from memory.errors import FamiliarError
 from memory.store import Store
 from tests.tuning.tiny import CONFIG, EASY, HARMLESS, PERSONA, Harmless, add_dialogue, tiny_base
 from tuning.adapters import AdapterEraser, Registry
+from tuning.checkpoint import NAME as CHECKPOINT
 from tuning.config import GateConfig
 from tuning.general import _made_from, replay_file
 from tuning.job import BaseModel, Job, write_job
@@ -62,7 +63,14 @@ def test_tune_goes_live_and_the_next_one_may_be_rejected(store: Store, base: Bas
     assert live is not None
     assert live.id == first.adapter
     files = sorted(path.name for path in live.folder.parent.rglob("*") if path.is_file())
-    assert files == ["adapter_config.json", "adapter_model.safetensors", "done", "manifest.json", "metrics.json"]
+    assert files == [
+        "adapter_config.json",
+        "adapter_model.safetensors",
+        "curves.jsonl",
+        "done",
+        "manifest.json",
+        "metrics.json",
+    ]
     manifest = json.loads(live.manifest)
     assert (len(manifest["trained_on"]), len(manifest["tested_on"])) == (16, 4)
     assert "day 3" not in live.manifest
@@ -227,6 +235,60 @@ def test_training_ends_when_its_parent_has_died(store: Store, base: BaseModel, t
         assert child.wait(60) == 3
 
 
+def kill_after_checkpoint(registry: Registry, done: threading.Event) -> None:
+    """kill -9 of the training process, once it has kept a state."""
+    while not done.wait(0.05):
+        for child in psutil.Process().children(recursive=True):
+            command = child.cmdline() if child.is_running() else []
+            folder = Path(command[-1]) if "tuning.train" in command else None
+            if folder is not None and (folder / CHECKPOINT).is_file() and folder.parent == registry.root:
+                child.kill()
+                return
+
+
+def interrupt(store: Store, base: BaseModel, home: Path, request: TuneRequest) -> Path:
+    """A tune whose process is killed after its first checkpoint; the folder that is left."""
+    registry, done = Registry(store, home / FOLDER), threading.Event()
+    killer = threading.Thread(target=kill_after_checkpoint, args=(registry, done))
+    killer.start()
+    try:
+        with pytest.raises(FamiliarError, match=r"interrupted: the training process was killed \(signal 9\)"):
+            run_tune(store, home, base, request)
+    finally:
+        done.set()
+        killer.join()
+    (folder,) = [path for path in registry.root.iterdir() if path.is_dir()]
+    return folder
+
+
+SLOW = replace(REQUEST, config=replace(CONFIG, epochs=150, patience=0, checkpoint_minutes=0.001))
+"""Enough steps to be killed among them."""
+
+
+def test_killed_tune_goes_on_with_the_next(store: Store, base: BaseModel, tmp_path: Path) -> None:
+    """Numbers alone are left of it; the next tune begins where it was, and its folder is gone then."""
+    add_dialogue(store, user_id=1)
+    folder = interrupt(store, base, tmp_path, SLOW)
+    assert {path.name for path in folder.iterdir()} <= {CHECKPOINT, "curves.jsonl"}
+    told: list[str] = []
+    result = run_tune(store, tmp_path, base, SLOW, on_progress=told.append)
+    assert result.status in ("live", "rejected")
+    assert any(line.startswith("resuming: step") for line in told)
+    assert not folder.exists()
+    assert statuses(store) == ["failed", result.status]
+
+
+def test_forgetting_removes_what_an_interrupted_tune_left(store: Store, base: BaseModel, tmp_path: Path) -> None:
+    """Its checkpoint had learned the text: the row is withdrawn and the folder goes at once."""
+    document = add_dialogue(store, user_id=1)
+    folder = interrupt(store, base, tmp_path, SLOW)
+    registry = Registry(store, tmp_path / FOLDER)
+    AdapterEraser(registry).erase(user_id=1, turn_ids=[], document_ids=[document.id])
+    registry.sweep()
+    assert not folder.exists()
+    assert statuses(store) == ["withdrawn"]
+
+
 PARENT = """
 import sys
 from pathlib import Path
@@ -280,7 +342,10 @@ def check_home(store: Store, home: Path, *, before: str) -> None:
     assert live is not None, "the adapter that answered before is gone"
     kept = {item.id for item in adapters if item.status in ("live", "retired")}
     assert before in kept
-    assert {path.name for path in registry.root.iterdir() if path.is_dir()} == kept
+    folders = {path.name: path for path in registry.root.iterdir() if path.is_dir()}
+    for name in folders.keys() - kept:  # what an interrupted run leaves for the next: numbers
+        assert {path.name for path in folders[name].iterdir()} <= {CHECKPOINT, "curves.jsonl"}
+    assert kept <= folders.keys()
     for item in adapters:
         if item.id in kept:
             assert (item.folder / "adapter_model.safetensors").is_file()

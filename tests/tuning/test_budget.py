@@ -1,0 +1,95 @@
+"""Duration and memory are known before a run starts, and what doesn't fit is left out in the right order."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.tuning.made import made_examples, made_job, quiet
+from tests.tuning.tiny import CONFIG, tiny_base
+from tuning.budget import Shape, activation_bytes, by_worth, most_that_fit, needs_checkpointing, seconds_per_token
+from tuning.job import BaseModel, write_job
+from tuning.process import sentence
+from tuning.train import attach, load, run_job
+
+
+@pytest.fixture(scope="module")
+def base(tmp_path_factory: pytest.TempPathFactory) -> BaseModel:
+    return tiny_base(tmp_path_factory.mktemp("base"))
+
+
+def test_what_the_user_made_sure_of_comes_first() -> None:
+    """Corrected, approved, imported, accepted; the newest first within each."""
+    found = made_examples(6)
+    sources = ("accepted", "approved", "corrected", "approved", "corrected", "imported")
+    mixed = [replace(item, source=source) for item, source in zip(found, sources, strict=True)]  # type: ignore[arg-type]
+    assert [found.index(replace(item, source="imported")) for item in by_worth(mixed)] == [4, 2, 3, 1, 5, 0]
+
+
+@pytest.mark.parametrize(("budget", "expected"), [(100.0, 10), (55.0, 5), (50.0, 5), (10.0, 1), (0.0, 1)])
+def test_as_many_as_fit_are_taken(budget: float, expected: int) -> None:
+    """At ten a piece; one is always taken."""
+    assert most_that_fit(lambda count: 10.0 * count, 10, budget=budget) == expected
+
+
+def test_memory_grows_with_tokens_and_labels() -> None:
+    """SmolLM2's shape: about 1.75 MB a token, 590 kB a label."""
+    shape = Shape(hidden=576, intermediate=1536, layers=30, vocabulary=49152)
+    token = activation_bytes(shape, 1, 0)
+    assert token == 4 * 30 * (12 * 576 + 5 * 1536)
+    assert activation_bytes(shape, 10, 2) == 10 * token + 2 * 4 * 3 * 49152
+    assert needs_checkpointing(800, free=1000)
+    assert not needs_checkpointing(700, free=1000)
+
+
+def test_measuring_the_pace_leaves_nothing_behind(base: BaseModel) -> None:
+    """No gradient, no change of the random numbers that dropout draws."""
+    import torch
+
+    model = attach(load(base.folder).model, CONFIG)
+    before = torch.get_rng_state()
+    assert 0 < seconds_per_token(model) < 1
+    assert torch.equal(before, torch.get_rng_state())
+    assert all(weight.grad is None for weight in model.parameters())
+
+
+def test_run_over_its_budget_learns_the_newest_and_says_so(
+    base: BaseModel, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """At a second a token one minute is enough for few: those are the last ones, and the rest are counted."""
+    monkeypatch.setattr("tuning.budget.seconds_per_token", lambda _: 1.0)
+    job = made_job(base, budget_minutes=2.0, max_tokens=90)
+    write_job(tmp_path / "job", job)
+    events: list[dict[str, Any]] = []
+    metrics = run_job(tmp_path / "job", events.append)
+    assert metrics.training is not None
+    learned = set(metrics.training.learned)
+    assert 1 <= len(learned) < 12
+    assert learned == {item.id for item in job.train[-len(learned) :]}
+    assert metrics.training.over_budget == 12 - len(learned)
+    assert metrics.training.predicted_seconds <= 120
+    planned = next(event for event in events if event["phase"] == "planned")
+    assert planned["over_budget"] == metrics.training.over_budget
+    assert "left out to end in time" in sentence(planned)
+
+
+def test_run_within_its_budget_learns_all(base: BaseModel, tmp_path: Path) -> None:
+    """The prediction is of this machine, and nothing is left out."""
+    write_job(tmp_path / "job", made_job(base))
+    metrics = run_job(tmp_path / "job", quiet)
+    assert metrics.training is not None
+    assert (len(metrics.training.learned), metrics.training.over_budget) == (12, 0)
+    assert metrics.training.peak_mb > 50
+
+
+def test_progress_says_loss_and_time_left() -> None:
+    """Minutes, or seconds where there are few."""
+    event = {"phase": "training", "step": 3, "steps": 20, "loss": 2.314}
+    assert sentence(event | {"minutes": 4.4}) == "training: step 3 of 20, loss 2.31, 4 min left"
+    assert sentence(event | {"minutes": 0.5}) == "training: step 3 of 20, loss 2.31, 30 s left"
+    assert sentence({"phase": "planned", "examples": 7, "minutes": 3.0, "over_budget": 0}) == (
+        "7 replies to learn, about 3 min"
+    )

@@ -1,0 +1,93 @@
+"""The state of a run on disk: written to a new file and renamed, so that it is always whole or the one before.
+
+It holds numbers only and belongs to exactly one job: the fingerprint in it covers base, template, recipe and every
+example, so that a run which would learn anything else starts anew. A file that can't be read counts as none.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import pickle
+import time
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from memory.errors import FamiliarError, first_line
+from tuning.config import TuneConfig
+from tuning.job import sync
+
+NAME = "checkpoint.pt"
+
+
+class Checkpoints:
+    """Keeps a run's state in a folder; a `tuning.fitting.Keeper`.
+
+    :param fingerprint: what the run learns and how (`fingerprint`)
+    :param config: says how often
+    """
+
+    def __init__(self, folder: Path, *, fingerprint: str, config: TuneConfig) -> None:
+        self._file = folder / NAME
+        self._fingerprint = fingerprint
+        self._seconds = config.checkpoint_minutes * 60
+        self._last = time.monotonic()
+        self._kept = self._read()
+        self._chosen: tuple[str, ...] = tuple(self._kept["chosen"]) if self._kept else ()
+
+    @property
+    def chosen(self) -> tuple[str, ...] | None:
+        """Ids of the examples that the kept run learns; None where there is no such run."""
+        return self._chosen if self._kept else None
+
+    def choose(self, ids: Sequence[str]) -> None:
+        """Say which examples this run learns, before its first state is kept."""
+        self._chosen = tuple(ids)
+
+    def due(self, step: int) -> bool:
+        """Whether the last file is old enough."""
+        del step
+        return time.monotonic() - self._last >= self._seconds
+
+    def keep(self, state: dict[str, Any]) -> None:
+        """Put a state in the place of the one before, on disk before this returns.
+
+        :raises FamiliarError: it can't be written; the one before stays
+        """
+        import torch
+
+        new = self._file.with_suffix(".new")
+        try:
+            torch.save({"fingerprint": self._fingerprint, "chosen": list(self._chosen), "state": state}, new)
+            sync([new])
+            os.replace(new, self._file)
+            sync([self._file.parent])
+        except (OSError, RuntimeError) as exc:  # torch's own writer says RuntimeError where the disk is full
+            raise FamiliarError(f"{new} can't be written: {first_line(exc)}") from exc
+        self._last = time.monotonic()
+
+    def load(self) -> dict[str, Any] | None:
+        """The state that was kept when this was made; None where there is none of this run."""
+        return self._kept["state"] if self._kept else None
+
+    @staticmethod
+    def remove(folder: Path) -> None:
+        """The run in a folder is done."""
+        for file in (folder / NAME, (folder / NAME).with_suffix(".new")):
+            file.unlink(missing_ok=True)
+
+    def _read(self) -> dict[str, Any] | None:
+        import torch
+
+        try:
+            kept = torch.load(self._file, weights_only=True)
+        except (OSError, RuntimeError, EOFError, pickle.UnpicklingError):
+            return None
+        return kept if isinstance(kept, dict) and kept.get("fingerprint") == self._fingerprint else None
+
+
+def fingerprint(folder: Path, *, template_sha256: str) -> str:
+    """Of a job's input files and the template that they are rendered with; the same text gives the same."""
+    parts = [(folder / name).read_bytes() for name in ("job.json", "examples.jsonl")]
+    return hashlib.sha256(b"\0".join([*parts, template_sha256.encode()])).hexdigest()
