@@ -90,7 +90,7 @@ class FactsConfig:
     """Whether the language model reads what the rules could not: "on", "off", or "auto", if its measured answer
     quality reaches `quality_floor`."""
     quality_floor: float = 0.5
-    """Least answer quality with "auto"; above that of a reply, since a model of .33 added little (docs/measurements.md)."""
+    """Least answer quality with "auto"; more than for replies: a model of .33 added little (docs/measurements.md)."""
 
 
 @dataclass(frozen=True)
