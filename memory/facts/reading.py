@@ -209,7 +209,7 @@ def _occasion(claim: Claim, when: str | None, told: Told) -> Claim | None:
     """A plan lies ahead and an event behind, on a day that the sentence names."""
     if when is None or len(when) <= 7 or (len(claim.value.split()) < 2 and not HAN.search(claim.value)):
         return None
-    ahead = begins(when) >= told.day.isoformat()
+    ahead = begins(when) > told.day.isoformat()  # "today I booked a holiday" does not date the holiday
     return replace(claim, valid_from=when) if ahead == (claim.attribute == "plan") else None
 
 
