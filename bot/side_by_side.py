@@ -79,7 +79,8 @@ def compare(
     :raises FamiliarError: a message is too long, or an adapter does not fit the model
     """
     for item in asked:
-        messages = fitting(item.messages, engine, room=max_tokens)
+        true = engine.count_tokens([Message("assistant", item.true)]) if item.true else 0
+        messages = fitting(item.messages, engine, room=max(max_tokens, true))
         fitted = Asked(messages, item.example, item.true)
         yield Pair(fitted, *(_side(engine, fitted, files, max_tokens) for files in (a, b)))
 

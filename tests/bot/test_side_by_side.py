@@ -86,3 +86,12 @@ def test_the_oldest_messages_make_room() -> None:
     kept = fitting(messages, engine, room=20)
     assert kept == (messages[0], *messages[-2:])
     assert fitting(messages, ScriptedEngine(context_tokens=10), room=20) == (messages[0], messages[-1])
+
+
+def test_a_long_true_reply_makes_room_for_itself() -> None:
+    """Else it could not be scored."""
+    messages = tuple(Message("user", "w " * 50) for _ in range(4))
+    engine = ScoringEngine(lambda _: "yes")
+    engine.context_tokens = 220
+    (pair,) = compare(engine, [Asked(messages, "turn:1", "w " * 100)], a=None, b=None, max_tokens=9)
+    assert pair.asked.messages == messages[-2:]
