@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -15,14 +14,14 @@ from tests.tuning.tiny import HARMLESS, add_dialogue
 
 
 @pytest.fixture
-def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
+def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A home with eight pairs of the owner and four of somebody else."""
     store = Store(tmp_path / "home" / "familiar.db")
     add_dialogue(store, user_id=store.add_user("ann", role="owner").id, count=8)
     add_dialogue(store, user_id=store.add_user("bo", role="member").id, count=4)
     store.close()
     monkeypatch.setattr(App, "detectors", HARMLESS)
-    yield tmp_path / "home"
+    return tmp_path / "home"
 
 
 def familiar(home: Path, capsys: pytest.CaptureFixture[str], *arguments: str) -> list[dict[str, object]]:
