@@ -146,8 +146,8 @@ def near_duplicates(examples: Sequence[Example], *, approved: frozenset[str] = f
     for at in ranked:
         rarest = sorted(sets[at], key=lambda shingle: (rarity[shingle], shingle))
         prefix = rarest[: len(rarest) - int(NEAR * len(rarest)) + 1]
-        near = {other for shingle in prefix for other in holders[shingle]}
-        if examples[at].id not in approved and any(_jaccard(sets[at], sets[other]) >= NEAR for other in near):
+        shared = Counter(other for shingle in prefix for other in holders[shingle])
+        if examples[at].id not in approved and any(_near(sets[at], sets[other]) for other, _ in shared.most_common()):
             doubled.append(LeftOut(examples[at], "near duplicate"))
             continue
         for shingle in prefix:
@@ -161,8 +161,13 @@ def _exchange(example: Example) -> frozenset[str]:
     return frozenset((*asked, *(f"!{shingle}" for shingle in shingles(example.reply))))
 
 
-def _jaccard(one: frozenset[str], other: frozenset[str]) -> float:
-    return len(one & other) / len(one | other)
+def _near(one: frozenset[str], other: frozenset[str]) -> bool:
+    """Whether the Jaccard similarity is at least ``NEAR``; sizes alone decide most cases."""
+    smaller, larger = sorted((len(one), len(other)))
+    if smaller < NEAR * larger:
+        return False
+    common = len(one & other)
+    return common >= NEAR * (smaller + larger - common)
 
 
 def too_many(

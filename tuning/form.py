@@ -63,17 +63,18 @@ def _runs(words: Sequence[str]) -> Iterator[tuple[str, ...]]:
 def fact_share(reply: str) -> float:
     """Share (0 to 1) of a reply's words of content that are numbers, dates or names; 0 where there are fewer than two.
 
-    A name is a word with a capital that does not begin a sentence. Chinese names can't be told without a model; numbers
-    can, and a number weighs as much there as a word of two characters.
+    A name is a word with a capital that does not begin a sentence; what is asked states none. Chinese names can't be
+    told without a model; numbers can, and a number weighs as much there as a word of two characters.
     """
     facts = content = 0
     for sentence in re.split(r"(?<=[.!?。！？])\s*|\n+", _CITATION.sub(" ", reply)):
+        asks = sentence.rstrip().endswith(("?", "？"))
         for place, token in enumerate(tokens(sentence)):
             if HAN.match(token):
                 content += 1
             elif token.casefold() not in STOP_WORDS:
                 content += 2
-                facts += 2 if _is_fact(token, begins=place == 0) else 0
+                facts += 2 if not asks and _is_fact(token, begins=place == 0) else 0
     return facts / content if facts >= 4 else 0.0
 
 

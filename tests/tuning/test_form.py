@@ -25,6 +25,7 @@ def test_copied_words_stand_in_a_row() -> None:
         ("Sounds good, see you at 5!", False),
         ("I'm fine, thanks. How was Paris with your mum? I would love to hear all about it.", False),
         ("Ha, Bob you are so funny", False),
+        ("Where in California are you from? Was it San Diego or Los Angeles?", False),
         ("好的，没问题，我马上去办。", False),
     ],
 )
