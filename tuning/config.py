@@ -34,6 +34,20 @@ class TuneConfig:
     """Preceding messages of an imported dialogue that a stretch of it begins with, system message not counted."""
     seed: int = 0
     """Makes a tune repeatable."""
+    preference: str = "auto"
+    """"auto": after imitation the adapter learns from pairs (DPO) and single votes (KTO), where there are enough and
+    the extra `preference` is installed; "off": never."""
+    preference_min_pairs: int = 20
+    """Fewest pairs for DPO, and fewest single votes for KTO."""
+    preference_beta: float = 0.1
+    """How strongly both hold the adapter to what imitation made of it (the value of both papers)."""
+    preference_learning_rate: float = 1e-4
+    """Peak learning rate of both."""
+    preference_epochs: int = 2
+    """Passes over the pairs or votes."""
+    candidates_share: float = 0.0
+    """Most replies, as a share, that come with a second answer to choose from, those of which the model was least sure;
+    0 by default, because a second answer takes as long as the first."""
 
 
 @dataclass(frozen=True)
