@@ -241,7 +241,8 @@ class App:
         """What writes the replies."""
         from bot.assistant import Voice
 
-        return Voice(self.engine, _Live(self), self.settings.model, trusted=self.trusted)
+        share = self.settings.tuning.candidates_share
+        return Voice(self.engine, _Live(self), self.settings.model, trusted=self.trusted, candidates_share=share)
 
     def forget(
         self,

@@ -19,24 +19,6 @@ from memory.store import Store, utc_now
 Choice = Literal["first", "second", "neither"]
 CHOICES: tuple[Choice, ...] = ("first", "second", "neither")
 
-STATEMENTS = (
-    """CREATE TABLE candidates (
-    turn_id INTEGER PRIMARY KEY REFERENCES turns(id) ON DELETE CASCADE,
-    user_id INTEGER NOT NULL REFERENCES users(id) ON DELETE CASCADE,
-    first TEXT NOT NULL,
-    second TEXT NOT NULL,
-    first_generated TEXT NOT NULL,
-    second_generated TEXT NOT NULL,
-    first_citations TEXT NOT NULL,
-    second_citations TEXT NOT NULL,
-    chosen TEXT CHECK (chosen IN ('first', 'second', 'neither')),
-    offered_at TEXT NOT NULL,
-    chosen_at TEXT
-)""",
-    "CREATE INDEX candidates_user ON candidates(user_id, turn_id)",
-)
-"""The table; ``first_citations`` and ``second_citations`` are JSON."""
-
 
 @dataclass(frozen=True)
 class Answer:
@@ -133,8 +115,8 @@ class Doubt:
 def doubts_of(store: Store, *, user_id: int, before: int, last: int) -> list[Doubt]:
     """Of a user's last measured replies before a turn, newest first."""
     rows = store.rows(
-        "SELECT -json_extract(t.timings, '$.mean_logprob') AS doubt, c.turn_id IS NOT NULL AS offered FROM turns t"
-        " LEFT JOIN candidates c ON c.turn_id = t.id WHERE t.user_id = ? AND t.id < ? AND doubt IS NOT NULL"
+        "SELECT -t.mean_logprob AS doubt, c.turn_id IS NOT NULL AS offered FROM turns t"
+        " LEFT JOIN candidates c ON c.turn_id = t.id WHERE t.user_id = ? AND t.id < ? AND t.mean_logprob IS NOT NULL"
         " ORDER BY t.id DESC LIMIT ?",
         (user_id, before, last),
     )

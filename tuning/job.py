@@ -11,7 +11,7 @@ import hashlib
 import json
 import os
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from memory.errors import FamiliarError
@@ -20,6 +20,9 @@ from tuning.chat_format import template_sha256
 from tuning.config import TuneConfig
 from tuning.dataset import Example
 from tuning.gate import Measures
+from tuning.pair_files import PREFERENCES, read_preferences, report_of, write_preferences
+from tuning.pairs import Preferences
+from tuning.preferring import PreferenceReport
 
 
 @dataclass(frozen=True)
@@ -42,6 +45,10 @@ class Job:
     config: TuneConfig
     train: tuple[Example, ...]
     test: tuple[Example, ...]
+    preferred: Preferences = field(default_factory=Preferences)
+    """Pairs and single votes to learn from after the examples."""
+    preferred_test: Preferences = field(default_factory=Preferences)
+    """Held-out ones."""
 
 
 @dataclass(frozen=True)
@@ -62,6 +69,8 @@ class Metrics:
     """Of the optimiser's work alone."""
     template_sha256: str
     versions: tuple[tuple[str, str], ...]
+    preference: PreferenceReport | None = None
+    """What learning from preferences did; None where there were none."""
 
 
 def write_job(folder: Path, job: Job) -> None:
@@ -78,6 +87,7 @@ def write_job(folder: Path, job: Job) -> None:
         for part, examples in (("train", job.train), ("test", job.test)):
             for example in examples:
                 file.write(json.dumps({"part": part} | dataclasses.asdict(example), ensure_ascii=False) + "\n")
+    write_preferences(folder / PREFERENCES, job.preferred, job.preferred_test)
 
 
 def read_job(folder: Path) -> Job:
@@ -91,12 +101,19 @@ def read_job(folder: Path) -> Job:
             row["prompt"] = tuple(Message(**message) for message in row["prompt"])
             part.append(Example(**row | {key: tuple(row[key]) for key in ("turn_ids", "document_ids")}))
     head["config"] = TuneConfig(**head["config"])
-    return Job(**head, train=tuple(parts["train"]), test=tuple(parts["test"]))
+    preferred = read_preferences(folder / PREFERENCES)
+    return Job(
+        **head,
+        train=tuple(parts["train"]),
+        test=tuple(parts["test"]),
+        preferred=preferred[0],
+        preferred_test=preferred[1],
+    )
 
 
 def drop_texts(folder: Path) -> None:
     """Remove what the user wrote from a job's folder: it stands in the database, and nothing reads it here again."""
-    for name in ("job.json", "examples.jsonl"):
+    for name in ("job.json", "examples.jsonl", PREFERENCES):
         (folder / name).unlink(missing_ok=True)
 
 
@@ -115,6 +132,8 @@ def read_metrics(folder: Path) -> Metrics | None:
     values = json.loads((folder / "metrics.json").read_text(encoding="utf-8"))
     values["measures"] = Measures(**values["measures"])
     values["versions"] = tuple((name, version) for name, version in values["versions"])
+    if values.get("preference") is not None:
+        values["preference"] = report_of(values["preference"])
     return Metrics(**values)
 
 

@@ -136,10 +136,11 @@ def prefer(
     held = held_out(model, *encode(tokenizer, parts[1], max_tokens=config.max_tokens))
     measured = [accuracy(model, held, after="base"), accuracy(model, held, after="sft")]
     stages: list[Stage] = []
-    for method, skipped in (("dpo", skip_dpo(pairs, config)), ("kto", skip_kto(votes, config))):
-        skipped = skipped or _unfit(model)
-        if skipped is not None:
-            stages.append(Stage(method, 0, skipped=skipped))
+    plan: tuple[tuple[Method, str | None], ...] = (("dpo", skip_dpo(pairs, config)), ("kto", skip_kto(votes, config)))
+    for method, missing in plan:
+        reason = missing or _unfit(model)
+        if reason is not None:
+            stages.append(Stage(method, 0, skipped=reason))
             continue
         run = _Run(model, tokenizer, config, folder, tell)
         stages.append(run.dpo(pairs) if method == "dpo" else run.kto(votes))
@@ -231,13 +232,14 @@ def held_out(model: Any, pairs: Sequence[PairTokens], votes: Sequence[VoteTokens
     """Held-out preferences with what the base thinks of them."""
     model.eval()
     with adapter_off(model):
-        base_pairs, base_votes = _score(model, pairs, votes)
+        base_pairs, base_votes = score(model, pairs, votes)
     return HeldOut(tuple(pairs), tuple(votes), base_pairs, base_votes)
 
 
-def _score(
+def score(
     model: Any, pairs: Sequence[PairTokens], votes: Sequence[VoteTokens]
 ) -> tuple[tuple[tuple[float, float], ...], tuple[float, ...]]:
+    """Summed log-likelihoods of chosen and rejected replies, and of judged ones."""
     both = [pair.encoded() for pair in pairs]
     return (
         tuple((log_likelihood(model, chosen), log_likelihood(model, rejected)) for chosen, rejected in both),
@@ -249,32 +251,43 @@ def accuracy(model: Any, held: HeldOut, *, after: Literal["base", "sft", "dpo", 
     """The figures of a PEFT model as it is, or of its base."""
     model.eval()
     is_base = after == "base"
-    pairs, votes = (held.base_pairs, held.base_votes) if is_base else _score(model, held.pairs, held.votes)
-    likelier = [
-        (chosen / len(item.chosen), rejected / len(item.rejected))
-        for item, (chosen, rejected) in zip(held.pairs, pairs, strict=True)
-    ]
-    gained = [(a - c, b - d) for (a, b), (c, d) in zip(pairs, held.base_pairs, strict=True)]
+    pairs, votes = (held.base_pairs, held.base_votes) if is_base else score(model, held.pairs, held.votes)
+    likelier, rewarded = outcomes(held, pairs)
     gains = [
         (vote.good, (now - then) / len(vote.reply))
         for vote, now, then in zip(held.votes, votes, held.base_votes, strict=True)
     ]
     good, bad = ([gain for kind, gain in gains if kind is wanted] for wanted in (True, False))
+    ranked = [_above(one, other) for one in good for other in bad]
     return Accuracy(
         after=after,
         pairs=len(held.pairs),
-        likelier=share_above(likelier),
-        rewarded=None if is_base else share_above(gained),
+        likelier=_mean(likelier),
+        rewarded=None if is_base else _mean(rewarded),
         votes=len(held.votes),
-        ranked=None if is_base else share_above([(one, other) for one in good for other in bad]),
+        ranked=None if is_base else _mean(ranked),
     )
 
 
-def share_above(scores: Sequence[tuple[float, float]]) -> float | None:
-    """Share of couples whose first figure is the greater; ties count half. None where there are none."""
-    if not scores:
-        return None
-    return sum(0.5 if one == other else float(one > other) for one, other in scores) / len(scores)
+def outcomes(held: HeldOut, pairs: Sequence[tuple[float, float]]) -> tuple[list[float], list[float]]:
+    """Of each held-out pair, whether the chosen reply is likelier per token, and whether it gained more over the base
+    (1 yes, 0 no, one half for a tie).
+
+    :param pairs: summed log-likelihoods of chosen and rejected replies
+    """
+    likelier = [
+        _above(chosen / len(item.chosen), rejected / len(item.rejected))
+        for item, (chosen, rejected) in zip(held.pairs, pairs, strict=True)
+    ]
+    return likelier, [_above(a - c, b - d) for (a, b), (c, d) in zip(pairs, held.base_pairs, strict=True)]
+
+
+def _above(one: float, other: float) -> float:
+    return 0.5 if one == other else float(one > other)
+
+
+def _mean(values: Sequence[float]) -> float | None:
+    return sum(values) / len(values) if values else None
 
 
 @dataclass(frozen=True)

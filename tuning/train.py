@@ -22,8 +22,9 @@ from typing import Any
 from memory.errors import FamiliarError
 from tuning.chat_format import stop_ids, template_sha256
 from tuning.config import TuneConfig
-from tuning.job import Metrics, read_job, write_metrics
+from tuning.job import Job, Metrics, read_job, write_metrics
 from tuning.measure import label_count, labelled_loss, measure
+from tuning.preferring import PreferenceReport, prefer
 from tuning.windows import Window, Windowing, batches
 
 WARM_UP = 0.1
@@ -72,6 +73,7 @@ def run_job(folder: Path, tell: Report) -> Metrics:
     started = time.perf_counter()
     steps = fit(model, train.windows, config, tell)
     seconds = time.perf_counter() - started
+    preference = _preferred(model, loaded.tokenizer, job, folder=folder, tell=tell)
     tell({"phase": "checking"})
     model.eval()
     prompts = [prompt for example in job.test if (prompt := windowing.prompt(example)) is not None]
@@ -88,10 +90,19 @@ def run_job(folder: Path, tell: Report) -> Metrics:
         seconds=round(seconds, 3),
         template_sha256=template_sha256(loaded.tokenizer),
         versions=_versions(),
+        preference=preference,
     )
     write_metrics(folder, metrics)
     tell({"phase": "done"})
     return metrics
+
+
+def _preferred(model: Any, tokenizer: Any, job: Job, *, folder: Path, tell: Report) -> PreferenceReport | None:
+    """The stage after imitation, where the user has preferred anything."""
+    parts = (job.preferred, job.preferred_test)
+    if not any(part.pairs or part.votes for part in parts):
+        return None
+    return prefer(model, tokenizer, parts, job.config, folder=folder, tell=tell)
 
 
 def load(folder: Path) -> Loaded:

@@ -27,6 +27,8 @@ from tuning.dataset import Dataset, Example, learned_after, split_by_time
 from tuning.gate import Check, judge
 from tuning.job import BaseModel, Job, Metrics, drop_texts, read_metrics, sync, write_job
 from tuning.lock import tune_lock
+from tuning.pair_sources import read_preferences
+from tuning.pairs import Preferences, split_preferences
 from tuning.schedule import Due, due
 from tuning.sources import read_dataset
 
@@ -79,15 +81,21 @@ def run_tune(
         registry.recover_locked()
         with store.transaction():  # nothing can be forgotten between reading it and naming it as a source
             dataset = read_dataset(store, user_id=request.user_id, persona=request.persona)
+            preferences = read_preferences(store, user_id=request.user_id)
             count = len(dataset.examples)
             if count < request.config.min_pairs:
                 return TuneResult(None, "skipped", count, reason=_too_few(dataset, request.config))
             adapter = registry.begin(
-                user_id=request.user_id, base=base, examples=dataset.examples, started_by=request.started_by
+                user_id=request.user_id,
+                base=base,
+                examples=dataset.examples,
+                started_by=request.started_by,
+                preferred=(*preferences.pairs, *preferences.votes),
             )
         try:
             with _failing(registry, adapter):
-                finished = _train_and_judge(registry, adapter, base, request, dataset, _Watch(on_progress, cancel))
+                learned = _Learned(dataset, preferences)
+                finished = _train_and_judge(registry, adapter, base, request, learned, _Watch(on_progress, cancel))
         finally:
             registry.sweep()
     return _result(finished)
@@ -101,6 +109,12 @@ def tune_due(store: Store, *, user_id: int, persona: str, config: TuneConfig, no
     learned = [row["started_at"] for row in rows if row["status"] in ("live", "retired", "rejected")]
     examples = read_dataset(store, user_id=user_id, persona=persona).examples
     return due(now, last, learned_after(examples, learned[-1] if learned else None), config)
+
+
+@dataclass(frozen=True)
+class _Learned:
+    dataset: Dataset
+    preferences: Preferences
 
 
 @dataclass(frozen=True)
@@ -127,11 +141,14 @@ def _failing(registry: Registry, adapter: Adapter) -> Iterator[None]:
 
 
 def _train_and_judge(
-    registry: Registry, adapter: Adapter, base: BaseModel, request: TuneRequest, dataset: Dataset, watch: _Watch
+    registry: Registry, adapter: Adapter, base: BaseModel, request: TuneRequest, learned: _Learned, watch: _Watch
 ) -> Adapter:
     folder = registry.root / adapter.id
-    train, test = split_by_time(dataset.examples, share=request.gate.held_out)
-    write_job(folder, Job(base.name, str(base.folder), request.persona, request.config, train, test))
+    train, test = split_by_time(learned.dataset.examples, share=request.gate.held_out)
+    preferred = split_preferences(
+        learned.preferences, share=request.gate.held_out, trained=_own_turns(train), tested=_own_turns(test)
+    )
+    write_job(folder, Job(base.name, str(base.folder), request.persona, request.config, train, test, *preferred))
     try:
         metrics = train_in_child(folder, on_progress=watch.on_progress, stop=_stop(registry, adapter, watch))
     except _Stopped:
@@ -140,12 +157,17 @@ def _train_and_judge(
         raise FamiliarError(f"the chat template of {base.folder} changed during the tune; tune again")
     drop_texts(folder)
     checks = judge(metrics.measures, request.gate)
-    manifest = _manifest(adapter, request, dataset, (train, test), metrics, checks)
+    manifest = _manifest(adapter, request, learned, (train, test), metrics, checks)
     (folder / "manifest.json").write_text(manifest, encoding="utf-8")
     sync([folder / "manifest.json", folder])
     failed = [check.sentence for check in checks if not check.passed]
     outcome = Outcome("rejected" if failed else "live", "; ".join(failed) or None, checks, manifest)
     return registry.finish(adapter.id, outcome, user_id=adapter.user_id)
+
+
+def _own_turns(examples: Sequence[Example]) -> frozenset[int]:
+    """Turns whose replies are examples."""
+    return frozenset(int(example.id.removeprefix("turn:")) for example in examples if example.id.startswith("turn:"))
 
 
 def train_in_child(
@@ -247,6 +269,9 @@ def _event(line: bytes) -> dict[str, Any]:
 def _sentence(event: dict[str, Any]) -> str:
     if event["phase"] == "training":
         return f"training: step {event['step']} of {event['steps']}, loss {event['loss']:.2f}"
+    if event["phase"] == "preferring":
+        method, step, steps = str(event["method"]).upper(), event["step"], event["steps"]
+        return f"learning preferences by {method}: step {step} of {steps}, loss {event['loss']:.2f}"
     return str(event["phase"])
 
 
@@ -258,7 +283,7 @@ def _last_line(log: Path) -> str:
 def _manifest(
     adapter: Adapter,
     request: TuneRequest,
-    dataset: Dataset,
+    learned: _Learned,
     parts: tuple[Sequence[Example], Sequence[Example]],
     metrics: Metrics,
     checks: Sequence[Check],
@@ -272,7 +297,12 @@ def _manifest(
         "recipe": dataclasses.asdict(request.config),
         "trained_on": [example.id for example in parts[0]],
         "tested_on": [example.id for example in parts[1]],
-        "left_out": dict(dataset.dropped) | ({"too long": metrics.too_long} if metrics.too_long else {}),
+        "left_out": dict(learned.dataset.dropped) | ({"too long": metrics.too_long} if metrics.too_long else {}),
+        "preferences": {
+            "pairs": [pair.id for pair in learned.preferences.pairs],
+            "votes": [vote.id for vote in learned.preferences.votes],
+            "left_out": dict(learned.preferences.left_out),
+        },
         "metrics": dataclasses.asdict(metrics),
         "gate": [dataclasses.asdict(check) for check in checks],
     }

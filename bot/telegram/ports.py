@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from typing import Literal, Protocol
 
 from bot.config import Settings
+from memory.candidates import Candidates
 from memory.records import Citation, Receipt, Turn, User
 from memory.store import Store
 
@@ -122,6 +123,20 @@ class Tune(Protocol):
         ...
 
 
+class SecondAnswer(Protocol):
+    """Writes another answer to choose from."""
+
+    def __call__(self, turn: Turn, *, user: User) -> Candidates | None:
+        """Both answers, or None where there is nothing to ask about."""
+        ...
+
+
+def no_second_answer(turn: Turn, *, user: User) -> Candidates | None:
+    """Never offers one."""
+    del turn, user
+    return None
+
+
 @dataclass(frozen=True)
 class Services:
     """Everything the bot talks to."""
@@ -141,3 +156,5 @@ class Services:
     settings: Settings
     clock: Callable[[], float]
     """Seconds, only ever growing."""
+    second_answer: SecondAnswer = no_second_answer
+    """Another answer to a turn, to choose from."""

@@ -116,6 +116,7 @@ def services_of(app: App) -> Services:
         live_adapter=live_adapter,
         settings=app.settings,
         clock=time.monotonic,
+        second_answer=lambda turn, *, user: app.assistant.second_answer(turn, user=user),
     )
 
 

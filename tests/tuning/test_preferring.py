@@ -1,4 +1,4 @@
-"""Learning from preferences on a tiny model: TRL is given our ids and masks, and held-out preferences are met better."""
+"""Learning from preferences on a tiny model: TRL is given our ids and masks; held-out preferences are met better."""
 
 from __future__ import annotations
 
@@ -18,13 +18,14 @@ from tuning.chat_format import IGNORED, encode_example
 from tuning.job import BaseModel
 from tuning.pairs import Pair, Preferences, Vote
 from tuning.preferring import (
+    HeldOut,
     PairTokens,
     VoteTokens,
     _Run,
     encode_pair,
     kto_rows,
+    outcomes,
     prefer,
-    share_above,
     skip_dpo,
     skip_kto,
 )
@@ -227,6 +228,9 @@ def test_without_anything_held_out_there_are_no_figures(loaded: Loaded, tmp_path
 
 
 def test_ties_count_half() -> None:
-    """The share of couples whose first figure is greater."""
-    assert share_above([(1, 0), (0, 1), (1, 1), (2, 0)]) == 0.625
-    assert share_above([]) is None
+    """A pair is met where the chosen reply is likelier per token, however long it is, or gained more over the base."""
+    tokens = PairTokens((1,), (1, 2), (1, 2, 3, 4))
+    held = HeldOut((tokens,) * 3, (), ((-2.0, -2.0), (-4.0, -8.0), (-4.0, -4.0)), ())
+    likelier, rewarded = outcomes(held, [(-2.0, -3.0), (-4.0, -8.0), (-2.0, -6.0)])
+    assert likelier == [0.0, 0.5, 1.0]
+    assert rewarded == [1.0, 0.5, 1.0]
