@@ -40,7 +40,7 @@ def least_sure(doubt: float, earlier: Sequence[Doubt], *, share: float) -> bool:
         return False
     ordered = sorted(item.doubt for item in earlier)
     place = math.ceil((1.0 - share) * len(ordered)) - 1
-    return not ordered or doubt >= ordered[max(0, place)]
+    return place < 0 or doubt > ordered[place]
 
 
 @dataclass(frozen=True)

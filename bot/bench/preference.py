@@ -1,10 +1,11 @@
 """Does the adapter learn what a user prefers, and does asking where the model is least sure pay?
 
-The user is simulated by a stated taste: of two answers of the model to one request, one greedy and one sampled as in a
-chat, the shorter is preferred (or the one with more list items), and equal ones are not judged. Held-out requests
-measure. Two questions: what imitation, then DPO or KTO, do to held-out preference accuracy; and, at equal labels,
-whether the requests with the least sure greedy answers teach more than random ones. Each finished run is a line of a
-results file, so that a measurement cut short goes on where it was.
+The user is simulated by a stated taste. "terse" corrects the model's greedy answers: a few words in lower case, no full
+stop. "plain" chooses between two answers of the model, the greedy one and a sampled one: the one with the shorter words
+on average. Answers are cut after a few tokens, which neither taste minds. Held-out requests measure. Two questions:
+what imitation, then DPO or KTO, do to held-out preference accuracy; and, at equal labels, whether the requests with the
+least sure greedy answers teach more than random ones. Each finished run is a line of a results file, so that a
+measurement cut short goes on where it was.
 """
 
 from __future__ import annotations
@@ -20,6 +21,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from bot.bench.made_prompts import made_prompts
+from bot.bench.preference_figures import Run, figures
 from bot.bench.rows import BenchRow
 from memory.records import Message
 from tuning.chat_format import render, stop_ids
@@ -27,20 +29,41 @@ from tuning.config import TuneConfig
 from tuning.dataset import Example
 from tuning.pairs import Pair, Preferences, Vote
 
-Taste = Literal["short", "listed"]
-TASTES: tuple[Taste, ...] = ("short", "listed")
+Taste = Literal["terse", "plain"]
+TASTES: tuple[Taste, ...] = ("terse", "plain")
 PERSONA = "You are Familiar, a helpful personal assistant."
-PROMPTS = 200
-REPLY_TOKENS = 64
 AT_ONCE = 10
 TEMPERATURE = 1.0
-HELD_OUT = 50
-"""Judged pairs that are never trained on, the same in all runs of a taste."""
-EXAMPLES, PAIRS, LABELS, POOL = 20, 40, 24, 72
-"""Examples of imitation, pairs of DPO, pairs that are labelled in the comparison of choices, and of how many."""
-_DRAWS = 2000
+TERSE_WORDS = 6
 _DAY = "2026-01-01T00:00:00+00:00"
-Quiet = Callable[[dict[str, Any]], None]
+
+
+@dataclass(frozen=True)
+class Sizes:
+    """How much of everything; what one run takes is a few minutes of one core with a model of 135M weights."""
+
+    prompts: int = 100
+    reply_tokens: int = 24
+    held_out: int = 30
+    """Judged pairs that are never trained on, the same in all runs of a taste."""
+    examples: int = 12
+    """Of imitation."""
+    pairs: int = 24
+    """Of DPO after it, and votes of KTO."""
+    labels: int = 16
+    """Pairs that are labelled where choices are compared."""
+    pool: int = 48
+    """Of how many."""
+
+
+@dataclass(frozen=True)
+class _Setting:
+    base: Path
+    config: TuneConfig
+    sizes: Sizes
+
+    def with_seed(self, seed: int) -> _Setting:
+        return replace(self, config=replace(self.config, seed=seed))
 
 
 @dataclass(frozen=True)
@@ -56,101 +79,114 @@ class Drawn:
     """Mean negative log-likelihood per token of the greedy one, in nats."""
 
 
-@dataclass(frozen=True)
-class Run:
-    """One trained adapter, and for each held-out pair whether it was met (1, 0, or one half for a tie)."""
-
-    name: str
-    likelier: tuple[float, ...]
-    rewarded: tuple[float, ...]
-    seconds: float
-
-
-def bench_preference(base: Path, results: Path, config: TuneConfig, *, minutes: float, seeds: int) -> list[BenchRow]:
+def bench_preference(
+    base: Path, results: Path, config: TuneConfig, *, minutes: float, seeds: int, sizes: Sizes | None = None
+) -> list[BenchRow]:
     """Run what the results file does not hold yet, for about so many minutes, and give all figures that it holds.
 
     :param base: folder of the model
     """
     ends = time.monotonic() + 60 * minutes
-    drawn = _drawn(base, results)
-    for taste in TASTES:
-        for seed in range(seeds):
-            for work in (_stages, _choices):
-                done = {run.name for run in read_runs(results)}
-                for run in work(base, pairs_of(drawn, taste), taste, replace(config, seed=seed), done):
-                    _append(results, {"run": asdict(run)})
-                    if time.monotonic() > ends:
-                        return figures(read_runs(results))
+    sizes = sizes or Sizes()
+    setting = _Setting(base, replace(config, preference_min_pairs=sizes.labels), sizes)
+    for run in _missing(setting, results, seeds=seeds, ends=ends):
+        _append(results, {"run": asdict(run)})
+        if time.monotonic() > ends:
+            break
     return figures(read_runs(results))
 
 
-def prefers(taste: Taste, one: str, other: str) -> bool | None:
-    """Whether the simulated user likes the one better; None: cannot say."""
-    scores = [(-len(text.split()) if taste == "short" else _items(text)) for text in (one, other)]
-    return None if scores[0] == scores[1] else scores[0] > scores[1]
+def _missing(setting: _Setting, results: Path, *, seeds: int, ends: float) -> Iterator[Run]:
+    """All runs that the results file does not hold, seed by seed, so that a short measurement has some of each."""
+    drawn = _drawn(setting, results, ends=ends)
+    if len(drawn) < setting.sizes.prompts:
+        return
+    for seed in range(seeds):
+        for work, taste in _WORKS:
+            done = frozenset(run.name for run in read_runs(results))
+            yield from work(setting.with_seed(seed), pairs_of(drawn, taste), taste, done)
 
 
-def _items(text: str) -> int:
-    return sum(bool(re.match(r"\s*(?:[-*•]|\d+[.)])\s", line)) for line in text.splitlines())
+def prefers(one: str, other: str) -> bool | None:
+    """Whether the user of plain words likes the one better; None: cannot say."""
+    lengths = [_word_length(text) for text in (one, other)]
+    return None if lengths[0] == lengths[1] else lengths[0] < lengths[1]
+
+
+def _word_length(text: str) -> float:
+    words = re.findall(r"[^\W\d_]+", text)
+    return sum(map(len, words)) / len(words) if words else float("inf")
+
+
+def terse(text: str) -> str:
+    """What the terse user would have had the model say."""
+    return " ".join(re.findall(r"[\w'’-]+", text)[:TERSE_WORDS]).lower()
 
 
 def pairs_of(drawn: Sequence[Drawn], taste: Taste) -> list[tuple[Pair, float]]:
     """What the simulated user decides, with the model's doubt."""
     pairs = []
     for place, item in enumerate(drawn):
-        better = prefers(taste, item.first, item.second)
+        better = True if taste == "terse" else prefers(item.first, item.second)
         if better is None or not (item.first and item.second):
             continue
-        chosen, rejected = (item.first, item.second) if better else (item.second, item.first)
+        texts = (terse(item.first), item.first) if taste == "terse" else (item.first, item.second)
+        chosen, rejected = texts if better else texts[::-1]
         prompt = (Message("system", PERSONA), Message("user", item.prompt))
         pairs.append((Pair(f"choice:{place}", "choice", prompt, chosen, rejected, _DAY, _DAY, "c", ()), item.doubt))
     return pairs
 
 
 def _stages(
-    base: Path, judged: Sequence[tuple[Pair, float]], taste: Taste, config: TuneConfig, done: set[str]
+    setting: _Setting, judged: Sequence[tuple[Pair, float]], taste: Taste, done: frozenset[str]
 ) -> Iterator[Run]:
     """Imitation of what was preferred, then DPO on other pairs, or KTO on as many votes, from the same start."""
-    test, rest = _held_out(judged)
+    config, sizes = setting.config, setting.sizes
+    test, rest = _held_out(judged, sizes.held_out)
     mixed = random.Random(config.seed).sample([pair for pair, _ in rest], len(rest))
-    shown, learned = mixed[:EXAMPLES], mixed[EXAMPLES : EXAMPLES + PAIRS]
+    shown, learned = mixed[: sizes.examples], mixed[sizes.examples : sizes.examples + sizes.pairs]
     votes = tuple(
         Vote(pair.id, pair.prompt, pair.chosen if place % 2 else pair.rejected, bool(place % 2), _DAY, _DAY, "c", ())
         for place, pair in enumerate(learned)
     )
     names = {method: f"stages {taste} {method} seed {config.seed}" for method in ("base", "sft", "dpo", "kto")}
     if names["dpo"] not in done:
-        trial = _Trial(base, config, test)
+        trial = _Trial(setting.base, config, test)
         yield trial.run(names["base"], base=True)
         trial.imitate(shown)
         yield trial.run(names["sft"])
         trial.prefer(Preferences(tuple(learned)))
         yield trial.run(names["dpo"])
     if names["kto"] not in done:
-        trial = _Trial(base, config, test)
+        trial = _Trial(setting.base, config, test)
         trial.imitate(shown)
         trial.prefer(Preferences(votes=votes))
         yield trial.run(names["kto"])
 
 
 def _choices(
-    base: Path, judged: Sequence[tuple[Pair, float]], taste: Taste, config: TuneConfig, done: set[str]
+    setting: _Setting, judged: Sequence[tuple[Pair, float]], taste: Taste, done: frozenset[str]
 ) -> Iterator[Run]:
     """DPO on equally many pairs of one pool: the least sure ones, or any."""
-    test, rest = _held_out(judged)
-    shuffled = random.Random(1000 + config.seed).sample(list(rest), len(rest))[:POOL]
-    least_sure = sorted(shuffled, key=lambda item: -item[1])[:LABELS]
-    for arm, chosen in (("active", least_sure), ("random", shuffled[:LABELS])):
+    config, sizes = setting.config, setting.sizes
+    test, rest = _held_out(judged, sizes.held_out)
+    shuffled = random.Random(1000 + config.seed).sample(list(rest), len(rest))[: sizes.pool]
+    least_sure = sorted(shuffled, key=lambda item: -item[1])[: sizes.labels]
+    for arm, chosen in (("active", least_sure), ("random", shuffled[: sizes.labels])):
         name = f"choice {taste} {arm} seed {config.seed}"
         if name not in done:
-            trial = _Trial(base, config, test)
+            trial = _Trial(setting.base, config, test)
             trial.prefer(Preferences(tuple(pair for pair, _ in chosen)))
             yield trial.run(name)
 
 
-def _held_out(judged: Sequence[tuple[Pair, float]]) -> tuple[list[Pair], list[tuple[Pair, float]]]:
+_Work = Callable[[_Setting, Sequence[tuple[Pair, float]], Taste, frozenset[str]], Iterator[Run]]
+_WORKS: tuple[tuple[_Work, Taste], ...] = ((_stages, "terse"), (_choices, "plain"), (_stages, "plain"))
+
+
+def _held_out(judged: Sequence[tuple[Pair, float]], count: int) -> tuple[list[Pair], list[tuple[Pair, float]]]:
     order = random.Random(0).sample(range(len(judged)), len(judged))
-    test = set(order[:HELD_OUT])
+    test = set(order[:count])
     return [judged[place][0] for place in sorted(test)], [
         item for place, item in enumerate(judged) if place not in test
     ]
@@ -205,85 +241,43 @@ class _Trial:
         return Run(name, tuple(likelier), tuple(rewarded), round(time.perf_counter() - self._began, 1))
 
 
-def figures(runs: Sequence[Run]) -> list[BenchRow]:
-    """Shares with 95 % intervals: pairs are drawn anew, all seeds of a pair together."""
-    rows = []
-    arms = dict.fromkeys(run.name.rpartition(" seed ")[0] for run in runs)
-    for arm in arms:
-        mine = [run for run in runs if run.name.rpartition(" seed ")[0] == arm]
-        for what in ("likelier",) if arm.endswith(" base") else ("likelier", "rewarded"):
-            means = _by_pair([getattr(run, what) for run in mine])
-            low, high = interval(means)
-            unit = f"of {len(means)} pairs, {len(mine)} seeds (95 %: {low:.3f} to {high:.3f})"
-            rows.append(BenchRow(f"preference {arm}, {what}", sum(means) / len(means), None, unit))
-    return [*rows, *_differences(runs)]
-
-
-def _differences(runs: Sequence[Run]) -> Iterator[BenchRow]:
-    """Active less random, over the seeds that both have."""
-    held = {run.name: run for run in runs}
-    for taste in TASTES:
-        seeds = [
-            seed
-            for seed in range(1000)
-            if all(f"choice {taste} {arm} seed {seed}" in held for arm in ("active", "random"))
-        ]
-        for what in ("likelier", "rewarded") if seeds else ():
-            active, random_ = (
-                _by_pair([getattr(held[f"choice {taste} {arm} seed {seed}"], what) for seed in seeds])
-                for arm in ("active", "random")
-            )
-            gaps = [one - other for one, other in zip(active, random_, strict=True)]
-            low, high = interval(gaps)
-            unit = f"of {len(gaps)} pairs, {len(seeds)} seeds (95 %: {low:+.3f} to {high:+.3f})"
-            yield BenchRow(f"preference choice {taste}, active less random, {what}", sum(gaps) / len(gaps), None, unit)
-
-
-def _by_pair(runs: Sequence[Sequence[float]]) -> list[float]:
-    return [sum(values) / len(values) for values in zip(*runs, strict=True)]
-
-
-def interval(values: Sequence[float], *, seed: int = 0) -> tuple[float, float]:
-    """The middle 95 % of the mean under drawing the values anew."""
-    draw = random.Random(seed)
-    means = sorted(sum(draw.choices(values, k=len(values))) / len(values) for _ in range(_DRAWS))
-    return means[round(0.025 * _DRAWS)], means[round(0.975 * _DRAWS) - 1]
-
-
 def read_runs(results: Path) -> list[Run]:
     """The runs that a results file holds."""
     rows = [row["run"] for row in _rows(results) if "run" in row]
     return [Run(row["name"], tuple(row["likelier"]), tuple(row["rewarded"]), row["seconds"]) for row in rows]
 
 
-def _drawn(base: Path, results: Path) -> list[Drawn]:
+def _drawn(setting: _Setting, results: Path, *, ends: float) -> list[Drawn]:
     """The answers to all requests, sampled where the results file does not hold them."""
     held = [Drawn(**row["drawn"]) for row in _rows(results) if "drawn" in row]
-    missing = made_prompts(PROMPTS)[len(held) :]
+    missing = made_prompts(setting.sizes.prompts)[len(held) :]
     if not missing:
         return held
     from tuning.train import load
 
-    loaded = load(base)
+    loaded = load(setting.base)
     for start in range(0, len(missing), AT_ONCE):
-        for item in sample(loaded.model, loaded.tokenizer, missing[start : start + AT_ONCE], seed=start):
+        part = missing[start : start + AT_ONCE]
+        for item in sample(loaded.model, loaded.tokenizer, part, limit=setting.sizes.reply_tokens, seed=len(held)):
             _append(results, {"drawn": asdict(item)})
             held.append(item)
+        if time.monotonic() > ends:
+            break
     return held
 
 
-def sample(model: Any, tokenizer: Any, prompts: Sequence[str], *, seed: int) -> list[Drawn]:
+def sample(model: Any, tokenizer: Any, prompts: Sequence[str], *, limit: int, seed: int) -> list[Drawn]:
     """A greedy and a sampled answer to each request, in one batch each."""
     encoded = [render(tokenizer, (Message("system", PERSONA), Message("user", prompt))) for prompt in prompts]
-    greedy = _generate(model, tokenizer, encoded, temperature=0.0, seed=seed)
-    other = _generate(model, tokenizer, encoded, temperature=TEMPERATURE, seed=seed)
+    greedy = _generate(model, tokenizer, encoded, limit=limit)
+    other = _generate(model, tokenizer, encoded, limit=limit, temperature=TEMPERATURE, seed=seed)
     return [
         Drawn(prompt, one, two, doubt) for prompt, (one, doubt), (two, _) in zip(prompts, greedy, other, strict=True)
     ]
 
 
 def _generate(
-    model: Any, tokenizer: Any, prompts: Sequence[Sequence[int]], *, temperature: float, seed: int
+    model: Any, tokenizer: Any, prompts: Sequence[Sequence[int]], *, limit: int, temperature: float = 0.0, seed: int = 0
 ) -> list[tuple[str, float]]:
     """Texts and the mean negative log-likelihoods of their tokens."""
     import torch
@@ -298,7 +292,7 @@ def _generate(
         out = model.generate(
             input_ids=ids,
             attention_mask=mask,
-            max_new_tokens=REPLY_TOKENS,
+            max_new_tokens=limit,
             eos_token_id=ends,
             pad_token_id=ends[0],
             repetition_penalty=1.0,
