@@ -14,7 +14,7 @@ from bot.assistant import Assistant, Voice
 from bot.config import ChatConfig, ModelConfig, Secret, Settings, TelegramConfig
 from bot.engines.base import AdapterFiles
 from bot.summaries import Summarizer
-from bot.telegram.ports import Services
+from bot.telegram.ports import SecondAnswer, Services, no_second_answer
 from bot.telegram.service import run
 from memory.config import ImportConfig, SearchConfig
 from memory.erasure import forget_document, forget_text, forget_turn
@@ -99,6 +99,7 @@ class Bench:
         self.on_word: Callable[[str], None] = lambda _word: None
         self.tunes = Tunes()
         self.reembed: Callable[[threading.Event], int] = lambda _cancel: 0
+        self.second: SecondAnswer = no_second_answer
         self.notes: list[str] = []
         self.now = 0.0
         self.settings = Settings(
@@ -128,6 +129,7 @@ class Bench:
             live_adapter=lambda user: self.tunes.adapters.get(user.id),
             settings=self.settings,
             clock=lambda: self.now,
+            second_answer=lambda turn, *, user: self.second(turn, user=user),
         )
 
     def _import(self, name: str, data: bytes, *, user: User, me: str | None, learn_from: str | None) -> Receipt:
