@@ -101,10 +101,7 @@ class PreferenceReport:
 
     stages: tuple[Stage, ...]
     accuracies: tuple[Accuracy, ...]
-
-    def last(self) -> Accuracy | None:
-        """The figures of the adapter as it is."""
-        return self.accuracies[-1] if self.accuracies else None
+    """Of the base, after imitation, and after each method that ran; none where nothing is held out."""
 
 
 @dataclass(frozen=True)

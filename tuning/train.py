@@ -8,6 +8,7 @@ are float32 whatever the base is. Run as ``python -m tuning.train FOLDER``; prog
 
 from __future__ import annotations
 
+import dataclasses
 import json
 import os
 import random
@@ -22,6 +23,7 @@ from typing import Any
 from memory.errors import FamiliarError
 from tuning.chat_format import stop_ids, template_sha256
 from tuning.config import TuneConfig
+from tuning.gate import Measures
 from tuning.job import Job, Metrics, read_job, write_metrics
 from tuning.measure import label_count, labelled_loss, measure
 from tuning.preferring import PreferenceReport, prefer
@@ -81,7 +83,7 @@ def run_job(folder: Path, tell: Report) -> Metrics:
     save(model, folder / "adapter", base_name=job.base_name)
     measures = measure(model, loaded.tokenizer, test.windows, prompts, persona=job.persona, ends=ends)
     metrics = Metrics(
-        measures=measures,
+        measures=with_preference(measures, preference),
         trained=train.replies,
         tested=test.replies,
         too_long=len(train.too_long) + len(test.too_long),
@@ -103,6 +105,16 @@ def _preferred(model: Any, tokenizer: Any, job: Job, *, folder: Path, tell: Repo
     if not any(part.pairs or part.votes for part in parts):
         return None
     return prefer(model, tokenizer, parts, job.config, folder=folder, tell=tell)
+
+
+def with_preference(measures: Measures, report: PreferenceReport | None) -> Measures:
+    """The gate's figures with those of held-out pairs: likelihood per token, base and finished adapter."""
+    if report is None or not report.accuracies:
+        return measures
+    base, last = report.accuracies[0], report.accuracies[-1]
+    return dataclasses.replace(
+        measures, preference_pairs=last.pairs, preference_base=base.likelier, preference_adapter=last.likelier
+    )
 
 
 def load(folder: Path) -> Loaded:

@@ -110,8 +110,9 @@ def test_citation_marks_are_not_another_text() -> None:
 
 def test_the_newest_of_two_decisions_counts() -> None:
     """Decided again alike is a duplicate; decided otherwise, the older one is left out."""
-    offers = [compared(turn(day, reply="fine"), chosen) for day, chosen in ((1, "first"), (2, "second"), (3, "second"))]
-    found = build_preferences([], offers)  # type: ignore[arg-type]
+    choices: tuple[Choice, ...] = ("first", "second", "second")
+    offers = [compared(turn(day, reply="fine"), chosen) for day, chosen in enumerate(choices, 1)]
+    found = build_preferences([], offers)
     assert [item.id for item in found.pairs] == ["choice:3"]
     assert found.left_out == (("decided otherwise later", 1), ("duplicate", 1))
 

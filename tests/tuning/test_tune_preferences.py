@@ -86,6 +86,10 @@ def test_a_tune_learns_what_was_chosen(store: Store, base: BaseModel, tmp_path: 
     report = manifest["metrics"]["preference"]
     assert [(stage["method"], stage["items"]) for stage in report["stages"]] == [("dpo", 7), ("kto", 0)]
     assert [(item["after"], item["pairs"]) for item in report["accuracies"]] == [("base", 2), ("sft", 2), ("dpo", 2)]
+    measures = manifest["metrics"]["measures"]
+    assert measures["preference_pairs"] == 2
+    shares = [item["likelier"] for item in report["accuracies"]]
+    assert (measures["preference_base"], measures["preference_adapter"]) == (shares[0], shares[-1])
     assert any(line.startswith("learning preferences by DPO: step 1 of 2") for line in told)
     assert "lovely" not in adapter.manifest
     assert not list(adapter.folder.parent.glob("*.jsonl"))
