@@ -250,7 +250,8 @@ def read_runs(results: Path) -> list[Run]:
 def _drawn(setting: _Setting, results: Path, *, ends: float) -> list[Drawn]:
     """The answers to all requests, sampled where the results file does not hold them."""
     held = [Drawn(**row["drawn"]) for row in _rows(results) if "drawn" in row]
-    missing = made_prompts(setting.sizes.prompts)[len(held) :]
+    known = {item.prompt for item in held}
+    missing = [prompt for prompt in made_prompts(setting.sizes.prompts) if prompt not in known]
     if not missing:
         return held
     from tuning.train import load
