@@ -42,7 +42,7 @@ _DAY = "2026-01-01T00:00:00+00:00"
 class Sizes:
     """How much of everything; what one run takes is a few minutes of one core with a model of 135M weights."""
 
-    prompts: int = 100
+    prompts: int = 80
     reply_tokens: int = 24
     held_out: int = 30
     """Judged pairs that are never trained on, the same in all runs of a taste."""
