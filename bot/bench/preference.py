@@ -44,11 +44,11 @@ class Sizes:
 
     prompts: int = 80
     reply_tokens: int = 24
-    held_out: int = 30
+    held_out: int = 24
     """Judged pairs that are never trained on, the same in all runs of a taste."""
     examples: int = 12
     """Of imitation."""
-    pairs: int = 24
+    pairs: int = 16
     """Of DPO after it, and votes of KTO."""
     labels: int = 16
     """Pairs that are labelled where choices are compared."""
