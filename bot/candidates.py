@@ -16,6 +16,7 @@ from bot.answers import check_citations
 from bot.config import ModelConfig
 from bot.engines.base import AdapterFiles, Engine, Generation
 from memory.candidates import Answer, Candidates, Doubt, doubts_of, keep_candidates
+from memory.errors import UsageError
 from memory.records import Turn, User
 from memory.store import Store
 from memory.turns import turn_by_id
@@ -54,9 +55,12 @@ class SecondAnswers:
     """Writes second answers with the engine that wrote the first ones.
 
     :param share: most replies, as a share, that come with a second answer; 0: none do
+    :raises UsageError: it is no share
     """
 
     def __init__(self, store: Store, engine: Engine, config: ModelConfig, *, share: float, trusted: bool) -> None:
+        if not 0.0 <= share <= 1.0:
+            raise UsageError(f"[tuning] candidates_share is {share}; it must be a share, from 0 (never) to 1")
         self._store = store
         self._engine = engine
         self._config = config

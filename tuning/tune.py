@@ -19,7 +19,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any, Literal
 
-from memory.errors import FamiliarError
+from memory.errors import FamiliarError, UsageError
 from memory.store import Store
 from tuning.adapters import Adapter, Outcome, Registry, StartedBy
 from tuning.config import GateConfig, TuneConfig
@@ -76,6 +76,7 @@ def run_tune(
 
     :raises FamiliarError: another tune is running, or training failed (the row says why; the old adapter answers on)
     """
+    check_preference(request.config)
     registry = Registry(store, home / FOLDER)
     with tune_lock(registry.root):
         registry.recover_locked()
@@ -99,6 +100,15 @@ def run_tune(
         finally:
             registry.sweep()
     return _result(finished)
+
+
+def check_preference(config: TuneConfig) -> None:
+    """Before anything starts.
+
+    :raises UsageError: the setting says neither
+    """
+    if config.preference not in ("auto", "off"):
+        raise UsageError(f'[tuning] preference is {config.preference!r}; it must be "auto" or "off"')
 
 
 def tune_due(store: Store, *, user_id: int, persona: str, config: TuneConfig, now: datetime) -> Due:

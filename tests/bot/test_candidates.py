@@ -15,7 +15,7 @@ from bot.engines.base import Generated, Generation
 from memory.candidates import Doubt, candidates_of, choose, doubts_of
 from memory.config import SearchConfig
 from memory.erasure import forget_text, forget_turn
-from memory.errors import FamiliarError
+from memory.errors import FamiliarError, UsageError
 from memory.index import Indexes
 from memory.records import Turn, User
 from memory.search import Searcher
@@ -116,6 +116,12 @@ def test_a_model_that_is_not_trusted_offers_nothing(store: Store) -> None:
     speaker = assistant(store, DoubtfulEngine(sureness), share=1.0, trusted=False)
     user, turn = ask(store, speaker, "Make a hard plan.")
     assert speaker.second_answer(turn, user=user) is None
+
+
+def test_a_share_is_between_none_and_all(store: Store) -> None:
+    """Ten means neither ten percent nor ten replies."""
+    with pytest.raises(UsageError, match=r"candidates_share is 10; it must be a share, from 0 \(never\) to 1"):
+        assistant(store, DoubtfulEngine(sureness), share=10)
 
 
 def test_off_asks_the_model_once_a_turn(store: Store) -> None:

@@ -11,6 +11,7 @@ import pytest
 
 from memory.candidates import Answer, choose, keep_candidates
 from memory.erasure import forget_turn
+from memory.errors import UsageError
 from memory.records import Message, NewTurn, Timings
 from memory.store import Store
 from memory.turns import add_turn, give_feedback, open_conversation
@@ -114,6 +115,13 @@ def test_preferences_cross_to_the_training_process_and_back(store: Store, base: 
     assert (read.preferred_test.pairs, read.preferred_test.votes) == (preferred[1].pairs, preferred[1].votes)
     drop_texts(tmp_path / "job")
     assert list((tmp_path / "job").iterdir()) == []
+
+
+def test_an_unknown_setting_is_named(store: Store, base: BaseModel, tmp_path: Path) -> None:
+    """Before anything starts."""
+    request = replace(REQUEST, config=replace(CONFIGURED, preference="always"))
+    with pytest.raises(UsageError, match='preference is \'always\'; it must be "auto" or "off"'):
+        run_tune(store, tmp_path, base, request)
 
 
 def test_another_users_choices_are_never_read(store: Store) -> None:
