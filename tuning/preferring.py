@@ -104,6 +104,24 @@ class PreferenceReport:
     """Of the base, after imitation, and after each method that ran; none where nothing is held out."""
 
 
+def sentences(report: PreferenceReport) -> tuple[str, ...]:
+    """What it did, for people: a line a method, and one for what held-out preferences say of it."""
+    lines = [
+        f"{stage.method.upper()} left out: {stage.skipped}"
+        if stage.skipped
+        else f"{stage.method.upper()}: learned from {stage.items} {'pairs' if stage.method == 'dpo' else 'votes'}"
+        for stage in report.stages
+    ]
+    figures = [(item.after, item.likelier) for item in report.accuracies if item.likelier is not None]
+    if figures:
+        named = ", ".join(f"{_AFTER[after]} {share:.0%}" for after, share in figures)
+        lines.append(f"the preferred of two replies is the likelier one in {report.accuracies[0].pairs} pairs: {named}")
+    return tuple(lines)
+
+
+_AFTER = {"base": "base", "sft": "after imitation", "dpo": "after DPO", "kto": "after KTO"}
+
+
 @dataclass(frozen=True)
 class HeldOut:
     """Held-out pairs and votes as tokens, with their log-likelihoods under the base."""

@@ -27,8 +27,10 @@ from tuning.dataset import Dataset, Example, learned_after, split_by_time
 from tuning.gate import Check, judge
 from tuning.job import BaseModel, Job, Metrics, drop_texts, read_metrics, sync, write_job
 from tuning.lock import tune_lock
+from tuning.pair_files import report_of
 from tuning.pair_sources import read_preferences
 from tuning.pairs import Preferences, split_preferences
+from tuning.preferring import sentences
 from tuning.schedule import Due, due
 from tuning.sources import read_dataset
 
@@ -61,6 +63,8 @@ class TuneResult:
     examples: int
     gate: tuple[Check, ...] = ()
     reason: str | None = None
+    notes: tuple[str, ...] = ()
+    """What became of learning from preferences, a sentence each."""
 
 
 def run_tune(
@@ -331,4 +335,6 @@ def _result(adapter: Adapter) -> TuneResult:
     status: Literal["live", "rejected", "skipped"] = "skipped"
     if adapter.status == "live" or adapter.status == "rejected":
         status = adapter.status
-    return TuneResult(adapter.id, status, adapter.examples, adapter.gate, adapter.reason)
+    report = json.loads(adapter.manifest).get("metrics", {}).get("preference")
+    notes = sentences(report_of(report)) if report else ()
+    return TuneResult(adapter.id, status, adapter.examples, adapter.gate, adapter.reason, notes)

@@ -91,6 +91,11 @@ def test_a_tune_learns_what_was_chosen(store: Store, base: BaseModel, tmp_path: 
     assert measures["preference_pairs"] == 2
     shares = [item["likelier"] for item in report["accuracies"]]
     assert (measures["preference_base"], measures["preference_adapter"]) == (shares[0], shares[-1])
+    assert result.notes[:2] == (
+        "DPO: learned from 7 pairs",
+        "KTO left out: 0 good and 0 bad single votes; KTO needs 6, at least 5 of each",
+    )
+    assert result.notes[2].startswith("the preferred of two replies is the likelier one in 2 pairs: base ")
     assert any(line.startswith("learning preferences by DPO: step 1 of 2") for line in told)
     assert "lovely" not in adapter.manifest
     assert not list(adapter.folder.parent.glob("*.jsonl"))
