@@ -21,12 +21,25 @@ from memory.redaction import ERASED
 from tuning.dataset import JudgedTurn
 
 PairKind = Literal["choice", "corrected", "votes"]
-Fault = Callable[[Sequence[Message], str], str | None]
-"""Why a reply to a prompt can't be learned from, if it can't: where the filters of examples are plugged in."""
+Fault = Callable[[Sequence[Message], str, bool], str | None]
+"""Why a reply to a prompt can't be learned from, if it can't: where the filters of examples are plugged in. The last
+argument says whether the reply is to become likelier; an insult that was voted down is worth learning from."""
 
 _CITED = re.compile(r"\s*\[\d{1,3}\]")
 _ERASED_PASSAGE = "█"
 _MIN_CHARACTERS = 2
+
+
+class Detectors(Protocol):
+    """What is looked for in a text."""
+
+    def personal(self, text: str) -> tuple[str, ...]:
+        """Kinds of secrets and personal data in it."""
+        ...
+
+    def toxic(self, text: str) -> bool:
+        """Whether it insults or speaks ill of a group."""
+        ...
 
 
 class Sourced(Protocol):
@@ -111,19 +124,44 @@ class _Found:
     votes: list[Vote] = field(default_factory=list)
     left_out: Counter[str] = field(default_factory=Counter)
 
+    def strike(self, turns: Collection[int]) -> None:
+        """Leave out whatever compares or judges the reply of one of these turns."""
+        pairs = [pair for pair in self.pairs if not set(pair.own_turns) & set(turns)]
+        votes = [vote for vote in self.votes if not set(vote.own_turns) & set(turns)]
+        self.left_out["struck out"] += len(self.pairs) + len(self.votes) - len(pairs) - len(votes)
+        self.pairs, self.votes = pairs, votes
+        self.left_out += Counter()  # drops reasons that were met by none
 
-def no_fault(prompt: Sequence[Message], reply: str) -> str | None:
+
+def no_fault(prompt: Sequence[Message], reply: str, wanted: bool) -> str | None:
     """The filter that lets everything pass."""
-    del prompt, reply
+    del prompt, reply, wanted
     return None
 
 
+def faults_found_by(detectors: Detectors) -> Fault:
+    """The filter by what detectors find: secrets in neither reply, insults in none that is to become likelier."""
+
+    def fault(prompt: Sequence[Message], reply: str, wanted: bool) -> str | None:
+        del prompt
+        if detectors.personal(reply):
+            return "secret or personal data"
+        return "toxic or biased" if wanted and detectors.toxic(reply) else None
+
+    return fault
+
+
 def build_preferences(
-    judged: Iterable[JudgedTurn], compared: Iterable[ComparedTurn], *, fault: Fault = no_fault
+    judged: Iterable[JudgedTurn],
+    compared: Iterable[ComparedTurn],
+    *,
+    fault: Fault = no_fault,
+    struck: Collection[int] = (),
 ) -> Preferences:
     """Pairs and single votes of one user, filtered and in order of time.
 
     :param fault: applied to both replies of a pair and to the reply of a vote
+    :param struck: turns that the user struck out of what may be learned
     """
     found = _Found()
     for item in compared:
@@ -135,8 +173,9 @@ def build_preferences(
         elif turn.feedback.vote is not None:
             votes.append(turn)
     _take_votes(found, votes)
+    found.strike(struck)
     pairs = _settled(found, fault)
-    singles = [vote for vote in found.votes if _passes(found, fault, vote.prompt, vote.reply)]
+    singles = [vote for vote in found.votes if _passes(found, fault, vote.prompt, vote.reply, vote.good)]
     left_out = tuple(sorted(found.left_out.items()))
     return Preferences(tuple(sorted(pairs, key=_moment)), tuple(sorted(singles, key=_moment)), left_out)
 
@@ -197,7 +236,6 @@ def _take_votes(found: _Found, voted: Sequence[JudgedTurn]) -> None:
             found.pairs.append(_voted_pair(better, item))
             paired |= {better.turn.id, item.turn.id}
     found.votes += [_vote(item) for item in written if item.turn.id not in paired]
-    found.left_out += Counter()  # drops reasons that were met by none
 
 
 def _question(item: JudgedTurn) -> tuple[str, str]:
@@ -249,14 +287,17 @@ def _settled(found: _Found, fault: Fault) -> list[Pair]:
         elif key in decided:
             same = decided[key] == _plain(pair.chosen)
             found.left_out["duplicate" if same else "decided otherwise later"] += 1
-        elif all(_passes(found, fault, pair.prompt, text) for text in (pair.chosen, pair.rejected)):
+        elif all(
+            _passes(found, fault, pair.prompt, text, wanted)
+            for text, wanted in ((pair.chosen, True), (pair.rejected, False))
+        ):
             decided[key] = _plain(pair.chosen)
             kept.append(pair)
     return kept
 
 
-def _passes(found: _Found, fault: Fault, prompt: Sequence[Message], reply: str) -> bool:
-    reason = _own_fault(prompt, reply) or fault(prompt, reply)
+def _passes(found: _Found, fault: Fault, prompt: Sequence[Message], reply: str, wanted: bool) -> bool:
+    reason = _own_fault(prompt, reply) or fault(prompt, reply, wanted)
     if reason is not None:
         found.left_out[reason] += 1
     return reason is None

@@ -28,7 +28,7 @@ from tuning.gate import Check, judge
 from tuning.job import BaseModel, Job, Metrics, drop_texts, read_metrics, sync, write_job
 from tuning.lock import tune_lock
 from tuning.pair_files import report_of
-from tuning.pair_sources import read_preferences
+from tuning.pair_sources import read_preferences, still_there
 from tuning.pairs import Preferences, split_preferences
 from tuning.preferring import sentences
 from tuning.schedule import Due, due
@@ -84,9 +84,10 @@ def run_tune(
     registry = Registry(store, home / FOLDER)
     with tune_lock(registry.root):
         registry.recover_locked()
+        preferences = read_preferences(store, user_id=request.user_id)
         with store.transaction():  # nothing can be forgotten between reading it and naming it as a source
             dataset = read_dataset(store, user_id=request.user_id, persona=request.persona)
-            preferences = read_preferences(store, user_id=request.user_id)
+            preferences = still_there(store, preferences, user_id=request.user_id)
             count = len(dataset.examples)
             if count < request.config.min_pairs:
                 return TuneResult(None, "skipped", count, reason=_too_few(dataset, request.config))

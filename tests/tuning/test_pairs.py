@@ -16,6 +16,7 @@ from tuning.pairs import (
     Preferences,
     boundary,
     build_preferences,
+    faults_found_by,
     model_wrote,
     split_preferences,
 )
@@ -120,8 +121,11 @@ def test_the_newest_of_two_decisions_counts() -> None:
 def test_filters_are_asked_about_both_replies() -> None:
     """A pair one of whose replies may not be learned from is left out with the filter's reason."""
 
-    def fault(prompt: Sequence[Message], reply: str) -> str | None:
+    asked: list[tuple[str, bool]] = []
+
+    def fault(prompt: Sequence[Message], reply: str, wanted: bool) -> str | None:
         assert prompt[-1].role == "user"
+        asked.append((reply, wanted))
         return "holds a secret" if "hunter2" in reply else None
 
     offers = [
@@ -131,8 +135,42 @@ def test_filters_are_asked_about_both_replies() -> None:
     ]
     offers[2] = compared(turn(3, reply=f"say {ERASED}"), "first")
     found = build_preferences([judged(turn(4, reply="x"), "down")], offers, fault=fault)
+    assert ("fine, 2", True) in asked
+    assert ("Very well, thank you.", False) in asked
     assert [item.id for item in found.pairs] == ["choice:2"]
     assert found.left_out == (("empty or too short", 1), ("holds a secret", 1), ("part of it was erased", 1))
+
+
+class Finds:
+    """Secrets are numbers with a hyphen, insults the word oaf."""
+
+    def personal(self, text: str) -> tuple[str, ...]:
+        """The one kind."""
+        return ("code",) if "-" in text else ()
+
+    def toxic(self, text: str) -> bool:
+        """The one insult."""
+        return "oaf" in text
+
+
+def test_secrets_are_in_neither_reply_and_insults_only_where_they_were_refused() -> None:
+    """An insult that was voted down is what the adapter should learn to leave."""
+    offers = [
+        compared(turn(1), "first", second="my code is 4-4"),
+        compared(turn(2), "first", second="you oaf"),
+        compared(turn(3), "second", second="you oaf"),
+    ]
+    found = build_preferences([], offers, fault=faults_found_by(Finds()))
+    assert [item.id for item in found.pairs] == ["choice:2"]
+    assert found.left_out == (("secret or personal data", 1), ("toxic or biased", 1))
+
+
+def test_what_was_struck_out_is_not_learned() -> None:
+    """Neither as a pair nor as a vote."""
+    up = judged(turn(2, question="and?"), "up")
+    found = build_preferences([up], [compared(turn(1), "first"), compared(turn(3), "first")], struck=[1, 2])
+    assert ([item.id for item in found.pairs], found.votes) == (["choice:3"], ())
+    assert found.left_out == (("struck out", 2),)
 
 
 def test_same_replies_are_no_pair() -> None:

@@ -18,7 +18,7 @@ from memory.turns import add_turn, give_feedback, open_conversation
 from tests.tuning.tiny import CONFIG, EASY, PERSONA, add_dialogue, tiny_base
 from tuning.adapters import AdapterEraser, Registry
 from tuning.job import BaseModel, Job, Metrics, drop_texts, read_job, read_metrics, write_job, write_metrics
-from tuning.pair_sources import read_preferences
+from tuning.pair_sources import read_preferences, still_there
 from tuning.pairs import split_preferences
 from tuning.sources import read_dataset
 from tuning.tune import FOLDER, TuneRequest, run_tune
@@ -135,6 +135,15 @@ def test_another_users_choices_are_never_read(store: Store) -> None:
     give_feedback(store, said(store, 2, user_id=2), user_id=2, vote="up")
     found = read_preferences(store, user_id=1)
     assert (found.pairs, found.votes) == ((), ())
+
+
+def test_what_was_forgotten_since_it_was_filtered_is_not_learned(store: Store) -> None:
+    """Nor what was decided otherwise since."""
+    turns = [chosen(store, number) for number in range(3)]
+    before = read_preferences(store, user_id=1)
+    forget_turn(store, None, user_id=1, turn_id=turns[0])
+    choose(store, turns[1], "first", user_id=1)
+    assert [pair.id for pair in still_there(store, before, user_id=1).pairs] == [f"choice:{turns[2]}"]
 
 
 def test_choices_of_later_turns_rest_on_the_earlier_ones(store: Store) -> None:
