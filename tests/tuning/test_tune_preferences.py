@@ -141,7 +141,7 @@ def test_what_was_forgotten_since_it_was_filtered_is_not_learned(store: Store) -
     """Nor what was decided otherwise since."""
     turns = [chosen(store, number) for number in range(3)]
     before = read_preferences(store, user_id=1)
-    forget_turn(store, None, user_id=1, turn_id=turns[0])
+    store.delete_turn(turns[0], user_id=1)
     choose(store, turns[1], "first", user_id=1)
     assert [pair.id for pair in still_there(store, before, user_id=1).pairs] == [f"choice:{turns[2]}"]
 
