@@ -281,8 +281,15 @@ class App:
         """What writes the replies."""
         from bot.assistant import Voice
 
-        share = self.settings.tuning.compare_share
-        return Voice(self.engine, _Live(self), self.settings.model, trusted=self.trusted, compare_share=share)
+        tuning, model = self.settings.tuning, self.settings.model
+        return Voice(
+            self.engine,
+            _Live(self),
+            model,
+            trusted=self.trusted,
+            compare_share=tuning.compare_share,
+            candidates_share=tuning.candidates_share,
+        )
 
     @cached_property
     def explainer(self) -> Explainer:

@@ -23,11 +23,13 @@ from bot.answers import (
     is_about,
     quote,
 )
+from bot.candidates import SecondAnswers
 from bot.config import ChatConfig, ModelConfig
 from bot.engines.base import AdapterFiles, Engine, Generated, Generation
 from bot.fact_answers import quote_facts
 from bot.locales import say
 from bot.prompts import build_prompt, system_prompt
+from memory.candidates import Candidates
 from memory.embedding import Embedder
 from memory.facts.profile import about_user
 from memory.facts.records import Fact
@@ -70,6 +72,8 @@ class Voice:
     """Its measured answer quality reaches the floor."""
     compare_share: float = 0.0
     """Share of turns that the base model answers although there is an adapter."""
+    candidates_share: float = 0.0
+    """Most replies, as a share, that come with a second answer."""
 
 
 @dataclass(frozen=True)
@@ -107,6 +111,9 @@ class Assistant:
         self._embedder = embedder
         self._voice = voice
         self._chat = chat
+        self._second = SecondAnswers(
+            store, voice.engine, voice.config, share=voice.candidates_share, trusted=voice.trusted
+        )
 
     def turn(
         self,
@@ -121,6 +128,7 @@ class Assistant:
 
         :raises FamiliarError: the message is too long for the model, or the store can't be written
         """
+        self._second.interrupt()
         clock = _Clock(on_text)
         user = replace(user, profile=standing_of(text).applied(user.profile))  # "answer in Chinese": from this reply on
         history = turns_of(self._store, user_id=user.id, conversation_id=conversation_id, last=self._chat.history_turns)
@@ -154,8 +162,20 @@ class Assistant:
             adapter=adapter.id if adapter else None,
             timings=clock.timings(reply.result),
             asked_at=clock.asked_at,
+            mean_logprob=_sureness(reply),
         )
         return add_turn(self._store, new, user_id=user.id, said=self._said(text, user=user, at=clock.asked_at))
+
+    def second_answer(self, turn: Turn, *, user: User) -> Candidates | None:
+        """Another answer to the message of a turn, to choose from, where the model was least sure of the first.
+
+        It may take as long as the first did; any turn that begins ends it without an offer.
+
+        :raises FamiliarError: the turn was forgotten meanwhile
+        """
+        if not self._second.wanted(turn):
+            return None
+        return self._second.offer(turn, user=user, adapter=self._voice.adapters.live(user.id))
 
     def _prompt(
         self, text: str, *, user: User, history: Sequence[Turn], hits: Sequence[Hit]
@@ -324,6 +344,12 @@ class _Clock:
             prompt_tokens=result.prompt_tokens if result else 0,
             reply_tokens=result.reply_tokens if result else 0,
         )
+
+
+def _sureness(reply: _Reply) -> float | None:
+    """How sure the model was of a whole reply of its own."""
+    whole = reply.result is not None and reply.result.stop == "end"
+    return reply.result.mean_logprob if whole and reply.result is not None else None
 
 
 def _said_outright(text: str, citations: tuple[Citation, ...], run: _Run) -> _Reply:

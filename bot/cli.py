@@ -204,28 +204,16 @@ def _measuring(add: Callable[[str, str, str], argparse.ArgumentParser]) -> None:
         help="what the language model reads beside the rules; of a dialogue in N passages without a fact by rule",
     )
     bench = add("bench", "measuring:bench", "speed as ratios to the bare libraries within one run")
-    bench.add_argument(
-        "what",
-        nargs="*",
-        choices=[
-            "help",
-            "reply",
-            "prefix",
-            "retrieval",
-            "import",
-            "formats",
-            "embedding",
-            "beside",
-            "rollback",
-            "tune",
-            [],
-        ],
-        metavar="WHAT",
-    )
+    ratios = ["help", "reply", "prefix", "retrieval", "import", "formats", "embedding", "beside"]
+    tables = ["rollback", "tune", "preference"]
+    bench.add_argument("what", nargs="*", choices=[*ratios, *tables, []], metavar="WHAT")
     bench.add_argument("--chunks", type=_at_least_one, metavar="N", help="retrieval in a made memory of that size")
     bench.add_argument("--owners", type=_at_least_one, metavar="M", help="dealt out to so many users (default: one)")
     bench.add_argument("--peers", action="store_true", help="beside chromadb, lancedb and sqlite-vec, where installed")
     _comparing(bench)
+    bench.add_argument("--results", type=Path, metavar="FILE", help="preference: where finished runs are kept")
+    bench.add_argument("--minutes", type=float, default=9.0, metavar="N", help="preference: begin no run after these")
+    bench.add_argument("--seeds", type=_at_least_one, default=5, metavar="N", help="preference: runs of each kind")
     doctor = add("doctor", "care:doctor", "is everything in order, and what to do if not")
     doctor.add_argument("--reindex", action="store_true", help="embed again what another embedder has embedded")
     add("models", "care:list_models", "the models that can be used, with size and licence")

@@ -256,6 +256,18 @@ def _drop_corrections(db: sqlite3.Connection, erasure: Erasure, user_id: int) ->
     long = of_length(erasure)
     quoting = [row["turn_id"] for row in rows if quotes(row["correction"], long)]
     db.executemany("UPDATE feedback SET correction = NULL WHERE turn_id = ?", [(turn_id,) for turn_id in quoting])
+    return [*quoting, *_drop_candidates(db, long, user_id)]
+
+
+def _drop_candidates(db: sqlite3.Connection, long: Erasure, user_id: int) -> list[int]:
+    """Answers to choose from that quote what is erased, likewise; the turns, because adapters may have learned them."""
+    rows = db.execute(
+        "SELECT turn_id, first, second, first_generated, second_generated FROM candidates"
+        " WHERE user_id = ?1 OR EXISTS (SELECT 1 FROM users WHERE id = ?1 AND role = 'shared')",
+        (user_id,),
+    ).fetchall()
+    quoting = [row[0] for row in rows if any(quotes(text, long) for text in tuple(row)[1:])]
+    db.executemany("DELETE FROM candidates WHERE turn_id = ?", [(turn_id,) for turn_id in quoting])
     return quoting
 
 
@@ -392,7 +404,8 @@ def _blank_matches(store: Store, db: sqlite3.Connection, pattern: re.Pattern[str
         if row["correction"] and pattern.search(row["correction"]):
             db.execute("UPDATE feedback SET correction = NULL WHERE turn_id = ?", (row["turn_id"],))
             changed.append(row["turn_id"])
-    return changed
+    rows = db.execute("SELECT * FROM candidates WHERE user_id = ?", (user_id,)).fetchall()
+    return changed + [row["turn_id"] for row in rows if any(pattern.search(str(text)) for text in tuple(row))]
 
 
 def _update(db: sqlite3.Connection, turn: Turn) -> None:
@@ -414,6 +427,10 @@ def _finish(
     turn_ids: Sequence[int],
     document_ids: Sequence[int],
 ) -> None:
+    # a turn whose texts were touched says something else now than the answers that were compared
+    db.execute(
+        "DELETE FROM candidates WHERE turn_id IN (SELECT value FROM json_each(?))", (json.dumps(list(turn_ids)),)
+    )
     for eraser in erasers:
         eraser.erase(user_id=user_id, turn_ids=turn_ids, document_ids=document_ids)
     # FTS5 keeps the words of deleted rows in its segments until they are merged.

@@ -128,7 +128,8 @@ class ExportReader:
     def _turn(self, row: dict[str, Any]) -> int:
         passages = tuple(_passage(item, row["user_text"]) for item in row["passages"])
         vectors = self._embed([embedded_text(passage, title="") for passage in passages])
-        same = {item.name: row[item.name] for item in dataclasses.fields(NewTurn)}
+        same = {item.name: row[item.name] for item in dataclasses.fields(NewTurn) if item.name != "mean_logprob"}
+        same["mean_logprob"] = row.get("mean_logprob")  # older exports have none
         same |= {
             "prompt": tuple(Message(**item) for item in row["prompt"]),
             "citations": tuple(

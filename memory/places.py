@@ -57,6 +57,14 @@ TABLES = (
         ("engine", "model", "adapter", "timings", "asked_at"),
         on_text="erasure",
     ),
+    Table(
+        "candidates",
+        (
+            *("first", "second", "first_generated", "second_generated"),
+            *("first_citations", "second_citations"),
+        ),
+        ("chosen", "offered_at", "chosen_at"),
+    ),
     Table("feedback", ("correction",), ("vote", "at"), on_text="erasure"),
     Table("chunks", ("text", "section", "speaker", "external_ids"), ("at",), on_text="erasure"),
     Table("vectors", ("vector",), ("embedder",), on_text="derived"),

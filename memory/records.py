@@ -217,6 +217,9 @@ class NewTurn:
     adapter: str | None
     timings: Timings
     asked_at: str
+    mean_logprob: float | None = None
+    """Mean log-likelihood of the tokens of a whole reply that the model wrote, in nats: how sure it was. None where
+    the engine does not say, or the reply was cut off."""
 
 
 @dataclass(frozen=True)
@@ -237,6 +240,8 @@ class Turn:
     adapter: str | None
     timings: Timings
     asked_at: str
+    mean_logprob: float | None = None
+    """As in `NewTurn`."""
 
 
 @dataclass(frozen=True)

@@ -11,6 +11,7 @@ from __future__ import annotations
 from sqlite_utils import Database
 from sqlite_utils.migrations import Migrations
 
+from memory.candidates_table import STATEMENTS as CANDIDATES
 from memory.facts.tables import BY_MODEL as FACTS_BY_MODEL
 from memory.facts.tables import STATEMENTS as FACTS
 from memory.words import owned_words
@@ -340,6 +341,11 @@ def migrations() -> Migrations:
     @steps()
     def m0010_examples(db: Database) -> None:
         for statement in _EXAMPLES:
+            db.execute(statement)
+
+    @steps()
+    def m0012_candidates(db: Database) -> None:
+        for statement in CANDIDATES:
             db.execute(statement)
 
     return steps

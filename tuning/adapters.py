@@ -25,6 +25,7 @@ from tuning.dataset import Example
 from tuning.gate import Check
 from tuning.job import BaseModel, template_of
 from tuning.lock import TuneRunning, tune_lock
+from tuning.pairs import Sourced
 from tuning.resume import CANCELLED, INTERRUPTED, resumable, spare
 
 AdapterStatus = Literal["training", "rejected", "live", "retired", "withdrawn", "failed", "skipped"]
@@ -87,11 +88,20 @@ class Registry:
         self.store = store
         self.root = folder
 
-    def begin(self, *, user_id: int, base: BaseModel, examples: Sequence[Example], started_by: StartedBy) -> Adapter:
-        """A new row for a run that starts now, with everything it learns from."""
+    def begin(
+        self,
+        *,
+        user_id: int,
+        base: BaseModel,
+        examples: Sequence[Example],
+        started_by: StartedBy,
+        preferred: Sequence[Sourced] = (),
+    ) -> Adapter:
+        """A new row for a run that starts now, with everything it learns from: examples, and pairs and votes."""
         adapter_id = f"{datetime.now(UTC):%Y%m%d-%H%M%S}-{secrets.token_hex(3)}"
-        sources = {("turn_id", item) for example in examples for item in example.turn_ids}
-        sources |= {("document_id", item) for example in examples for item in example.document_ids}
+        learned: Sequence[Sourced] = (*examples, *preferred)
+        sources = {("turn_id", item) for source in learned for item in source.turn_ids}
+        sources |= {("document_id", item) for source in learned for item in source.document_ids}
         with self.store.transaction() as db:
             db.execute(
                 "INSERT INTO adapters (id, user_id, status, base_model, base_sha256, template_sha256, examples,"

@@ -46,6 +46,15 @@ def choices_of(store: Store, examples: Sequence[Example], *, user_id: int) -> Ch
     return Choices(frozenset(approved), frozenset(struck))
 
 
+def struck_turns(store: Store, *, user_id: int) -> frozenset[int]:
+    """Turns that the user struck out, whose preferences are not learned either."""
+    rows = store.rows(
+        "SELECT turn_id FROM example_choices WHERE user_id = ? AND choice = 'struck' AND turn_id IS NOT NULL",
+        (user_id,),
+    )
+    return frozenset(row["turn_id"] for row in rows)
+
+
 def _source(example: Example) -> tuple[int | None, int | None]:
     """The turn or the passage that an example's reply is from."""
     kind, number, *_ = example.id.split(":")

@@ -97,6 +97,20 @@ class TuneConfig:
     """Largest share of replies of one form: emoji only, one word, the same text, the same opening."""
     general_share: float = 0.0
     """Share of general examples that the base model answered itself, mixed in against forgetting; 0: none."""
+    preference: str = "auto"
+    """"auto": after imitation the adapter learns from pairs (DPO) and single votes (KTO), where there are enough and
+    the extra `preference` is installed; "off": never."""
+    preference_min_pairs: int = 20
+    """Fewest pairs for DPO, and fewest single votes for KTO."""
+    preference_beta: float = 0.1
+    """How strongly both hold the adapter to what imitation made of it (the value of both papers)."""
+    preference_learning_rate: float = 1e-4
+    """Peak learning rate of both."""
+    preference_epochs: int = 2
+    """Passes over the pairs or votes."""
+    candidates_share: float = 0.0
+    """Most replies, as a share, that come with a second answer to choose from, those of which the model was least sure;
+    0 by default, because a second answer takes as long as the first."""
 
     def __post_init__(self) -> None:
         if not 0.0 <= self.compare_share <= 0.5:

@@ -28,6 +28,11 @@ class Measures:
     """Largest difference of a logit after the probes' prompts, adapter on and off."""
     not_finite: int
     """Adapter weights that are not a finite number."""
+    preference_pairs: int = 0
+    """Held-out pairs of a better and a worse reply to one prompt."""
+    preference_base: float | None = None
+    """Share of them whose better reply the base finds likelier, per token; None: there are none."""
+    preference_adapter: float | None = None
 
 
 @dataclass(frozen=True)

@@ -11,7 +11,7 @@ import hashlib
 import json
 import os
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from memory.errors import FamiliarError
@@ -20,6 +20,9 @@ from tuning.chat_format import template_sha256
 from tuning.config import TuneConfig
 from tuning.dataset import Example
 from tuning.gate import Measures
+from tuning.pair_files import PREFERENCES, read_preferences, report_of, write_preferences
+from tuning.pairs import Preferences
+from tuning.preferring import PreferenceReport
 
 
 @dataclass(frozen=True)
@@ -46,6 +49,10 @@ class Job:
     """The base model's own answers to general prompts, trained on beside ``train`` against forgetting."""
     base_sha256: str = ""
     """A run is only taken up again on the base that it began with."""
+    preferred: Preferences = field(default_factory=Preferences)
+    """Pairs and single votes to learn from after the examples."""
+    preferred_test: Preferences = field(default_factory=Preferences)
+    """Held-out ones."""
 
 
 @dataclass(frozen=True)
@@ -89,6 +96,8 @@ class Metrics:
     template_sha256: str
     versions: tuple[tuple[str, str], ...]
     training: Training | None = None
+    preference: PreferenceReport | None = None
+    """What learning from preferences did; None where there were none."""
 
 
 def write_job(folder: Path, job: Job) -> None:
@@ -106,6 +115,7 @@ def write_job(folder: Path, job: Job) -> None:
         for part, examples in (("train", job.train), ("test", job.test), ("general", job.general)):
             for example in examples:
                 file.write(json.dumps({"part": part} | dataclasses.asdict(example), ensure_ascii=False) + "\n")
+    write_preferences(folder / PREFERENCES, job.preferred, job.preferred_test)
 
 
 def read_job(folder: Path) -> Job:
@@ -119,13 +129,20 @@ def read_job(folder: Path) -> Job:
             row["prompt"] = tuple(Message(**message) for message in row["prompt"])
             part.append(Example(**row | {key: tuple(row[key]) for key in ("turn_ids", "document_ids")}))
     head["config"] = TuneConfig(**head["config"])
-    general = tuple(parts["general"])
-    return Job(**head, train=tuple(parts["train"]), test=tuple(parts["test"]), general=general)
+    preferred, preferred_test = read_preferences(folder / PREFERENCES)
+    return Job(
+        **head,
+        train=tuple(parts["train"]),
+        test=tuple(parts["test"]),
+        general=tuple(parts["general"]),
+        preferred=preferred,
+        preferred_test=preferred_test,
+    )
 
 
 def drop_texts(folder: Path) -> None:
     """Remove what the user wrote from a job's folder: it stands in the database, and nothing reads it here again."""
-    for name in ("job.json", "examples.jsonl"):
+    for name in ("job.json", "examples.jsonl", PREFERENCES):
         (folder / name).unlink(missing_ok=True)
 
 
@@ -147,6 +164,8 @@ def read_metrics(folder: Path) -> Metrics | None:
     if values["training"] is not None:
         parts = {name: tuple(values["training"][name]) for name in ("learned", "validated")}
         values["training"] = Training(**values["training"] | parts)
+    if values.get("preference") is not None:
+        values["preference"] = report_of(values["preference"])
     return Metrics(**values)
 
 

@@ -198,6 +198,9 @@ def sentence(event: dict[str, Any]) -> str:
     if phase == "planned":
         rest = f", {event['over_budget']} left out to end in time" if event["over_budget"] else ""
         return f"{event['examples']} replies to learn, about {_minutes(event['minutes'])}{rest}"
+    if phase == "preferring":
+        method, step, steps = str(event["method"]).upper(), event["step"], event["steps"]
+        return f"learning preferences by {method}: step {step} of {steps}, loss {event['loss']:.2f}"
     if phase in ("training", "resuming", "validating"):
         words = f"{phase}: step {event['step']} of {event['steps']}"
         words += f", loss {event['loss']:.2f}" if "loss" in event else ""

@@ -43,6 +43,13 @@ def unjudged_turns(store: Store, *, user_id: int, now: datetime) -> list[JudgedT
 
 
 def _judged(store: Store, turn: Turn, feedback: Feedback | None, turns: Iterable[Turn], *, user_id: int) -> JudgedTurn:
+    return JudgedTurn(turn, feedback, *rests_on(store, turn, turns, user_id=user_id))
+
+
+def rests_on(
+    store: Store, turn: Turn, turns: Iterable[Turn], *, user_id: int
+) -> tuple[tuple[int, ...], tuple[int, ...]]:
+    """The turns and documents of the user whose text stands in a turn or its prompt."""
     rows = store.rows(
         "SELECT id, document_id, turn_id FROM chunks WHERE id IN (SELECT value FROM json_each(?))"
         " AND user_id IN (SELECT value FROM json_each(?))",
@@ -56,11 +63,9 @@ def _judged(store: Store, turn: Turn, feedback: Feedback | None, turns: Iterable
         and other.id < turn.id
         and {other.user_text, other.reply} & given
     }
-    return JudgedTurn(
-        turn=turn,
-        feedback=feedback,
-        turn_ids=tuple(sorted({turn.id} | earlier | {row["turn_id"] for row in rows if row["turn_id"] is not None})),
-        document_ids=tuple(sorted({row["document_id"] for row in rows if row["document_id"] is not None})),
+    return (
+        tuple(sorted({turn.id} | earlier | {row["turn_id"] for row in rows if row["turn_id"] is not None})),
+        tuple(sorted({row["document_id"] for row in rows if row["document_id"] is not None})),
     )
 
 

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -23,10 +23,12 @@ from tuning.config import TuneConfig
 from tuning.curves import CurveWriter
 from tuning.dataset import Example, split_by_time
 from tuning.fitting import ALONE, Fit, Fitted, Report
+from tuning.gate import Measures
 from tuning.job import Job, Metrics, Training, read_job, write_metrics
 from tuning.measure import label_count, measure
 from tuning.methods import Attached, written_differently
 from tuning.peers import Peers, join, launched
+from tuning.preferring import PreferenceReport, prefer
 from tuning.recipe import Recipe, recipe_of
 from tuning.windows import Window, Windowing, Windows
 from tuning.worker import end_with_parent, free_bytes, lower_priority, peak_mb, report
@@ -64,6 +66,7 @@ class Learned:
     parts: Parts
     fitted: Fitted
     training: Training
+    preference: PreferenceReport | None = None
 
 
 def main(arguments: Sequence[str]) -> int:
@@ -110,7 +113,7 @@ def run_job(folder: Path, tell: Report, peers: Peers = ALONE) -> Metrics:
     measures = measure(learned.model, loaded.tokenizer, test.windows, prompts, persona=job.persona, ends=ends)
     train, validation = learned.parts.train, learned.parts.validation
     metrics = Metrics(
-        measures=measures,
+        measures=with_preference(measures, learned.preference),
         trained=train.replies,
         tested=test.replies,
         too_long=len(train.too_long) + len(validation.too_long) + len(test.too_long),
@@ -120,6 +123,7 @@ def run_job(folder: Path, tell: Report, peers: Peers = ALONE) -> Metrics:
         template_sha256=template_sha256(loaded.tokenizer),
         versions=_versions(),
         training=learned.training,
+        preference=learned.preference,
     )
     write_metrics(folder, metrics)
     Checkpoints.remove(folder)
@@ -134,11 +138,30 @@ def learn(folder: Path, job: Job, loaded: Loaded, tell: Report, *, recipe: Recip
     """
     with CurveWriter(folder, job.config.track) as curves:
         done = train_adapter(folder, job, loaded, curves.following(tell), recipe=recipe, peers=peers)
+    preference = _preferred(done.attached.model, loaded.tokenizer, job, folder=folder, tell=tell)
     methods.save(done.attached, folder / "adapter", base_name=job.base_name)
     model = done.attached.model
     if written_differently(recipe):
         model = adapted(load(Path(job.base_folder)).model, folder / "adapter")
-    return Learned(model.eval(), loaded.tokenizer, done.parts, done.fitted, _training(done))
+    return Learned(model.eval(), loaded.tokenizer, done.parts, done.fitted, _training(done), preference)
+
+
+def _preferred(model: Any, tokenizer: Any, job: Job, *, folder: Path, tell: Report) -> PreferenceReport | None:
+    """The stage after imitation, where the user has preferred anything."""
+    parts = (job.preferred, job.preferred_test)
+    if not any(part.pairs or part.votes for part in parts):
+        return None
+    return prefer(model, tokenizer, parts, job.config, folder=folder, tell=tell)
+
+
+def with_preference(measures: Measures, report: PreferenceReport | None) -> Measures:
+    """The gate's figures with those of held-out pairs: likelihood per token, base and finished adapter."""
+    if report is None or not report.accuracies:
+        return measures
+    base, last = report.accuracies[0], report.accuracies[-1]
+    return replace(
+        measures, preference_pairs=last.pairs, preference_base=base.likelier, preference_adapter=last.likelier
+    )
 
 
 @dataclass(frozen=True)

@@ -17,9 +17,10 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Literal
 
-from memory.errors import FamiliarError
+from memory.errors import FamiliarError, UsageError
 from memory.store import Store
 from tuning.adapters import Adapter, Outcome, Registry, StartedBy
+from tuning.choices import struck_turns
 from tuning.config import GateConfig, TuneConfig
 from tuning.data_report import DataReport
 from tuning.dataset import Example, learned_after, split_by_time
@@ -29,6 +30,10 @@ from tuning.gate import Check, judge
 from tuning.general import ensure_replay, general_examples
 from tuning.job import BaseModel, Job, Metrics, drop_texts, sync, write_job
 from tuning.lock import tune_lock
+from tuning.pair_files import report_of
+from tuning.pair_sources import read_preferences, still_there
+from tuning.pairs import Preferences, faults_found_by, split_preferences
+from tuning.preferring import sentences
 from tuning.preparing import Prepared, prepare, read
 from tuning.process import OnProgress, Stopped, train_in_child
 from tuning.resume import CANCELLED, INTERRUPTED, take_over
@@ -63,6 +68,8 @@ class TuneResult:
     examples: int
     gate: tuple[Check, ...] = ()
     reason: str | None = None
+    notes: tuple[str, ...] = ()
+    """What became of learning from preferences, a sentence each."""
 
 
 def run_tune(
@@ -78,27 +85,42 @@ def run_tune(
 
     :raises FamiliarError: another tune is running, or training failed (the row says why; the old adapter answers on)
     """
+    check_preference(request.config)
     registry = Registry(store, home / FOLDER)
     with tune_lock(registry.root):
         registry.recover_locked()
-        prepared = prepared_for(
-            store, request
-        )  # takes too long for a transaction, in which the chat could store nothing
+        # Filtering takes too long for a transaction, in which the chat could store nothing.
+        prepared, preferences = prepared_for(store, request), preferred_for(store, request)
         with store.transaction():  # nothing can be forgotten between reading it and naming it as a source
             examples = _still_there(store, request, prepared)
+            preferences = still_there(store, preferences, user_id=request.user_id)
             if len(examples) < request.config.min_pairs:
                 reason = _too_few(len(examples), prepared.report, request.config)
                 return TuneResult(None, "skipped", len(examples), reason=reason)
             dataset = dataclasses.replace(prepared, examples=examples)
             adapter = registry.begin(
-                user_id=request.user_id, base=base, examples=examples, started_by=request.started_by
+                user_id=request.user_id,
+                base=base,
+                examples=examples,
+                started_by=request.started_by,
+                preferred=(*preferences.pairs, *preferences.votes),
             )
         try:
             with _failing(registry, adapter):
-                finished = _train_and_judge(registry, adapter, base, request, dataset, _Watch(on_progress, cancel))
+                learned = _Learned(dataset, preferences)
+                finished = _train_and_judge(registry, adapter, base, request, learned, _Watch(on_progress, cancel))
         finally:
             registry.sweep()
     return _result(finished)
+
+
+def check_preference(config: TuneConfig) -> None:
+    """Before anything starts.
+
+    :raises UsageError: the setting says neither
+    """
+    if config.preference not in ("auto", "off"):
+        raise UsageError(f'[tuning] preference is {config.preference!r}; it must be "auto" or "off"')
 
 
 def prepared_for(store: Store, request: TuneRequest) -> Prepared:
@@ -114,6 +136,15 @@ def prepared_for(store: Store, request: TuneRequest) -> Prepared:
         detectors=request.detectors,
         now=datetime.now(UTC),
     )
+
+
+def preferred_for(store: Store, request: TuneRequest) -> Preferences:
+    """What a request's user preferred, filtered.
+
+    :raises FamiliarError: as `prepared_for`
+    """
+    user_id, fault = request.user_id, faults_found_by(request.detectors)
+    return read_preferences(store, user_id=user_id, fault=fault, struck=struck_turns(store, user_id=user_id))
 
 
 def _still_there(store: Store, request: TuneRequest, prepared: Prepared) -> tuple[Example, ...]:
@@ -153,6 +184,12 @@ def tune_due(
 
 
 @dataclass(frozen=True)
+class _Learned:
+    dataset: Prepared
+    preferences: Preferences
+
+
+@dataclass(frozen=True)
 class _Watch:
     on_progress: OnProgress
     cancel: threading.Event | None
@@ -172,13 +209,18 @@ def _failing(registry: Registry, adapter: Adapter) -> Iterator[None]:
 
 
 def _train_and_judge(
-    registry: Registry, adapter: Adapter, base: BaseModel, request: TuneRequest, dataset: Prepared, watch: _Watch
+    registry: Registry, adapter: Adapter, base: BaseModel, request: TuneRequest, learned: _Learned, watch: _Watch
 ) -> Adapter:
     folder = registry.root / adapter.id
-    train, test = split_by_time(dataset.examples, share=request.gate.held_out)
+    train, test = split_by_time(learned.dataset.examples, share=request.gate.held_out)
     general = _general(base, request.config, beside=len(train), note=watch.on_progress)
+    preferred = split_preferences(
+        learned.preferences, share=request.gate.held_out, trained=_own_turns(train), tested=_own_turns(test)
+    )
     take_over(folder, registry.interrupted(adapter))
-    job = Job(base.name, str(base.folder), request.persona, request.config, train, test, general, base.sha256)
+    job = Job(
+        base.name, str(base.folder), request.persona, request.config, train, test, general, base.sha256, *preferred
+    )
     write_job(folder, job)
     try:
         metrics = train_in_child(
@@ -194,12 +236,17 @@ def _train_and_judge(
         raise FamiliarError(f"the chat template of {base.folder} changed during the tune; tune again")
     drop_texts(folder)
     checks = judge(metrics.measures, request.gate)
-    manifest = _manifest(adapter, request, dataset, (train, test), metrics, checks)
+    manifest = _manifest(adapter, request, learned, (train, test), metrics, checks)
     (folder / "manifest.json").write_text(manifest, encoding="utf-8")
     sync([folder / "manifest.json", folder])
     failed = [check.sentence for check in checks if not check.passed]
     outcome = Outcome("rejected" if failed else "live", "; ".join(failed) or None, checks, manifest)
     return registry.finish(adapter.id, outcome, user_id=adapter.user_id)
+
+
+def _own_turns(examples: Sequence[Example]) -> frozenset[int]:
+    """Turns whose replies are examples."""
+    return frozenset(int(example.id.removeprefix("turn:")) for example in examples if example.id.startswith("turn:"))
 
 
 def _general(base: BaseModel, config: TuneConfig, *, beside: int, note: OnProgress) -> tuple[Example, ...]:
@@ -224,13 +271,13 @@ def _stop(registry: Registry, adapter: Adapter, watch: _Watch) -> Callable[[], b
 def _manifest(
     adapter: Adapter,
     request: TuneRequest,
-    dataset: Prepared,
+    learned: _Learned,
     parts: tuple[Sequence[Example], Sequence[Example]],
     metrics: Metrics,
     checks: Sequence[Check],
 ) -> str:
     """Everything that is needed to know what an adapter is and to train it again; no text of the user."""
-    training = metrics.training
+    training, dataset = metrics.training, learned.dataset
     over_budget = training.over_budget if training else 0
     left_out = (("too long", metrics.too_long), ("more than fits into budget_minutes", over_budget))
     values = {
@@ -245,6 +292,11 @@ def _manifest(
         "across_the_cut": len(dataset.examples) - len(parts[0]) - len(parts[1]),
         "data": dataset.report.record(),
         "left_out": dict(dataset.report.left_out) | {reason: count for reason, count in left_out if count},
+        "preferences": {
+            "pairs": [pair.id for pair in learned.preferences.pairs],
+            "votes": [vote.id for vote in learned.preferences.votes],
+            "left_out": dict(learned.preferences.left_out),
+        },
         "curves": "curves.jsonl",
         "metrics": dataclasses.asdict(metrics),
         "gate": [dataclasses.asdict(check) for check in checks],
@@ -262,4 +314,6 @@ def _result(adapter: Adapter) -> TuneResult:
     status: Literal["live", "rejected", "skipped"] = "skipped"
     if adapter.status == "live" or adapter.status == "rejected":
         status = adapter.status
-    return TuneResult(adapter.id, status, adapter.examples, adapter.gate, adapter.reason)
+    report = json.loads(adapter.manifest).get("metrics", {}).get("preference")
+    notes = sentences(report_of(report)) if report else ()
+    return TuneResult(adapter.id, status, adapter.examples, adapter.gate, adapter.reason, notes)

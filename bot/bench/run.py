@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from bot.bench.rows import BenchRow
@@ -23,6 +24,16 @@ def run_bench(app: App, names: Sequence[str], *, scale: ScaleConfig | None = Non
         return
     for name in names or BENCHES:
         yield from _one(app, name)
+
+
+def run_preference(app: App, results: Path, *, minutes: float, seeds: int) -> Sequence[BenchRow]:
+    """What a simulated user's preferences teach; it takes long and goes on from its results file.
+
+    :raises FamiliarError: the model can't be loaded
+    """
+    from bot.bench.preference import bench_preference
+
+    return bench_preference(app.base_model.path, results, app.settings.tuning, minutes=minutes, seeds=seeds)
 
 
 def _one(app: App, name: str) -> Sequence[BenchRow]:

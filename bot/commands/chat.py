@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 import sys
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 from bot.app import App
@@ -13,6 +13,7 @@ from bot.commands.output import Output, plain
 from bot.explain import explain, explain_influence
 from bot.learned import rolled_back_text
 from bot.locales import say
+from memory.candidates import Choice, choose
 from memory.errors import FamiliarError
 from memory.records import Turn, User
 from memory.turns import open_conversation, turn_by_id
@@ -53,8 +54,15 @@ def chat(app: App, args: argparse.Namespace, out: Output) -> int:
     offer_examples(app, user, out)
     conversation = open_conversation(app.store, user_id=user.id, channel="terminal")
     failed = 0
+    offered: int | None = None
     for text in [args.once] if args.once is not None else _lines(user):
         user = app.user(args.user)  # what was said before may have changed how replies are wished for
+        choice = ANSWERS.get(text) if offered is not None else None
+        if offered is not None and choice is not None:
+            choose(app.store, offered, choice, user_id=user.id)
+            out.note(say(user.profile.language, "choice_kept"))
+            offered = None
+            continue
         try:
             with app.fact_reading.turn():
                 turn = app.assistant.turn(text, user=user, conversation_id=conversation, on_text=out.piece)
@@ -63,7 +71,21 @@ def chat(app: App, args: argparse.Namespace, out: Output) -> int:
             out.note(f"familiar: {exc}")
             continue
         out.result(turn_object(turn), footer(turn, user))
+        offered = _offer(app, turn, user, out) if args.once is None and sys.stdin.isatty() and not args.json else None
     return failed
+
+
+ANSWERS: Mapping[str, Choice] = {"1": "first", "2": "second", "0": "neither"}
+"""What a line says right after two answers; any other line is a message."""
+
+
+def _offer(app: App, turn: Turn, user: User, out: Output) -> int | None:
+    """Show another answer where this turn is one to ask about; its number."""
+    offer = app.assistant.second_answer(turn, user=user)
+    if offer is None:
+        return None
+    out.note(say(user.profile.language, "two_answers", second=offer.second))
+    return turn.id
 
 
 def turn_object(turn: Turn) -> dict[str, object]:

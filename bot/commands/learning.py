@@ -44,15 +44,17 @@ def tune(app: App, args: argparse.Namespace, out: Output) -> int:
             for item in result.gate
         ],
         "reason": result.reason,
+        "notes": list(result.notes),
     }
     lines = [f"{result.status}: {result.adapter or '-'} ({result.examples} examples) {result.reason or ''}".rstrip()]
     lines += [f"  {'ok    ' if item.passed else 'FAILED'}  {item.sentence}" for item in result.gate]
+    lines += [f"  {note}" for note in result.notes]
     out.result(record, "\n".join(lines))
     return 1 if result.status == "rejected" else 0
 
 
 def _skipped(reason: str) -> dict[str, object]:
-    return {"adapter": None, "status": "skipped", "examples": 0, "gate": [], "reason": reason}
+    return {"adapter": None, "status": "skipped", "examples": 0, "gate": [], "reason": reason, "notes": []}
 
 
 @contextmanager

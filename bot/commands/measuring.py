@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import json
 import tempfile
+from collections.abc import Iterable
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -16,6 +17,7 @@ from memory.errors import FamiliarError, UsageError
 from memory.ingest import ImportOptions
 
 if TYPE_CHECKING:
+    from bot.bench.rows import BenchRow
     from bot.bench.scale import ScaleConfig
 
 
@@ -173,8 +175,6 @@ _SAMPLE = 50
 
 def bench(app: App, args: argparse.Namespace, out: Output) -> int:
     """Ratios within one run; status 1 where one misses its limit."""
-    from bot.bench.run import run_bench
-
     if args.what == ["tune"]:
         return _bench_tune(app, args, out)
     for name in ("dialogue", "speaker", "replies", "methods", "results"):
@@ -182,7 +182,7 @@ def bench(app: App, args: argparse.Namespace, out: Output) -> int:
             raise UsageError(f"--{name} is about one benchmark: `familiar bench tune --{name} ...`")
 
     missed = 0
-    for row in run_bench(app, args.what, scale=_scale(app, args)):
+    for row in _bench_rows(app, args):
         missed += not row.passed
         out.result(plain(row) | {"passed": row.passed}, row.line())
     return 1 if missed else 0
@@ -202,6 +202,16 @@ def _bench_tune(app: App, args: argparse.Namespace, out: Output) -> int:
     if not out.as_json:
         out.result({}, table(rows))
     return 0
+
+
+def _bench_rows(app: App, args: argparse.Namespace) -> Iterable[BenchRow]:
+    from bot.bench.run import run_bench, run_preference
+
+    if "preference" not in args.what:
+        return run_bench(app, args.what, scale=_scale(app, args))
+    if args.what != ["preference"] or args.results is None:
+        raise UsageError("this takes long and goes on from a file: `familiar bench preference --results FILE`")
+    return run_preference(app, args.results, minutes=args.minutes, seeds=args.seeds)
 
 
 def _scale(app: App, args: argparse.Namespace) -> ScaleConfig | None:

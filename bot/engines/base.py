@@ -51,6 +51,9 @@ class Generated:
     reply_tokens: int
     first_token_s: float
     total_s: float
+    mean_logprob: float | None = None
+    """Mean log-likelihood of the written tokens, the one that ended the reply included, under the model's own
+    distribution (temperature 1), in nats; None where the engine does not say."""
 
 
 @dataclass(frozen=True)

@@ -128,7 +128,7 @@ class LocalEngine:
         ended = time.perf_counter()
         text = reply.finish(stop)
         first = (run.first_token_at or ended) - began
-        return Generated(text, stop, len(prompt), run.reused, reply.tokens, first, ended - began)
+        return Generated(text, stop, len(prompt), run.reused, reply.tokens, first, ended - began, run.mean_logprob)
 
     def _loaded(self) -> Weights:
         """The weights, read if they are not; call it while holding the queue."""
@@ -157,6 +157,12 @@ class _Run:
         self._choose = chooser(temperature=request.temperature, seed=request.seed)
         self.reused = 0
         self.first_token_at: float | None = None
+        self._logprobs: list[Any] = []
+
+    @property
+    def mean_logprob(self) -> float | None:
+        """Of the tokens written so far."""
+        return sum(float(value) for value in self._logprobs) / len(self._logprobs) if self._logprobs else None
 
     def write(self, reply: _Reply, limit: int) -> Stop:
         """Feed ``reply`` until the model ends, ``limit`` tokens are written, a loop shows or cancel is set."""
@@ -167,6 +173,8 @@ class _Run:
                 if logits is None or _set(self._cancel):
                     return "cancelled"
                 token = self._choose(logits)
+                scores = logits.float()
+                self._logprobs.append(scores[token] - scores.logsumexp(-1))  # read at the end: a GPU need not wait
                 self.first_token_at = self.first_token_at or time.perf_counter()
                 if token in self._weights.stops:
                     return "end"

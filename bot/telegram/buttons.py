@@ -12,7 +12,7 @@ from dataclasses import replace
 from telegram.error import TelegramError
 
 from bot.locales import say
-from bot.telegram import examples, forgetting, knowing, learning, preferences
+from bot.telegram import choosing, examples, forgetting, knowing, learning, preferences
 from bot.telegram.access import decide
 from bot.telegram.desk import Visit
 from bot.telegram.learning import judge
@@ -86,9 +86,10 @@ PRESSES: Mapping[str, Press] = {
     "rollback": learning.rolled_back,
     "example": examples.decided,
     "tune": learning.asked,
+    "pick": choosing.picked,
     "set": preferences.changed,
     "allow": allow,
     "refuse": refuse,
 }
-_NOTES: Mapping[str, str] = {"up": "tg_thanks", "down": "tg_how_to_correct"}
+_NOTES: Mapping[str, str] = {"up": "tg_thanks", "down": "tg_how_to_correct", "pick": "tg_thanks"}
 """What the button says when it is pressed."""

@@ -13,6 +13,7 @@ from typing import Literal, Protocol
 from bot.config import Settings
 from bot.influence import Influence, Missing
 from bot.learned import Learned
+from memory.candidates import Candidates
 from memory.records import Citation, Receipt, Turn, User
 from memory.store import Store
 from tuning.preparing import Prepared
@@ -149,6 +150,20 @@ class Explain(Protocol):
         ...
 
 
+class SecondAnswer(Protocol):
+    """Writes another answer to choose from."""
+
+    def __call__(self, turn: Turn, *, user: User) -> Candidates | None:
+        """Both answers, or None where there is nothing to ask about."""
+        ...
+
+
+def no_second_answer(turn: Turn, *, user: User) -> Candidates | None:
+    """Never offers one."""
+    del turn, user
+    return None
+
+
 @dataclass(frozen=True)
 class Services:
     """Everything the bot talks to."""
@@ -174,3 +189,5 @@ class Services:
     settings: Settings
     clock: Callable[[], float]
     """Seconds, only ever growing."""
+    second_answer: SecondAnswer = no_second_answer
+    """Another answer to a turn, to choose from."""

@@ -126,6 +126,7 @@ def services_of(app: App) -> Services:
         learned=app.learned,
         settings=app.settings,
         clock=time.monotonic,
+        second_answer=lambda turn, *, user: app.assistant.second_answer(turn, user=user),
     )
 
 

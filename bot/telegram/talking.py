@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from bot.telegram.choosing import offer_beside
 from bot.telegram.desk import Visit
 from bot.telegram.learning import judge
 from bot.telegram.ledger import note_messages, turn_shown_in
@@ -36,6 +37,7 @@ async def answer(visit: Visit, text: str) -> None:
     parts = reply_parts(turn.reply, footer(turn, language=visit.language))
     sent = await preview.finish(parts, buttons=turn_buttons(turn, visit))
     note_messages(visit.services.store, visit.place.chat_id, sent, turn)
+    offer_beside(visit, turn, shown_in=sent[-1] if sent else None)
 
 
 def _preview(visit: Visit) -> Preview:

@@ -12,13 +12,14 @@ from bot.config import ChatConfig, ModelConfig
 from bot.engines.base import AdapterFiles
 from bot.summaries import Summarizer
 from memory.backup import Backup, make_backup
+from memory.candidates import Answer, keep_candidates
 from memory.config import ImportConfig, SearchConfig
 from memory.index import Indexes
 from memory.ingest import ImportOptions, Ingestor
 from memory.records import Profile, User
 from memory.search import Searcher
 from memory.store import Store
-from memory.turns import give_feedback, open_conversation
+from memory.turns import give_feedback, open_conversation, turn_by_id
 from tests.embedder import WordEmbedder
 from tests.engine import ScriptedEngine
 from tests.tuning.tiny import CONFIG, EASY, HARMLESS, PERSONA, dialogue_rows, tiny_base
@@ -125,6 +126,10 @@ def live(home: Path) -> Life:
     life.turns.append(life.ask("What did I ask you to remember about the vault code?"))
     give_feedback(life.store, life.turns[0], user_id=life.user_id, vote="up")
     give_feedback(life.store, life.turns[1], user_id=life.user_id, correction=f"It stands there: {CHINESE}")
+    for turn, second in ((life.turns[0], f"I was told: {SECRET}"), (life.turns[3], f"You are welcome. {CHINESE}")):
+        first = turn_by_id(life.store, turn, user_id=life.user_id)
+        answers = (Answer(first.reply, first.generated, first.citations), Answer(second, second, first.citations))
+        keep_candidates(life.store, turn, *answers, user_id=life.user_id)
     other = next(item for item in life.store.users() if item.id == life.other_id)
     life.ask("Where is the harbour ticket?", user=other)
     Summarizer(life.store, life.searcher(), life.embedder, None, today=lambda: date(2026, 1, 2)).summarize(

@@ -96,6 +96,23 @@ def test_greedy_replies_are_those_of_transformers(small_model: Path) -> None:
     assert say(engine_of(small_model)).text == greedy_reference(small_model, HELLO, 40)
 
 
+@pytest.mark.parametrize("settings", [{}, {"temperature": 0.5, "seed": 5}])
+def test_sureness_is_the_mean_log_likelihood_of_what_was_written(small_model: Path, settings: dict[str, Any]) -> None:
+    """As the model alone gives it in one pass over prompt and reply, whatever the temperature was."""
+    import torch
+    from transformers import AutoModelForCausalLM, AutoTokenizer
+
+    result = say(engine_of(small_model), max_tokens=12, **settings)
+    tokenizer, model = AutoTokenizer.from_pretrained(small_model), AutoModelForCausalLM.from_pretrained(small_model)
+    prompt, reply = render(tokenizer, HELLO), tokenizer(result.text, add_special_tokens=False)["input_ids"]
+    assert len(reply) == result.reply_tokens, "another reading of the text: take another seed"
+    with torch.no_grad():
+        scores = model(torch.tensor([[*prompt, *reply]])).logits[0].log_softmax(-1)
+    alone = [float(scores[len(prompt) + place - 1, token]) for place, token in enumerate(reply)]
+    assert result.stop == "length"
+    assert result.mean_logprob == pytest.approx(sum(alone) / len(alone), abs=1e-4)
+
+
 @pytest.mark.parametrize("settings", [{}, {"temperature": 1.0, "seed": 5}])
 def test_a_reply_does_not_depend_on_the_cache(small_model: Path, settings: dict[str, Any]) -> None:
     """With the beginning reused, to the letter what a fresh engine says; what was cached is counted."""

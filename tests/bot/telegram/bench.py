@@ -18,7 +18,7 @@ from bot.fact_reading import FactReading
 from bot.influence import Explainer
 from bot.learned import Learned
 from bot.summaries import Summarizer
-from bot.telegram.ports import Services
+from bot.telegram.ports import SecondAnswer, Services, no_second_answer
 from bot.telegram.service import run
 from memory.config import ImportConfig, SearchConfig
 from memory.erasure import forget_document, forget_text, forget_turn
@@ -110,6 +110,7 @@ class Bench:
         self.registry = Registry(self.store, folder / "adapters")
         self.reembed: Callable[[threading.Event], int] = lambda _cancel: 0
         self.reads_facts = False
+        self.second: SecondAnswer = no_second_answer
         self.notes: list[str] = []
         self.now = 0.0
         self.settings = Settings(
@@ -145,6 +146,7 @@ class Bench:
             learned=Learned(self.registry, VotesConfig()),
             settings=self.settings,
             clock=lambda: self.now,
+            second_answer=lambda turn, *, user: self.second(turn, user=user),
         )
 
     def _examples(self, user: User) -> Prepared:
