@@ -159,7 +159,7 @@ def _train_and_judge(
     folder = registry.root / adapter.id
     train, test = split_by_time(dataset.examples, share=request.gate.held_out)
     general = _general(base, request.config, beside=len(train), note=watch.on_progress)
-    write_job(folder, Job(base.name, str(base.folder), request.persona, request.config, train, test, general))
+    write_job(folder, Job(base.name, str(base.folder), request.persona, request.config, train, test, general=general))
     try:
         metrics = train_in_child(folder, on_progress=watch.on_progress, stop=_stop(registry, adapter, watch))
     except _Stopped:
