@@ -119,6 +119,7 @@ FILES = (
     Files("backups/replaced-*.db*", "named to the user as out of reach: it could not be read when it was put aside"),
     Files("home.lock", "empty"),
     Files("config.toml", "the user's own settings"),
+    Files("models/*.general.json", "derived: a base model's own answers to the project's prompts"),
     Files("models/*", "weights as published"),
 )
 

@@ -28,6 +28,8 @@ SYSTEM = "You are a helpful assistant."
 """Not the user's persona: the answers are made once for all users of a model."""
 _LIMIT = 96
 """Tokens of an answer; one that has not ended by then is left out, as it would teach not to end."""
+_PRIVATE = ("FAMILIAR_", "TELEGRAM_")
+"""Beginnings of environment variables that may hold secrets, which answering has no use for."""
 _ROOT = Path(__file__).resolve().parents[1]
 
 
@@ -86,7 +88,8 @@ def ensure_replay(base: BaseModel) -> list[Replayed]:
     if (known := _read(path, _made_from(base.folder, base.sha256))) is not None:
         return known
     command = [sys.executable, "-P", "-m", "tuning.general", str(base.folder), str(path), base.sha256]
-    environment = os.environ | {"PYTHONPATH": str(_ROOT), "PYTHONUTF8": "1", "HF_HUB_OFFLINE": "1"}
+    environment = {key: value for key, value in os.environ.items() if not key.startswith(_PRIVATE)}
+    environment |= {"PYTHONPATH": str(_ROOT), "PYTHONUTF8": "1", "HF_HUB_OFFLINE": "1"}
     done = subprocess.run(command, env=environment, stdin=subprocess.DEVNULL, capture_output=True, check=False)
     made = _read(path, _made_from(base.folder, base.sha256))
     if done.returncode or made is None:

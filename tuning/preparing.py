@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 
 from memory.errors import FamiliarError
@@ -38,7 +38,9 @@ def prepare(
     dataset = read(store, user_id=user_id, persona=persona, config=config, now=now)
     choices = choices_of(store, dataset.examples, user_id=user_id)
     wanted = FilterConfig(languages_of(config.languages), config.max_form_share)
-    screened = screen(dataset.examples, detectors=detectors, config=wanted, choices=choices)
+    # An approval makes up for the silence that an unjudged reply has its low weight for.
+    weighed = [replace(item, weight=1.0) if item.id in choices.approved else item for item in dataset.examples]
+    screened = screen(weighed, detectors=detectors, config=wanted, choices=choices)
     report = report_on(dataset, screened, choices=choices, filters=versions())
     return Prepared(screened.examples, screened.left_out, choices, report)
 

@@ -150,8 +150,9 @@ def preferred_for(store: Store, request: TuneRequest) -> Preferences:
 def _still_there(store: Store, request: TuneRequest, prepared: Prepared) -> tuple[Example, ...]:
     """What was filtered and is still as it was: what was forgotten or changed meanwhile waits for the next tune."""
     config, now = request.config, datetime.now(UTC)
-    found = set(read(store, user_id=request.user_id, persona=request.persona, config=config, now=now).examples)
-    return tuple(example for example in prepared.examples if example in found)
+    found = read(store, user_id=request.user_id, persona=request.persona, config=config, now=now).examples
+    texts = {(example.id, example.prompt, example.reply) for example in found}
+    return tuple(item for item in prepared.examples if (item.id, item.prompt, item.reply) in texts)
 
 
 def tune_due(

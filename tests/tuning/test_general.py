@@ -41,7 +41,7 @@ def test_share_is_of_all_that_is_trained_on() -> None:
 def test_job_carries_them(tmp_path: Path) -> None:
     """Beside the user's own, so that counts of these stay right."""
     rows = general_examples(ANSWERS, share=0.2, beside=8, seed=1)
-    job = Job("tiny", "/models/tiny", PERSONA, CONFIG, (), (), rows)
+    job = Job("tiny", "/models/tiny", PERSONA, CONFIG, (), (), general=rows)
     write_job(tmp_path / "job", job)
     assert read_job(tmp_path / "job") == job
 

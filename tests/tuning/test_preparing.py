@@ -71,6 +71,9 @@ def test_unjudged_replies_come_with_their_weight(store: Store) -> None:
     assert prepared(store).examples == ()
     (found,) = prepared(store, config=replace(CONFIG, accepted_weight=0.3)).examples
     assert (found.id, found.source, found.weight) == ("turn:1", "accepted", 0.3)
+    decide(store, "turn:1", "approved", examples=(found,), user_id=1)
+    (found,) = prepared(store, config=replace(CONFIG, accepted_weight=0.3)).examples
+    assert found.weight == 1.0
 
 
 def test_languages_setting() -> None:
