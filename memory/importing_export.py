@@ -45,7 +45,7 @@ class _Ids:
     def of(self, column: str) -> Mapping[int, int] | None:
         """The numbers that a column of another table refers to."""
         named = {"document_id": self.documents, "chunk_id": self.chunks, "turn_id": self.turns}
-        return named.get(column) or (self.conversations if column == "conversation_id" else None)
+        return self.conversations if column == "conversation_id" else named.get(column)
 
 
 class ExportReader:
@@ -199,11 +199,14 @@ class ExportReader:
         """Rows of a table that this version knows, under the numbers that they have here."""
         if path.stem not in {table.name for table in places.TABLES if table.everything}:
             return Receipt(str(path), "skipped", reason=f"this version keeps nothing called {path.stem}")
-        added = 0
+        added = lost = 0
         with self._store.transaction() as db:
             known = {row["name"] for row in db.execute(f"PRAGMA table_info({path.stem})")}
             for row in _lines(path):
                 values = self._renumbered({key: value for key, value in row.items() if key in known})
+                if any(values[key] is None and row[key] is not None for key in values):
+                    lost += 1
+                    continue
                 if "user_id" in known:
                     values["user_id"] = self._user_id
                 names, marks = ", ".join(f'"{key}"' for key in values), ", ".join("?" * len(values))
@@ -211,7 +214,8 @@ class ExportReader:
                     f"INSERT OR IGNORE INTO {path.stem} ({names}) VALUES ({marks})", tuple(values.values())
                 )
                 added += cursor.rowcount
-        return Receipt(str(path), "indexed", None, 0, f"{added} rows")
+        left_out = f", {lost} left out: what they belong to is not here" if lost else ""
+        return Receipt(str(path), "indexed", None, 0, f"{added} rows{left_out}")
 
     def _renumbered(self, row: dict[str, Any]) -> dict[str, Any]:
         return {

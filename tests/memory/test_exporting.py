@@ -166,6 +166,8 @@ def test_judgement_of_a_turn_that_is_missing_is_told(life: Life, tmp_path: Path)
         "conversations.jsonl",
         "feedback.json",
     }
+    (candidates,) = [item for item in receipts if Path(item.path).name == "candidates.jsonl"]
+    assert candidates.reason == "0 rows, 2 left out: what they belong to is not here"
     store.close()
 
 
