@@ -25,7 +25,7 @@ from memory.records import Profile
 from tuning.job import BaseModel, Job, write_job
 from tuning.process import run_child
 from tuning.recipe import recipe_of
-from tuning.trial import FULL_SPEED, NAME, TrialResult
+from tuning.trial import FULL_SPEED, NAME, WITH_BASE, TrialResult
 
 if TYPE_CHECKING:
     from bot.app import App
@@ -92,6 +92,7 @@ def bench_tune(app: App, comparison: Comparison, *, note: Note = lambda _: None)
     job = _job(app, comparison)
     data = _identity(comparison, job)
     known = {row.recipe: row for row in read_rows(comparison.results) if row.data == data}
+    base_loss = next((row.base_loss for row in known.values() if row.base_loss is not None), None)
     for name in comparison.recipes:
         row = known.get(name)
         if row is None:
@@ -160,17 +161,18 @@ def _identity(comparison: Comparison, job: Job) -> str:
     return hashlib.sha256(b"\0".join(parts)).hexdigest()[:16]
 
 
-def _trial(name: str, job: Job, data: str, note: Note) -> TuneRow:
+def _trial(name: str, job: Job, data: str, note: Note, *, base_loss: float | None) -> TuneRow:
+    options = [FULL_SPEED] if base_loss is not None else [FULL_SPEED, WITH_BASE]
     with tempfile.TemporaryDirectory(prefix="familiar-bench-") as folder:
         work = Path(folder) / "job"
         write_job(work, job)
-        run_child("trial", work, on_progress=lambda line: note(f"{name}: {line}"), options=[FULL_SPEED])
+        run_child("trial", work, on_progress=lambda line: note(f"{name}: {line}"), options=options)
         result = TrialResult(**json.loads((work / NAME).read_text(encoding="utf-8")))
     epochs = recipe_of(job.config, comparing=True).epochs
     return TuneRow(
         recipe=name,
         loss=round(result.loss, 4),
-        base_loss=round(result.base_loss, 4),
+        base_loss=base_loss if result.base_loss is None else round(result.base_loss, 4),
         seconds=result.seconds,
         cpu_seconds=result.cpu_seconds,
         tokens=result.tokens,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -25,7 +26,8 @@ def test_rows_are_measured_once(tmp_path: Path) -> None:
     base = tiny_base(tmp_path / "base")
     talk = tmp_path / "talk.jsonl"
     talk.write_text(dialogue_rows(30))
-    app = App(tmp_path / "home", Settings(model=ModelConfig(name=str(base.folder)), tuning=CONFIG))
+    config = replace(CONFIG, max_tokens=2048)  # the bot's whole system message stands in each sequence
+    app = App(tmp_path / "home", Settings(model=ModelConfig(name=str(base.folder)), tuning=config))
     comparison = Comparison(talk, "Ann", 12, ("lora", "lora+pissa:rank=2"), tmp_path / "rows.jsonl")
     notes: list[str] = []
     rows = list(bench_tune(app, comparison, note=notes.append))
