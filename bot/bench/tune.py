@@ -97,9 +97,11 @@ def bench_tune(app: App, comparison: Comparison, *, note: Note = lambda _: None)
         row = known.get(name)
         if row is None:
             note(f"{name}: training on {len(job.train)} replies")
-            row = (
-                _trl(name, job, data) if _is_trl(name) else _trial(name, replace(job, config=configs[name]), data, note)
-            )
+            if _is_trl(name):
+                row = _trl(name, job, data)
+            else:
+                row = _trial(name, replace(job, config=configs[name]), data, note, base_loss=base_loss)
+                base_loss = row.base_loss
             _add_row(comparison.results, row)
         yield row
 
