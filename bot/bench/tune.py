@@ -168,7 +168,8 @@ def _trial(name: str, job: Job, data: str, note: Note, *, base_loss: float | Non
     with tempfile.TemporaryDirectory(prefix="familiar-bench-") as folder:
         work = Path(folder) / "job"
         write_job(work, job)
-        run_child("trial", work, on_progress=lambda line: note(f"{name}: {line}"), options=options)
+        command = ["-m", "tuning.trial", str(work), *options]
+        run_child(command, work, on_progress=lambda line: note(f"{name}: {line}"))
         result = TrialResult(**json.loads((work / NAME).read_text(encoding="utf-8")))
     epochs = recipe_of(job.config, comparing=True).epochs
     return TuneRow(
