@@ -176,9 +176,10 @@ class _Guard:
 
 
 def _held(pid: int) -> int:
-    """Bytes that a process holds; 0 where it has ended."""
+    """Bytes that a process and those that it started hold; 0 where it has ended."""
     try:
-        return int(psutil.Process(pid).memory_info().rss)
+        first = psutil.Process(pid)
+        return sum(int(process.memory_info().rss) for process in (first, *first.children(recursive=True)))
     except psutil.Error:
         return 0
 

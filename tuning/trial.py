@@ -67,7 +67,7 @@ def run_trial(folder: Path, tell: Report, *, with_base: bool = False) -> TrialRe
     :raises FamiliarError: the method doesn't fit the model, or the loss is not a number
     """
     job = read_job(folder)
-    loaded = load(Path(job.base_folder))
+    loaded = load(Path(job.base_folder), quantize=job.config.quantize)
     learned = learn(folder, job, loaded, tell, recipe=recipe_of(job.config, comparing=True))
     peak = peak_mb()
     loss = mean_loss(learned.model, learned.parts.test.windows)

@@ -111,7 +111,7 @@ def recipe_config(name: str, config: TuneConfig) -> TuneConfig:
 
     :raises UsageError: no such method, init or setting
     """
-    head, *changes = name.split(":")
+    head, *changes = re.split(r":(?=[a-z_]+=)", name)
     method, _, init = head.partition("+")
     values: dict[str, Any] = {"method": method, "init": init or "default", "validation": 0.0, "checkpoint_minutes": 1e9}
     for change in changes:

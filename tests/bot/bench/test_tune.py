@@ -45,7 +45,8 @@ def test_names_are_settings() -> None:
     config = recipe_config("rslora+pissa:rank=4:learning_rate=0.01", CONFIG)
     assert (config.method, config.init, config.rank, config.learning_rate) == ("rslora", "pissa", 4, 0.01)
     assert config.validation == 0.0
-    for wrong in ("lora:speed=1", "lora:rank=x", "lokr", "dora+pissa"):
+    assert recipe_config("lora:layers=last:1:rank=2", CONFIG).layers == "last:1"
+    for wrong in ("lora:speed=1", "lora:rank=x", "lora:x", "lokr", "dora+pissa"):
         with pytest.raises(UsageError):
             recipe_config(wrong, CONFIG)
 
