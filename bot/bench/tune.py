@@ -10,6 +10,8 @@ from __future__ import annotations
 import dataclasses
 import hashlib
 import json
+import os
+import re
 import subprocess
 import sys
 import tempfile
@@ -195,15 +197,10 @@ def _trl(name: str, job: Job, data: str) -> TuneRow:
     with tempfile.TemporaryDirectory(prefix="familiar-bench-") as folder:
         work = Path(folder) / "job"
         write_job(work, job)
-        command = [
-            sys.executable,
-            "-P",
-            "-m",
-            "bot.bench.trl_run",
-            str(work),
-            *([FLOAT32] if name == TRL_FLOAT32 else []),
-        ]
-        done = subprocess.run(command, capture_output=True, text=True, cwd=_ROOT, check=False)
+        options = [FLOAT32] if name == TRL_FLOAT32 else []
+        command = [sys.executable, "-P", "-m", "bot.bench.trl_run", str(work), *options]
+        environment = os.environ | {"PYTHONPATH": str(_ROOT)}
+        done = subprocess.run(command, capture_output=True, text=True, env=environment, check=False)
         if done.returncode:
             last = (done.stderr.strip().splitlines() or ["it said nothing"])[-1]
             raise FamiliarError(f"TRL's SFTTrainer did not run: {last}")
