@@ -10,7 +10,7 @@ import threading
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 import psutil
 
@@ -47,7 +47,8 @@ def train_in_child(
     :raises Stopped: ``stop`` said so
     """
     launcher = _launcher(Path(accelerate).expanduser()) if accelerate else ()
-    run_child("train", folder, on_progress=on_progress, stop=stop, memory_mb=memory_mb, launcher=launcher)
+    command = [*launcher, "-m", "tuning.train", str(folder)]
+    run_child(command, folder, on_progress=on_progress, stop=stop, memory_mb=memory_mb)
     metrics = read_metrics(folder)
     if metrics is None:
         raise FamiliarError("the training process ended without a result")
@@ -55,17 +56,16 @@ def train_in_child(
 
 
 def run_child(
-    module: Literal["train", "trial"],
+    command: Sequence[str],
     folder: Path,
     *,
     on_progress: OnProgress = lambda _: None,
     stop: Callable[[], bool] = lambda: False,
     memory_mb: int = 0,
-    options: Sequence[str] = (),
-    launcher: Sequence[str] = (),
 ) -> None:
     """Run a training module on a folder, as `train_in_child` does.
 
+    :param command: Python's arguments
     :raises FamiliarError: the process failed; the message says why
     :raises Stopped: ``stop`` said so
     """
@@ -74,7 +74,7 @@ def run_child(
     most = memory_mb << 20 or int(_MEMORY_SHARE * free_bytes())
     with (
         log.open("wb") as errors,
-        _child([*launcher, "-m", f"tuning.{module}", str(folder), *options], errors) as child,
+        _child(command, errors) as child,
     ):
         assert child.stdout is not None
         guard = _Guard(child, stop, most)
@@ -176,9 +176,10 @@ class _Guard:
 
 
 def _held(pid: int) -> int:
-    """Bytes that a process holds; 0 where it has ended."""
+    """Bytes that a process and those that it started hold; 0 where it has ended."""
     try:
-        return int(psutil.Process(pid).memory_info().rss)
+        first = psutil.Process(pid)
+        return sum(int(process.memory_info().rss) for process in (first, *first.children(recursive=True)))
     except psutil.Error:
         return 0
 

@@ -1,7 +1,7 @@
 """How an adapter is trained, in one frozen object whose values have been checked before anything is loaded.
 
-Every default was measured (docs/training.md). A recipe is made from ``[tuning]`` alone, so that what the manifest
-says of an adapter is what trained it. Pure.
+A recipe is made from ``[tuning]`` alone, so that what the manifest says of an adapter is what trained it; what is known
+of the defaults stands in docs/training.md. Pure.
 """
 
 from __future__ import annotations

@@ -60,7 +60,7 @@ def _trial_in(folder: Path, on_progress: OnProgress) -> Callable[[Job], float]:
     def run(job: Job) -> float:
         shutil.rmtree(folder, ignore_errors=True)
         write_job(folder, job)
-        run_child("trial", folder, on_progress=on_progress, memory_mb=job.config.memory_mb)
+        run_child(["-m", "tuning.trial", str(folder)], folder, on_progress=on_progress, memory_mb=job.config.memory_mb)
         return float(json.loads((folder / NAME).read_text(encoding="utf-8"))["loss"])
 
     return run

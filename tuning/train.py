@@ -136,14 +136,30 @@ def learn(folder: Path, job: Job, loaded: Loaded, tell: Report, *, recipe: Recip
 
     :raises FamiliarError: the loss is no number, or nothing is left to train or test on
     """
-    with CurveWriter(folder, job.config.track) as curves:
-        done = train_adapter(folder, job, loaded, curves.following(tell), recipe=recipe, peers=peers)
+    done = followed(folder, job, loaded, tell, recipe=recipe, peers=peers)
     preference = _preferred(done.attached.model, loaded.tokenizer, job, folder=folder, tell=tell)
+    return replace(written(folder, job, loaded, done), preference=preference)
+
+
+def followed(folder: Path, job: Job, loaded: Loaded, tell: Report, *, recipe: Recipe, peers: Peers = ALONE) -> Done:
+    """`train_adapter` with its curves written down: an adapter in memory, which may be trained on before `written`.
+
+    :raises FamiliarError: as `learn`
+    """
+    with CurveWriter(folder, job.config.track) as curves:
+        return train_adapter(folder, job, loaded, curves.following(tell), recipe=recipe, peers=peers)
+
+
+def written(folder: Path, job: Job, loaded: Loaded, done: Done) -> Learned:
+    """The adapter in its folder, and a model that works as one that loads it.
+
+    :raises FamiliarError: what was written is not what was trained
+    """
     methods.save(done.attached, folder / "adapter", base_name=job.base_name)
     model = done.attached.model
-    if written_differently(recipe):
+    if written_differently(done.attached.recipe):
         model = adapted(load(Path(job.base_folder)).model, folder / "adapter")
-    return Learned(model.eval(), loaded.tokenizer, done.parts, done.fitted, _training(done), preference)
+    return Learned(model.eval(), loaded.tokenizer, done.parts, done.fitted, _training(done))
 
 
 def _preferred(model: Any, tokenizer: Any, job: Job, *, folder: Path, tell: Report) -> PreferenceReport | None:

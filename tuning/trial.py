@@ -24,6 +24,7 @@ from tuning.worker import end_with_parent, lower_priority, peak_mb, report
 NAME = "trial.json"
 FULL_SPEED = "--full-speed"
 """For a benchmark, beside which nobody waits for a reply."""
+WITH_BASE = "--with-base"
 
 
 @dataclass(frozen=True)
@@ -32,7 +33,8 @@ class TrialResult:
 
     loss: float
     """Held-out loss per token with the adapter as it would be served, in nats."""
-    base_loss: float
+    base_loss: float | None
+    """Without it; None where it was not asked for, as it is the same for all recipes."""
     validation_loss: float | None
     """The best that early stopping saw."""
     seconds: float
@@ -52,31 +54,33 @@ def main(arguments: Sequence[str]) -> int:
     if FULL_SPEED not in arguments:
         lower_priority()
     try:
-        run_trial(Path(arguments[0]), report)
+        run_trial(Path(arguments[0]), report, with_base=WITH_BASE in arguments)
     except FamiliarError as exc:
         report({"phase": "failed", "reason": str(exc)})
         return 1
     return 0
 
 
-def run_trial(folder: Path, tell: Report) -> TrialResult:
+def run_trial(folder: Path, tell: Report, *, with_base: bool = False) -> TrialResult:
     """Train as the folder's job says, measure the loss, and write both into the folder.
 
     :raises FamiliarError: the method doesn't fit the model, or the loss is not a number
     """
     job = read_job(folder)
-    loaded = load(Path(job.base_folder))
+    loaded = load(Path(job.base_folder), quantize=job.config.quantize)
     learned = learn(folder, job, loaded, tell, recipe=recipe_of(job.config, comparing=True))
     peak = peak_mb()
     loss = mean_loss(learned.model, learned.parts.test.windows)
-    with adapter_off(learned.model):
-        base_loss = mean_loss(learned.model, learned.parts.test.windows)
+    base_loss = None
+    if with_base:
+        with adapter_off(learned.model):
+            base_loss = mean_loss(learned.model, learned.parts.test.windows)
     result = TrialResult(
         loss=loss,
         base_loss=base_loss,
         validation_loss=learned.fitted.best_loss,
-        seconds=round(learned.fitted.seconds, 1),
-        cpu_seconds=round(learned.fitted.cpu_seconds, 1),
+        seconds=round(learned.fitted.seconds, 3),
+        cpu_seconds=round(learned.fitted.cpu_seconds, 3),
         tokens=learned.parts.train.tokens,
         steps=learned.fitted.steps,
         peak_mb=peak,

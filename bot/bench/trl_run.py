@@ -64,7 +64,7 @@ def run(job: Job, *, float32: bool = False) -> dict[str, Any]:
         began, cpu = time.perf_counter(), time.process_time()
         trainer.train()
         seconds, cpu_seconds = time.perf_counter() - began, time.process_time() - cpu
-    figures = {"seconds": round(seconds, 1), "cpu_seconds": round(cpu_seconds, 1)}
+    figures = {"seconds": round(seconds, 3), "cpu_seconds": round(cpu_seconds, 3)}
     return figures | {"tokens": tokens, "replies": len(rows), "peak_mb": peak_mb()}
 
 

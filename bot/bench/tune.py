@@ -10,6 +10,8 @@ from __future__ import annotations
 import dataclasses
 import hashlib
 import json
+import os
+import re
 import subprocess
 import sys
 import tempfile
@@ -25,7 +27,7 @@ from memory.records import Profile
 from tuning.job import BaseModel, Job, write_job
 from tuning.process import run_child
 from tuning.recipe import recipe_of
-from tuning.trial import FULL_SPEED, NAME, TrialResult
+from tuning.trial import FULL_SPEED, NAME, WITH_BASE, TrialResult
 
 if TYPE_CHECKING:
     from bot.app import App
@@ -92,13 +94,16 @@ def bench_tune(app: App, comparison: Comparison, *, note: Note = lambda _: None)
     job = _job(app, comparison)
     data = _identity(comparison, job)
     known = {row.recipe: row for row in read_rows(comparison.results) if row.data == data}
+    base_loss = next((row.base_loss for row in known.values() if row.base_loss is not None), None)
     for name in comparison.recipes:
         row = known.get(name)
         if row is None:
             note(f"{name}: training on {len(job.train)} replies")
-            row = (
-                _trl(name, job, data) if _is_trl(name) else _trial(name, replace(job, config=configs[name]), data, note)
-            )
+            if _is_trl(name):
+                row = _trl(name, job, data)
+            else:
+                row = _trial(name, replace(job, config=configs[name]), data, note, base_loss=base_loss)
+                base_loss = row.base_loss
             _add_row(comparison.results, row)
         yield row
 
@@ -108,7 +113,7 @@ def recipe_config(name: str, config: TuneConfig) -> TuneConfig:
 
     :raises UsageError: no such method, init or setting
     """
-    head, *changes = name.split(":")
+    head, *changes = re.split(r":(?=[a-z_]+=)", name)
     method, _, init = head.partition("+")
     values: dict[str, Any] = {"method": method, "init": init or "default", "validation": 0.0, "checkpoint_minutes": 1e9}
     for change in changes:
@@ -160,17 +165,19 @@ def _identity(comparison: Comparison, job: Job) -> str:
     return hashlib.sha256(b"\0".join(parts)).hexdigest()[:16]
 
 
-def _trial(name: str, job: Job, data: str, note: Note) -> TuneRow:
+def _trial(name: str, job: Job, data: str, note: Note, *, base_loss: float | None) -> TuneRow:
+    options = [FULL_SPEED] if base_loss is not None else [FULL_SPEED, WITH_BASE]
     with tempfile.TemporaryDirectory(prefix="familiar-bench-") as folder:
         work = Path(folder) / "job"
         write_job(work, job)
-        run_child("trial", work, on_progress=lambda line: note(f"{name}: {line}"), options=[FULL_SPEED])
+        command = ["-m", "tuning.trial", str(work), *options]
+        run_child(command, work, on_progress=lambda line: note(f"{name}: {line}"))
         result = TrialResult(**json.loads((work / NAME).read_text(encoding="utf-8")))
     epochs = recipe_of(job.config, comparing=True).epochs
     return TuneRow(
         recipe=name,
         loss=round(result.loss, 4),
-        base_loss=round(result.base_loss, 4),
+        base_loss=base_loss if result.base_loss is None else round(result.base_loss, 4),
         seconds=result.seconds,
         cpu_seconds=result.cpu_seconds,
         tokens=result.tokens,
@@ -190,15 +197,10 @@ def _trl(name: str, job: Job, data: str) -> TuneRow:
     with tempfile.TemporaryDirectory(prefix="familiar-bench-") as folder:
         work = Path(folder) / "job"
         write_job(work, job)
-        command = [
-            sys.executable,
-            "-P",
-            "-m",
-            "bot.bench.trl_run",
-            str(work),
-            *([FLOAT32] if name == TRL_FLOAT32 else []),
-        ]
-        done = subprocess.run(command, capture_output=True, text=True, cwd=_ROOT, check=False)
+        options = [FLOAT32] if name == TRL_FLOAT32 else []
+        command = [sys.executable, "-P", "-m", "bot.bench.trl_run", str(work), *options]
+        environment = os.environ | {"PYTHONPATH": str(_ROOT)}
+        done = subprocess.run(command, capture_output=True, text=True, env=environment, check=False)
         if done.returncode:
             last = (done.stderr.strip().splitlines() or ["it said nothing"])[-1]
             raise FamiliarError(f"TRL's SFTTrainer did not run: {last}")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -25,7 +26,8 @@ def test_rows_are_measured_once(tmp_path: Path) -> None:
     base = tiny_base(tmp_path / "base")
     talk = tmp_path / "talk.jsonl"
     talk.write_text(dialogue_rows(30))
-    app = App(tmp_path / "home", Settings(model=ModelConfig(name=str(base.folder)), tuning=CONFIG))
+    config = replace(CONFIG, max_tokens=2048)  # the bot's whole system message stands in each sequence
+    app = App(tmp_path / "home", Settings(model=ModelConfig(name=str(base.folder)), tuning=config))
     comparison = Comparison(talk, "Ann", 12, ("lora", "lora+pissa:rank=2"), tmp_path / "rows.jsonl")
     notes: list[str] = []
     rows = list(bench_tune(app, comparison, note=notes.append))
@@ -43,7 +45,8 @@ def test_names_are_settings() -> None:
     config = recipe_config("rslora+pissa:rank=4:learning_rate=0.01", CONFIG)
     assert (config.method, config.init, config.rank, config.learning_rate) == ("rslora", "pissa", 4, 0.01)
     assert config.validation == 0.0
-    for wrong in ("lora:speed=1", "lora:rank=x", "lokr", "dora+pissa"):
+    assert recipe_config("lora:layers=last:1:rank=2", CONFIG).layers == "last:1"
+    for wrong in ("lora:speed=1", "lora:rank=x", "lora:x", "lokr", "dora+pissa"):
         with pytest.raises(UsageError):
             recipe_config(wrong, CONFIG)
 
