@@ -19,7 +19,7 @@ from memory.records import Message
 from tuning.chat_format import template_sha256
 from tuning.config import TuneConfig
 from tuning.dataset import Example
-from tuning.gate import Measures
+from tuning.gate import Measures, measures_from
 
 
 @dataclass(frozen=True)
@@ -33,6 +33,16 @@ class BaseModel:
 
 
 @dataclass(frozen=True)
+class LiveAdapter:
+    """The adapter that answers now, which a new one has to beat."""
+
+    folder: str
+    """Where peft reads it."""
+    trained_on: tuple[str, ...]
+    """Ids of the examples that it learned."""
+
+
+@dataclass(frozen=True)
 class Job:
     """One training run."""
 
@@ -42,6 +52,11 @@ class Job:
     config: TuneConfig
     train: tuple[Example, ...]
     test: tuple[Example, ...]
+    base_sha256: str = ""
+    """Of the base's weights, by which what the probes show of it is kept beside it; empty: it isn't."""
+    live: LiveAdapter | None = None
+    secrets: tuple[str, ...] = ()
+    """Texts that were filtered out of the examples, and must not come out of the adapter."""
 
 
 @dataclass(frozen=True)
@@ -72,6 +87,9 @@ def write_job(folder: Path, job: Job) -> None:
         "base_folder": job.base_folder,
         "persona": job.persona,
         "config": dataclasses.asdict(job.config),
+        "base_sha256": job.base_sha256,
+        "live": dataclasses.asdict(job.live) if job.live else None,
+        "secrets": job.secrets,
     }
     (folder / "job.json").write_text(json.dumps(head, ensure_ascii=False), encoding="utf-8")
     with (folder / "examples.jsonl").open("w", encoding="utf-8") as file:
@@ -91,6 +109,9 @@ def read_job(folder: Path) -> Job:
             row["prompt"] = tuple(Message(**message) for message in row["prompt"])
             part.append(Example(**row | {key: tuple(row[key]) for key in ("turn_ids", "document_ids")}))
     head["config"] = TuneConfig(**head["config"])
+    head["secrets"] = tuple(head["secrets"])
+    if head["live"]:
+        head["live"] = LiveAdapter(head["live"]["folder"], tuple(head["live"]["trained_on"]))
     return Job(**head, train=tuple(parts["train"]), test=tuple(parts["test"]))
 
 
@@ -113,7 +134,7 @@ def read_metrics(folder: Path) -> Metrics | None:
     if not (folder / "done").is_file():
         return None
     values = json.loads((folder / "metrics.json").read_text(encoding="utf-8"))
-    values["measures"] = Measures(**values["measures"])
+    values["measures"] = measures_from(values["measures"])
     values["versions"] = tuple((name, version) for name, version in values["versions"])
     return Metrics(**values)
 

@@ -22,8 +22,9 @@ from typing import Any
 from memory.errors import FamiliarError
 from tuning.chat_format import stop_ids, template_sha256
 from tuning.config import TuneConfig
+from tuning.examine import Subject, measure
 from tuning.job import Metrics, read_job, write_metrics
-from tuning.measure import label_count, labelled_loss, measure
+from tuning.measure import label_count, labelled_loss
 from tuning.windows import Window, Windowing, batches
 
 WARM_UP = 0.1
@@ -74,10 +75,9 @@ def run_job(folder: Path, tell: Report) -> Metrics:
     seconds = time.perf_counter() - started
     tell({"phase": "checking"})
     model.eval()
-    prompts = [prompt for example in job.test if (prompt := windowing.prompt(example)) is not None]
     ends = stop_ids(loaded.tokenizer, loaded.model.generation_config)
     save(model, folder / "adapter", base_name=job.base_name)
-    measures = measure(model, loaded.tokenizer, test.windows, prompts, persona=job.persona, ends=ends)
+    measures = measure(Subject(model, loaded.tokenizer, job, windowing, ends))
     metrics = Metrics(
         measures=measures,
         trained=train.replies,

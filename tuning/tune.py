@@ -24,8 +24,8 @@ from memory.store import Store
 from tuning.adapters import Adapter, Outcome, Registry, StartedBy
 from tuning.config import GateConfig, TuneConfig
 from tuning.dataset import Dataset, Example, learned_after, split_by_time
-from tuning.gate import Check, judge
-from tuning.job import BaseModel, Job, Metrics, drop_texts, read_metrics, sync, write_job
+from tuning.gate import Check, judge, left_out
+from tuning.job import BaseModel, Job, LiveAdapter, Metrics, drop_texts, read_metrics, sync, write_job
 from tuning.lock import tune_lock
 from tuning.schedule import Due, due
 from tuning.sources import read_dataset
@@ -131,7 +131,11 @@ def _train_and_judge(
 ) -> Adapter:
     folder = registry.root / adapter.id
     train, test = split_by_time(dataset.examples, share=request.gate.held_out)
-    write_job(folder, Job(base.name, str(base.folder), request.persona, request.config, train, test))
+    live = _live(registry.live(request.user_id), base, adapter.template_sha256)
+    write_job(
+        folder,
+        Job(base.name, str(base.folder), request.persona, request.config, train, test, base.sha256, live),
+    )
     try:
         metrics = train_in_child(folder, on_progress=watch.on_progress, stop=_stop(registry, adapter, watch))
     except _Stopped:
@@ -146,6 +150,13 @@ def _train_and_judge(
     failed = [check.sentence for check in checks if not check.passed]
     outcome = Outcome("rejected" if failed else "live", "; ".join(failed) or None, checks, manifest)
     return registry.finish(adapter.id, outcome, user_id=adapter.user_id)
+
+
+def _live(live: Adapter | None, base: BaseModel, template: str) -> LiveAdapter | None:
+    """The adapter to beat; one of another base or template can't answer on this one, so there is none to beat."""
+    if live is None or (live.base_sha256, live.template_sha256) != (base.sha256, template):
+        return None
+    return LiveAdapter(str(live.folder), tuple(json.loads(live.manifest)["trained_on"]))
 
 
 def train_in_child(
@@ -275,6 +286,7 @@ def _manifest(
         "left_out": dict(dataset.dropped) | ({"too long": metrics.too_long} if metrics.too_long else {}),
         "metrics": dataclasses.asdict(metrics),
         "gate": [dataclasses.asdict(check) for check in checks],
+        "not_checked": left_out(metrics.measures, request.gate),
     }
     return json.dumps(values, ensure_ascii=False, indent=1)
 
