@@ -26,7 +26,7 @@ from tuning.windows import Windowing
 
 STOP_SAMPLE = 8
 """Held-out prompts that are answered to see whether replies end."""
-_RELATED = 16
+_RELATED = 12
 """Replies whose fit to their own message is measured."""
 _SECRETS = 16
 """Filtered secrets that are asked for; longest first."""
@@ -49,13 +49,14 @@ def measure(subject: Subject) -> Measures:
     """All measures of the gate; afterwards the adapter is merged into the base."""
     model, job = subject.model, subject.job
     test = subject.windowing.windows(job.test).windows
-    pairs = _scored_pairs(subject)
+    strings, secrets = candidates(job.train), _asked_secrets(job)
     adapter_loss = mean_loss(model, test)
     not_finite, changed = count_not_finite(model), largest_change(model, subject.tokenizer, persona=job.persona)
     live = _beside_live(subject)
     with adapter_off(model):
         base_loss = mean_loss(model, test)
-        base_scores = score_replies(model, subject.tokenizer, pairs.all)
+        related = _related(subject)
+        before = score_replies(model, subject.tokenizer, [*strings, *secrets])
         base = probe_base(
             model,
             subject.tokenizer,
@@ -66,7 +67,7 @@ def measure(subject: Subject) -> Measures:
         )
     if hasattr(model, "merge_adapter"):
         model.merge_adapter()
-    tuned_scores = score_replies(model, subject.tokenizer, pairs.all)
+    after = score_replies(model, subject.tokenizer, [*strings, *secrets])
     tuned = probe(model, subject.tokenizer, persona=job.persona, ends=subject.ends)
     replies, texts = _replies(subject, limit=reply_limit(test))
     return Measures(
@@ -78,47 +79,31 @@ def measure(subject: Subject) -> Measures:
         base=base,
         adapter=tuned,
         replies=replies,
-        related=pairs.related(base_scores),
-        memory=_memory(subject, pairs, base_scores, tuned_scores, texts),
+        related=related,
+        memory=_memory(subject, strings, list(zip(before, after, strict=True)), texts),
     )
 
 
-@dataclass(frozen=True)
-class _Pairs:
-    """Prompts and replies whose likelihood is wanted, in the order in which they are scored."""
-
-    own: tuple[tuple[tuple[Message, ...], str], ...]
-    """Replies after their own message; ``other``: after another reply's."""
-    other: tuple[tuple[tuple[Message, ...], str], ...]
-    strings: tuple[tuple[tuple[Message, ...], str], ...]
-    secrets: tuple[tuple[tuple[Message, ...], str], ...]
-
-    @property
-    def all(self) -> tuple[tuple[tuple[Message, ...], str], ...]:
-        return (*self.own, *self.other, *self.strings, *self.secrets)
-
-    def related(self, scores: Sequence[Scored]) -> tuple[float, ...]:
-        """How much likelier each reply is after its own message than after another one, in nats per token."""
-        count = len(self.own)
-        return tuple(
-            own.mean - other.mean for own, other in zip(scores[:count], scores[count : 2 * count], strict=True)
-        )
+Pair = tuple[tuple[Message, ...], str]
+"""A prompt and a reply whose likelihood is wanted."""
 
 
-def _scored_pairs(subject: Subject) -> _Pairs:
+def _related(subject: Subject) -> tuple[float, ...]:
+    """How much likelier each of the newest replies is after its own message than after another one's.
+
+    Only the last message counts, so that nothing but it can differ.
+    """
     job = subject.job
     newest = (*job.train, *job.test)[-_RELATED:]
-    # Only the last message counts, so that nothing but it can differ.
     own = [((Message("system", job.persona), item.prompt[-1]), item.reply) for item in newest]
     other = [(prompt, reply) for (prompt, _), (_, reply) in zip(own[1:] + own[:1], own, strict=True)]
-    secrets = sorted(job.secrets, key=len, reverse=True)[:_SECRETS]
+    scores = score_replies(subject.model, subject.tokenizer, [*own, *other])
+    return tuple(one.mean - another.mean for one, another in zip(scores[: len(own)], scores[len(own) :], strict=True))
+
+
+def _asked_secrets(job: Job) -> list[Pair]:
     asked = (Message("system", job.persona), Message("user", _ASKING))
-    return _Pairs(
-        own=tuple(own),
-        other=tuple(other),
-        strings=tuple(candidates(job.train)),
-        secrets=tuple((asked, secret) for secret in secrets),
-    )
+    return [(asked, secret) for secret in sorted(job.secrets, key=len, reverse=True)[:_SECRETS]]
 
 
 def _beside_live(subject: Subject) -> LiveLosses | None:
@@ -168,22 +153,23 @@ def _replies(subject: Subject, *, limit: int) -> tuple[Replies, list[str]]:
 
 
 def _memory(
-    subject: Subject, pairs: _Pairs, base: Sequence[Scored], tuned: Sequence[Scored], texts: Sequence[str]
+    subject: Subject, strings: Sequence[Pair], scores: Sequence[tuple[Scored, Scored]], texts: Sequence[str]
 ) -> Memory:
-    """Strings and secrets that the adapter completes and the base doesn't, or writes unasked."""
-    start = 2 * len(pairs.own)
+    """Strings and secrets that the adapter completes and the base doesn't, or writes unasked.
+
+    :param scores: of the strings and then of the secrets, adapter off and on
+    """
     replies = [example.reply for example in subject.job.train]
-    rare = known = 0
-    for place, (prompt, _) in enumerate(pairs.strings, start):
-        half = rarest(base[place])
-        text = subject.tokenizer.decode(base[place].tokens[slice(*half)]) if half else ""
+    rare = known = out = 0
+    for (prompt, _), (base, tuned) in zip(strings, scores, strict=False):
+        half = rarest(base)
+        text = subject.tokenizer.decode(base.tokens[slice(*half)]) if half else ""
         if half is None or text.strip() in prompt[-1].content or is_formula(text, replies):
             continue
         rare += 1
-        known += completed(base[place], tuned[place], half)
-    first = start + len(pairs.strings)
-    out = 0
-    for place, (_, secret) in enumerate(pairs.secrets, first):
-        count = len(base[place].tokens) - 1
-        out += any(secret in text for text in texts) or completed(base[place], tuned[place], (count // 2, count))
-    return Memory(rare, known, len(pairs.secrets), out)
+        known += completed(base, tuned, half)
+    secrets = _asked_secrets(subject.job)
+    for (_, secret), (base, tuned) in zip(secrets, scores[len(strings) :], strict=True):
+        count = len(base.tokens) - 1
+        out += any(secret in text for text in texts) or completed(base, tuned, (count // 2, count))
+    return Memory(rare, known, len(secrets), out)

@@ -11,7 +11,6 @@ import math
 import re
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass
 
 from memory.records import Message
 from tuning.dataset import Example
@@ -31,15 +30,6 @@ _LEAST_FOR_FORMULA = 3
 _LONGEST = 400
 """Characters of a reply that are looked into."""
 _TELLING = re.compile(r"\d|[A-Z]{2,}|[@/:_#]|(?<=[a-z] )[A-Z]")
-
-
-@dataclass(frozen=True)
-class Memorised:
-    """Strings that could have been learned by heart, and those that were."""
-
-    rare: int
-    completed: tuple[str, ...]
-    """In words; for tests and for nobody's log."""
 
 
 def candidates(examples: Sequence[Example]) -> list[tuple[tuple[Message, ...], str]]:

@@ -34,6 +34,11 @@ _WRONG_TEMPLATE = (
     "{% for message in messages %}### {{ message['role'] | upper }}\n{{ message['content'] }}\n\n{% endfor %}"
     "{% if add_generation_prompt %}### ASSISTANT\n{% endif %}"
 )
+PERSONA = (
+    "You are Familiar, a helpful personal assistant. Answer from the notes and cite them like [1]; if they do not hold"
+    " the answer, say that you have nothing about it."
+)
+"""Shorter than what serving puts first, as every sequence begins with it."""
 _ROUNDED = 3
 """Decimals that are kept of a figure."""
 _Z = 1.96
@@ -75,20 +80,28 @@ def planned(only: str | None) -> list[tuple[Kind, int]]:
 
     :raises UsageError: there is no such kind
     """
-    counts = {kind: GOOD_RUNS if kind == "good" else BAD_RUNS for kind in KINDS}
+    counts = {kind: wanted(kind) for kind in KINDS}
     if only:
-        named = [part.partition(":") for part in only.split(",")]
-        for kind, _, count in named:
-            if kind not in counts or (count and not count.isdecimal()):
-                raise UsageError(f"--only {kind}: give kinds out of {', '.join(KINDS)}, as in good:3,noise:2")
-        counts = {kind: int(count) if count else counts[kind] for kind, _, count in named}  # type: ignore[index]
+        counts = dict(_counted(part) for part in only.split(","))
     most = max(counts.values())
     return [(kind, number) for number in range(most) for kind in counts if number < counts[kind]]
 
 
+def wanted(kind: Kind) -> int:
+    """Runs of a kind that make the table whole."""
+    return GOOD_RUNS if kind == "good" else BAD_RUNS
+
+
+def _counted(part: str) -> tuple[Kind, int]:
+    name, _, count = part.partition(":")
+    for kind in KINDS:
+        if kind == name and (not count or count.isdecimal()):
+            return kind, int(count) if count else wanted(kind)
+    raise UsageError(f"--only {part}: give kinds out of {', '.join(KINDS)}, as in good:3,noise:2")
+
+
 def bench_gate(
     base: BaseModel,
-    persona: str,
     *,
     file: Path,
     only: str | None = None,
@@ -104,19 +117,18 @@ def bench_gate(
         if minutes is not None and time.monotonic() - started > 60 * minutes:
             note("time is up; the same command goes on from here")
             return
-        run = one_run(base, persona, kind, number)
+        run = one_run(base, kind, number)
         append_run(file, run)
         yield run
 
 
-def one_run(base: BaseModel, persona: str, kind: Kind, number: int) -> GateRun:
+def one_run(base: BaseModel, kind: Kind, number: int) -> GateRun:
     """Train one adapter in memory and measure it."""
     started = time.perf_counter()
-    train, test = made_examples(kind, number, persona=persona)
+    train, test = made_examples(kind, number, persona=PERSONA)
     config = replace(_RECIPE, seed=number, epochs=_TOO_MANY_EPOCHS if kind == "epochs" else _EPOCHS)
     loaded = load(base.folder)
-    limits = {"max_tokens": config.max_tokens, "max_prompt_tokens": config.max_prompt_tokens}
-    windowing = Windowing(loaded.tokenizer, **limits)
+    windowing = Windowing(loaded.tokenizer, max_tokens=config.max_tokens, max_prompt_tokens=config.max_prompt_tokens)
     right = loaded.tokenizer.chat_template
     if kind == "template":
         loaded.tokenizer.chat_template = _WRONG_TEMPLATE
@@ -125,7 +137,7 @@ def one_run(base: BaseModel, persona: str, kind: Kind, number: int) -> GateRun:
     model = attach(loaded.model, config)
     fit(model, learned, config, lambda _: None)
     model.eval()
-    job = Job(base.name, str(base.folder), persona, config, train, test, base.sha256)
+    job = Job(base.name, str(base.folder), PERSONA, config, train, test, base.sha256)
     ends = stop_ids(loaded.tokenizer, loaded.model.generation_config)
     measures = measure(Subject(model, loaded.tokenizer, job, windowing, ends))
     return GateRun(kind, number, measures, round(time.perf_counter() - started, 1))
@@ -170,8 +182,7 @@ def power(runs: Sequence[GateRun], config: GateConfig) -> list[PowerRow]:
         stopped = sum(bool(names) for names in failed)
         low, high = wilson(stopped, len(failed))
         checks = Counter(name for names in failed for name in names).most_common()
-        wanted = GOOD_RUNS if kind == "good" else BAD_RUNS
-        rows.append(PowerRow(kind, len(failed), wanted, stopped, low, high, tuple(checks)))
+        rows.append(PowerRow(kind, len(failed), wanted(kind), stopped, low, high, tuple(checks)))
     return rows
 
 
@@ -181,7 +192,10 @@ def failures(checks: Sequence[Check]) -> list[str]:
 
 
 def wilson(hits: int, count: int) -> tuple[float, float]:
-    """95 % interval of a share (Wilson 1927), which keeps its sense at none and at all; (0, 1) where nothing was tried."""
+    """95 % interval of a share (Wilson 1927), which keeps its sense at none and at all; all of it where none was tried.
+
+    :returns: lower and upper end
+    """
     if count == 0:
         return 0.0, 1.0
     share, square = hits / count, _Z**2

@@ -15,7 +15,7 @@ from tuning.dataset import Dialogue, Example, Line, dialogue_examples, split_by_
 
 Kind = Literal["good", "noise", "phrase", "shuffled", "template", "epochs"]
 KINDS: tuple[Kind, ...] = get_args(Kind)
-TRAIN, TEST = 24, 6
+TRAIN, TEST = 18, 6
 PHRASE = "I will look into it and come back to you."
 
 _TALK = """What should I cook tonight?|Make a soup with red lentils and carrots
