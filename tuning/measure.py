@@ -128,7 +128,7 @@ def _greedy(model: Any, prompts: Sequence[Sequence[int]], limit: int, ends: froz
         written = model.generate(
             input_ids=torch.tensor(rows, device=device),
             attention_mask=torch.tensor(seen, device=device),
-            past_key_values=_cache(model, prompts[0][:shared], len(prompts)) if shared else None,
+            cache=_cache(model, prompts[0][:shared], len(prompts)) if shared else None,
             max_new_tokens=limit,
             do_sample=False,
             temperature=None,
@@ -154,12 +154,12 @@ def shared_beginning(prompts: Sequence[Sequence[int]]) -> int:
 
 
 def _cache(model: Any, ids: Sequence[int], rows: int) -> Any:
-    """Keys and values of a beginning, once for each row; None where the model keeps a state of another kind."""
+    """Keys and values of a beginning, once for each row."""
     import torch
     from transformers import DynamicCache
 
     device = next(model.parameters()).device
     cache = DynamicCache(config=model.config)
-    model(input_ids=torch.tensor([list(ids)], device=device), past_key_values=cache, use_cache=True, logits_to_keep=1)
+    model(input_ids=torch.tensor([list(ids)], device=device), cache=cache, use_cache=True, logits_to_keep=1)
     cache.batch_repeat_interleave(rows)
     return cache
