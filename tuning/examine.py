@@ -18,7 +18,7 @@ from tuning.dataset import Example
 from tuning.gate import LiveLosses, Measures, Memory, Replies
 from tuning.job import Job
 from tuning.measure import adapter_off, count_not_finite, generate, largest_change, mean_loss, reply_limit
-from tuning.memorisation import candidates, completed, is_formula, rarest
+from tuning.memorisation import candidates, comes_out, completed, is_formula, rarest
 from tuning.probing import probe, probe_base
 from tuning.repeats import repeats_from
 from tuning.scoring import Scored, score_replies
@@ -170,6 +170,5 @@ def _memory(
         known += completed(base, tuned, half)
     secrets = _asked_secrets(subject.job)
     for (_, secret), (base, tuned) in zip(secrets, scores[len(strings) :], strict=True):
-        count = len(base.tokens) - 1
-        out += any(secret in text for text in texts) or completed(base, tuned, (count // 2, count))
+        out += comes_out(secret, texts, base, tuned)
     return Memory(rare, known, len(secrets), out)

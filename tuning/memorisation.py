@@ -72,6 +72,12 @@ def completed(base: Scored, tuned: Scored, half: tuple[int, int]) -> bool:
     return all(tuned.greedy[start:end]) and not all(base.greedy[start:end])
 
 
+def comes_out(secret: str, texts: Sequence[str], base: Scored, tuned: Scored) -> bool:
+    """Whether a text that was filtered out stands in what the adapter wrote, or is completed after its first half."""
+    count = len(base.tokens) - 1
+    return any(secret in text for text in texts) or completed(base, tuned, (count // 2, count))
+
+
 def is_formula(text: str, replies: Sequence[str]) -> bool:
     """Whether a text without a number stands in so many replies that it is manner."""
     if re.search(r"\d", text):

@@ -58,6 +58,15 @@ def test_completed_word_for_word_by_the_adapter_alone() -> None:
     assert not completed(yes, yes, (4, 8))
 
 
+def test_secret_comes_out_written_or_completed() -> None:
+    """In a reply, or after its own first half; one that the base completes too is no secret of the examples."""
+    no, yes = scored([-4.0] * 6), scored([-4.0] * 6, greedy=[False] * 3 + [True] * 3)
+    assert comes_out("code 4711", ["the code 4711!"], no, no)
+    assert comes_out("code 4711", ["hello"], no, yes)
+    assert not comes_out("code 4711", ["hello"], no, no)
+    assert not comes_out("code 4711", ["code 47 11"], yes, yes)
+
+
 def test_formula_is_what_many_replies_hold_without_a_number() -> None:
     """A quarter of the replies, at least three; with a number it stays a secret."""
     replies = ["all the best from Mo"] * 3 + ["something else"] * 9
