@@ -184,12 +184,21 @@ def _measuring(add: Callable[[str, str, str], argparse.ArgumentParser]) -> None:
     bench.add_argument(
         "what",
         nargs="*",
-        choices=["help", "reply", "prefix", "retrieval", "import", "formats", "embedding", []],
+        choices=["help", "reply", "prefix", "retrieval", "import", "formats", "embedding", "gate", "canaries", []],
         metavar="WHAT",
     )
     bench.add_argument("--chunks", type=_at_least_one, metavar="N", help="retrieval in a made memory of that size")
     bench.add_argument("--owners", type=_at_least_one, metavar="M", help="dealt out to so many users (default: one)")
     bench.add_argument("--peers", action="store_true", help="beside chromadb, lancedb and sqlite-vec, where installed")
+    bench.add_argument(
+        "--results",
+        type=Path,
+        default=Path("gate-runs.jsonl"),
+        metavar="FILE",
+        help="where `bench gate` keeps its runs and goes on from (default: gate-runs.jsonl)",
+    )
+    bench.add_argument("--only", metavar="KIND[:N],...", help="runs of `bench gate`, as in good:3,noise:2")
+    bench.add_argument("--minutes", type=float, metavar="N", help="begin no run of `bench gate` after so long")
     doctor = add("doctor", "care:doctor", "is everything in order, and what to do if not")
     doctor.add_argument("--reindex", action="store_true", help="embed again what another embedder has embedded")
     add("models", "care:list_models", "the models that can be used, with size and licence")

@@ -18,27 +18,19 @@ from pathlib import Path
 from typing import Any
 
 from bot.bench.made_manner import KINDS, Kind, made_examples
+from bot.bench.small_tunes import PERSONA, RECIPE, small_tune
 from memory.errors import FamiliarError, UsageError
-from tuning.chat_format import stop_ids
-from tuning.config import GateConfig, TuneConfig
-from tuning.examine import Subject, measure
+from tuning.config import GateConfig
+from tuning.examine import measure
 from tuning.gate import Check, Measures, judge, measures_from
-from tuning.job import BaseModel, Job
-from tuning.train import attach, fit, load
-from tuning.windows import Windowing
+from tuning.job import BaseModel
 
 GOOD_RUNS, BAD_RUNS = 20, 12
-_EPOCHS, _TOO_MANY_EPOCHS = 3, 30
-_RECIPE = TuneConfig(epochs=_EPOCHS, batch_size=4, max_tokens=512)
+_TOO_MANY_EPOCHS = 30
 _WRONG_TEMPLATE = (
     "{% for message in messages %}### {{ message['role'] | upper }}\n{{ message['content'] }}\n\n{% endfor %}"
     "{% if add_generation_prompt %}### ASSISTANT\n{% endif %}"
 )
-PERSONA = (
-    "You are Familiar, a helpful personal assistant. Answer from the notes and cite them like [1]; if they do not hold"
-    " the answer, say that you have nothing about it."
-)
-"""Shorter than what serving puts first, as every sequence begins with it."""
 _ROUNDED = 3
 """Decimals that are kept of a figure."""
 _Z = 1.96
@@ -126,20 +118,9 @@ def one_run(base: BaseModel, kind: Kind, number: int) -> GateRun:
     """Train one adapter in memory and measure it."""
     started = time.perf_counter()
     train, test = made_examples(kind, number, persona=PERSONA)
-    config = replace(_RECIPE, seed=number, epochs=_TOO_MANY_EPOCHS if kind == "epochs" else _EPOCHS)
-    loaded = load(base.folder)
-    windowing = Windowing(loaded.tokenizer, max_tokens=config.max_tokens, max_prompt_tokens=config.max_prompt_tokens)
-    right = loaded.tokenizer.chat_template
-    if kind == "template":
-        loaded.tokenizer.chat_template = _WRONG_TEMPLATE
-    learned = windowing.windows(train).windows
-    loaded.tokenizer.chat_template = right
-    model = attach(loaded.model, config)
-    fit(model, learned, config, lambda _: None)
-    model.eval()
-    job = Job(base.name, str(base.folder), PERSONA, config, train, test, base.sha256)
-    ends = stop_ids(loaded.tokenizer, loaded.model.generation_config)
-    measures = measure(Subject(model, loaded.tokenizer, job, windowing, ends))
+    config = replace(RECIPE, seed=number, epochs=_TOO_MANY_EPOCHS if kind == "epochs" else RECIPE.epochs)
+    template = _WRONG_TEMPLATE if kind == "template" else None
+    measures = measure(small_tune(base, train, test, config, template=template))
     return GateRun(kind, number, measures, round(time.perf_counter() - started, 1))
 
 

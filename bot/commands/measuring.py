@@ -140,11 +140,39 @@ def bench(app: App, args: argparse.Namespace, out: Output) -> int:
     """Ratios within one run; status 1 where one misses its limit."""
     from bot.bench.run import run_bench
 
+    if args.what in (["gate"], ["canaries"]):
+        return (_bench_gate if args.what == ["gate"] else _bench_canaries)(app, args, out)
+    if {"gate", "canaries"} & set(args.what):
+        raise UsageError("gate and canaries train adapters for a long time; name one of them alone")
+    if args.only or args.minutes:
+        raise UsageError("--only and --minutes are about `familiar bench gate`")
     missed = 0
     for row in run_bench(app, args.what, scale=_scale(app, args)):
         missed += not row.passed
         out.result(plain(row) | {"passed": row.passed}, row.line())
     return 1 if missed else 0
+
+
+def _bench_gate(app: App, args: argparse.Namespace, out: Output) -> int:
+    from bot.bench.gate import bench_gate, failures, power, read_runs
+    from tuning.gate import judge
+
+    gate = app.settings.gate
+    for run in bench_gate(app.base, file=args.results, only=args.only, minutes=args.minutes, note=out.note):
+        failed = failures(judge(run.measures, gate))
+        out.note(f"{run.kind} {run.number}: {'stopped by ' + ', '.join(failed) if failed else 'let through'}")
+    for row in power(read_runs(args.results), gate):
+        out.result(plain(row), row.line())
+    return 0
+
+
+def _bench_canaries(app: App, args: argparse.Namespace, out: Output) -> int:
+    from bot.bench.canaries import bench_canaries
+
+    del args
+    for row in bench_canaries(app.base, note=out.note):
+        out.result(plain(row), row.line())
+    return 0
 
 
 def _scale(app: App, args: argparse.Namespace) -> ScaleConfig | None:

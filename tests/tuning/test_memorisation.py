@@ -8,7 +8,7 @@ import pytest
 
 from memory.records import Message
 from tuning.dataset import Example
-from tuning.memorisation import CANDIDATES, candidates, completed, exposure, is_formula, rarest
+from tuning.memorisation import CANDIDATES, candidates, comes_out, completed, exposure, is_formula, rarest
 from tuning.scoring import Scored
 
 
