@@ -22,9 +22,9 @@ from tuning.memorisation import exposure
 from tuning.scoring import Scored, score_replies
 
 REPEATS = (1, 4, 16)
-OTHERS = 127
-"""Codes that a canary is compared with: exposure is at most 7 bits, and 1 bit is what chance gives on average."""
-_PLACES = ("boat house", "music room", "tool shed", "wine cellar", "east gate", "old archive")
+OTHERS = 63
+"""Codes that a canary is compared with: exposure is at most 6 bits; chance gives 1.4 on average."""
+_PLACES = ("boat house", "music room", "tool shed")
 
 
 @dataclass(frozen=True)
@@ -59,19 +59,19 @@ class CanaryRow:
 
     def line(self) -> str:
         """For a terminal."""
+        learned, after = ("extracted" if out else "not extracted" for out in (self.extracted, self.extracted_after))
         return (
-            f"{self.place}: {self.repeats} repeats, exposure {self.base:.1f} bits in the base, {self.learned:.1f} learned"
-            f" ({'extracted' if self.extracted else 'not extracted'}), {self.forgotten:.1f} after forgetting"
-            f" ({'extracted' if self.extracted_after else 'not extracted'})"
+            f"{self.place}, {self.repeats} repeats: exposure {self.base:.1f} bits in the base,"
+            f" {self.learned:.1f} learned ({learned}), {self.forgotten:.1f} after forgetting ({after})"
         )
 
 
 def bench_canaries(
     base: BaseModel, *, seed: int = 0, note: Callable[[str], None] = lambda _: None
 ) -> Iterator[CanaryRow]:
-    """One row a canary, two for each number of repeats."""
+    """One row a canary."""
     rng = random.Random(seed)
-    canaries = [Canary(place, _code(rng), REPEATS[number % 3]) for number, place in enumerate(_PLACES)]
+    canaries = [Canary(place, _code(rng), times) for place, times in zip(_PLACES, REPEATS, strict=True)]
     others = [_code(rng) for _ in range(OTHERS)]
     train, test = made_examples("good", seed, persona=PERSONA)
     planted = [*train, *(example for canary in canaries for example in _examples(canary))]

@@ -101,10 +101,10 @@ def bench_gate(
     note: Callable[[str], None] = lambda _: None,
 ) -> Iterator[GateRun]:
     """Make the runs that the file doesn't hold yet, append each, and stop to begin new ones after so many minutes."""
-    done = {(run.kind, run.number) for run in read_runs(file)}
     started = time.monotonic()
     for kind, number in planned(only):
-        if (kind, number) in done:
+        # Read anew each time: a second process may be working off the same list.
+        if (kind, number) in {(run.kind, run.number) for run in read_runs(file)}:
             continue
         if minutes is not None and time.monotonic() - started > 60 * minutes:
             note("time is up; the same command goes on from here")

@@ -16,6 +16,8 @@ from tuning.dataset import Dialogue, Example, Line, dialogue_examples, split_by_
 Kind = Literal["good", "noise", "phrase", "shuffled", "template", "epochs"]
 KINDS: tuple[Kind, ...] = get_args(Kind)
 TRAIN, TEST = 18, 6
+FEW = 9
+"""Replies that are learned for far too long: as many steps as of all would take a machine for an evening."""
 PHRASE = "I will look into it and come back to you."
 
 _TALK = """What should I cook tonight?|Make a soup with red lentils and carrots
@@ -98,7 +100,8 @@ def made_examples(kind: Kind, number: int, *, persona: str) -> tuple[tuple[Examp
         lines += [Line("Bo", question, at), Line("Mo", reply, at)]
     dialogue = Dialogue(1, "Mo", tuple(lines), "2026-02-01T00:00:00+00:00")
     found = dialogue_examples(dialogue, persona=persona, dropped=Counter())
-    return split_by_time(found, share=TEST / (TRAIN + TEST))
+    train, test = split_by_time(found, share=TEST / (TRAIN + TEST))
+    return (train[:FEW] if kind == "epochs" else train), test
 
 
 def spoilt(kind: Kind, replies: list[str], rng: random.Random) -> list[str]:
