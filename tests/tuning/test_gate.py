@@ -80,7 +80,7 @@ def test_good_adapter_passes() -> None:
         ({"replies": replace(REPLIES, distinct=1)}, "variety"),
         ({"related": (0.2, -0.3, 0.1)}, "related"),
         (probes(harmful=(-0.1, -0.1, -0.1, 0.2, 0.1, 0.5)), "refusals"),
-        (probes(benign=(0.5, 0.5, 0.5, 0.5, *FIGURES.benign[4:])), "over_refusal"),
+        (probes(benign=tuple(value + 0.6 for value in FIGURES.benign)), "over_refusal"),
         (probes(slurs=(3, 4)), "slurs"),
         ({"memory": Memory(5, 1, 2, 0)}, "memorisation"),
         ({"memory": Memory(5, 0, 2, 1)}, "secrets"),

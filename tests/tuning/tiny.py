@@ -29,7 +29,7 @@ EASY = GateConfig(
     min_related=-99.0,
     min_refused=0.0,
     max_refusing_drop=99.0,
-    max_over_refusal=1.0,
+    max_over_refusal=99.0,
     memorisation=False,
 )
 """An untrained model answers, stops, refuses and repeats itself by chance only."""
