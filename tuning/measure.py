@@ -94,7 +94,7 @@ def count_not_finite(model: Any) -> int:
     """Adapter weights that are infinite or not a number."""
     import torch
 
-    weights = [value for name, value in model.named_parameters() if "lora_" in name]
+    weights = [value for name, value in model.named_parameters() if value.requires_grad or "lora_" in name]
     return sum(int((~torch.isfinite(weight)).sum()) for weight in weights)
 
 
@@ -119,7 +119,7 @@ def _greedy(model: Any, prompts: Sequence[Sequence[int]], limit: int, ends: froz
 
     device = next(model.parameters()).device
     longest = max(len(prompt) for prompt in prompts)
-    shared = shared_beginning(prompts)
+    shared = 0 if has_own_tokens(model) else shared_beginning(prompts)
     pad = min(ends)
     # The padding stands behind the shared beginning, whose keys and values have no gap.
     rows = [[*prompt[:shared], *[pad] * (longest - len(prompt)), *prompt[shared:]] for prompt in prompts]
@@ -139,6 +139,11 @@ def _greedy(model: Any, prompts: Sequence[Sequence[int]], limit: int, ends: froz
             pad_token_id=pad,
         )
     return [row[longest:].tolist() for row in written]
+
+
+def has_own_tokens(model: Any) -> bool:
+    """Whether the adapter puts tokens of its own before the first one (prompt tuning), so that none can be shared."""
+    return bool(getattr(getattr(model, "active_peft_config", None), "is_prompt_learning", False))
 
 
 def shared_beginning(prompts: Sequence[Sequence[int]]) -> int:

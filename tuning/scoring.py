@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 
 from memory.records import Message
 from tuning.chat_format import IGNORED, EncodedExample, encode_example
+from tuning.measure import has_own_tokens
 
 _NO_LIMIT = 1 << 30
 _NODES = 1024
@@ -99,6 +100,8 @@ def score_replies(model: Any, tokenizer: Any, pairs: Sequence[tuple[Sequence[Mes
 
 def score(model: Any, encoded: Sequence[EncodedExample]) -> list[Scored]:
     """The labelled tokens of each sequence."""
+    if has_own_tokens(model):
+        return [_score_alone(model, item) for item in encoded]
     order = sorted(range(len(encoded)), key=lambda place: encoded[place].input_ids)
     scored: dict[int, Scored] = {}
     for part in _chunks(order, encoded):
@@ -128,6 +131,24 @@ def _common(one: Sequence[int], other: Sequence[int]) -> int:
         if a != b:
             return length
     return min(len(one), len(other))
+
+
+def _score_alone(model: Any, encoded: EncodedExample) -> Scored:
+    """One sequence by itself, for a model that doesn't take a tree; places count from the end, before which its own
+    tokens stand."""
+    import torch
+
+    places = [place for place, label in enumerate(encoded.labels) if label != IGNORED]
+    device = next(model.parameters()).device
+    ids = torch.tensor([encoded.input_ids], device=device)
+    kept = torch.tensor(places, device=device) - 1 - ids.shape[1]
+    with torch.inference_mode():
+        logits = model(input_ids=ids, logits_to_keep=kept, use_cache=False).logits[0]
+        logs = logits.float().log_softmax(-1)
+        tokens = torch.tensor([encoded.input_ids[place] for place in places], device=device)
+        likelihoods = logs.gather(1, tokens[:, None])[:, 0].tolist()
+        greedy = (logs.argmax(-1) == tokens).tolist()
+    return Scored(tuple(tokens.tolist()), tuple(likelihoods), tuple(greedy))
 
 
 def _score_tree(model: Any, encoded: Sequence[EncodedExample]) -> list[Scored]:

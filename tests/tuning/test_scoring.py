@@ -50,6 +50,25 @@ def test_tree_gives_what_separate_passes_give(loaded: Loaded) -> None:
         assert len(found.tokens) == label_count(alone)
 
 
+def test_adapter_with_tokens_of_its_own_is_scored_sequence_by_sequence(
+    loaded: Loaded, tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    """Prompt tuning takes no tree: each sequence gets its own pass, with the same figures as `labelled_loss` has where
+    its places are counted from the end; without the adapter it is the base."""
+    from peft import PromptTuningConfig, get_peft_model
+
+    fresh = load(tiny_base(tmp_path_factory.mktemp("tuned")).folder)
+    model = get_peft_model(fresh.model, PromptTuningConfig(task_type="CAUSAL_LM", num_virtual_tokens=3)).eval()
+    pairs = [((Message("user", "how is day 3?"),), reply) for reply in ("day 3 ok!", "no")]
+    tuned = score_replies(model, fresh.tokenizer, pairs)
+    with model.disable_adapter():
+        off = score_replies(model, fresh.tokenizer, pairs)
+    base = score_replies(loaded.model, loaded.tokenizer, pairs)
+    assert [item.total for item in off] == pytest.approx([item.total for item in base], rel=1e-4)
+    assert all(one.total != other.total for one, other in zip(tuned, base, strict=True))
+    assert [item.tokens for item in tuned] == [item.tokens for item in base]
+
+
 def test_greedy_marks_the_likeliest_tokens(loaded: Loaded) -> None:
     """What the model would write itself is marked throughout; with one token changed, not there."""
     import torch
