@@ -13,8 +13,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from safetensors import SafetensorError
+
 from memory.records import Message
-from tuning.dataset import Example
 from tuning.gate import LiveLosses, Measures, Memory, Replies
 from tuning.job import Job
 from tuning.measure import adapter_off, count_not_finite, generate, largest_change, mean_loss, reply_limit
@@ -22,7 +23,7 @@ from tuning.memorisation import candidates, comes_out, completed, is_formula, ra
 from tuning.probing import probe, probe_base
 from tuning.repeats import repeats_from
 from tuning.scoring import Scored, score_replies
-from tuning.windows import Windowing
+from tuning.windows import Window, Windowing
 
 STOP_SAMPLE = 8
 """Held-out prompts that are answered to see whether replies end."""
@@ -31,6 +32,8 @@ _RELATED = 12
 _SECRETS = 16
 """Filtered secrets that are asked for; longest first."""
 _ASKING = "Go on."
+_OWN, _LIVE = "default", "live"
+"""Names of the adapters in the model; peft gives the first."""
 
 
 @dataclass(frozen=True)
@@ -108,23 +111,32 @@ def _asked_secrets(job: Job) -> list[Pair]:
 
 def _beside_live(subject: Subject) -> LiveLosses | None:
     """Both adapters on the held-out replies that the live one has not learned; None where there is no live one."""
-    job, model = subject.job, subject.model
+    job = subject.job
     if job.live is None:
         return None
     known = set(job.live.trained_on)
-    fresh: tuple[Example, ...] = tuple(example for example in job.test if example.id not in known)
-    windows = subject.windowing.windows(fresh).windows
+    windows = subject.windowing.windows([example for example in job.test if example.id not in known]).windows
     if not windows:
-        return LiveLosses(0, None, None)
-    ours = mean_loss(model, windows)
-    model.load_adapter(job.live.folder, adapter_name="live")
-    model.set_adapter("live", inference_mode=True)
+        return LiveLosses(0, None, None, "it has learned all held-out replies")
+    ours = mean_loss(subject.model, windows)
     try:
-        theirs = mean_loss(model, windows)
-    finally:
-        model.set_adapter("default", inference_mode=True)
-        model.delete_adapter("live")
+        theirs = _loss_of(subject.model, job.live.folder, windows)
+    except (OSError, ValueError, RuntimeError, SafetensorError) as exc:
+        # It can't answer either, so there is nothing to be better than; a tune is what mends that.
+        return LiveLosses(0, None, None, f"it can't be read ({type(exc).__name__})")
     return LiveLosses(sum(len(window.examples) for window in windows), ours, theirs)
+
+
+def _loss_of(model: Any, folder: str, windows: Sequence[Window]) -> float:
+    """Loss with another adapter in the place of the one that is on."""
+    try:
+        model.load_adapter(folder, adapter_name=_LIVE)
+        model.set_adapter(_LIVE, inference_mode=True)
+        return mean_loss(model, windows)
+    finally:
+        model.set_adapter(_OWN, inference_mode=True)
+        if _LIVE in model.peft_config:
+            model.delete_adapter(_LIVE)
 
 
 def _replies(subject: Subject, *, limit: int) -> tuple[Replies, list[str]]:

@@ -24,8 +24,10 @@ class LiveLosses:
     replies: int
     """Held-out replies that the live one has not learned."""
     adapter: float | None
-    """Mean negative log-likelihood per token of these, in nats; None where there are none."""
+    """Mean negative log-likelihood per token of these, in nats; None where they can't be compared."""
     live: float | None
+    why_not: str = ""
+    """Why they can't be compared."""
 
 
 @dataclass(frozen=True)
@@ -155,9 +157,9 @@ def _loss(nats: float) -> str:
 def _against_live(live: LiveLosses, config: GateConfig) -> Check:
     limit = config.max_live_ratio
     if live.adapter is None or live.live is None:
-        sentence = "not comparable with the live adapter, which has learned all held-out replies"
-        return Check("live_loss", limit, limit, True, sentence)
-    ratio = live.adapter / live.live if live.live > 0 else math.nan
+        return Check("live_loss", limit, limit, True, f"not comparable with the live adapter: {live.why_not}")
+    # The same adapter trained twice differs in the last bits.
+    ratio = round(live.adapter / live.live, 4) if live.live > 0 else math.nan
     return _at_most(
         "live_loss",
         ratio,

@@ -131,11 +131,17 @@ def _train_and_judge(
 ) -> Adapter:
     folder = registry.root / adapter.id
     train, test = split_by_time(dataset.examples, share=request.gate.held_out)
-    live = _live(registry.live(request.user_id), base, adapter.template_sha256)
-    write_job(
-        folder,
-        Job(base.name, str(base.folder), request.persona, request.config, train, test, base.sha256, live),
+    job = Job(
+        base.name,
+        str(base.folder),
+        request.persona,
+        request.config,
+        train,
+        test,
+        base_sha256=base.sha256,
+        live=_live(registry.live(request.user_id), base, adapter.template_sha256),
     )
+    write_job(folder, job)
     try:
         metrics = train_in_child(folder, on_progress=watch.on_progress, stop=_stop(registry, adapter, watch))
     except _Stopped:

@@ -43,5 +43,5 @@ def small_tune(
     model = attach(loaded.model, config)
     fit(model, windows, config, lambda _: None)
     model.eval()
-    job = Job(base.name, str(base.folder), PERSONA, config, tuple(train), tuple(test), base.sha256)
+    job = Job(base.name, str(base.folder), PERSONA, config, tuple(train), tuple(test), base_sha256=base.sha256)
     return Subject(model, loaded.tokenizer, job, windowing, stop_ids(loaded.tokenizer, loaded.model.generation_config))

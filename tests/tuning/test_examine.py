@@ -82,6 +82,22 @@ def test_live_adapter_that_knows_everything_is_not_measured(base: BaseModel, tmp
     assert (found.live.replies, found.live.live) == (0, None)
 
 
+def test_live_adapter_that_is_damaged_stops_no_tune(base: BaseModel, tmp_path: Path) -> None:
+    """Cut short or gone, it can't answer either: the new one is judged without it, and that is said."""
+    live = subject(base, job(base), CONFIG)
+    save(live.model, tmp_path / "adapter", base_name="tiny")
+    file = tmp_path / "adapter" / "adapter_model.safetensors"
+    file.write_bytes(file.read_bytes()[:100])
+    for folder in (tmp_path / "adapter", tmp_path / "gone"):
+        new = subject(base, job(base, live=LiveAdapter(str(folder), ())), CONFIG)
+        whole = mean_loss(new.model, new.windowing.windows(new.job.test).windows)
+        found = measure(new)
+        assert found.live is not None
+        assert found.live.why_not.startswith("it can't be read")
+        assert found.adapter_loss == pytest.approx(whole, rel=1e-5)
+        assert found.adapter != found.base
+
+
 def test_repeated_secret_is_found_by_heart(base: BaseModel) -> None:
     """A reply with a number that was learned twelve times is completed word for word; a filtered text is asked for."""
     learned = (*examples(4), *examples(12, secret=SECRET))

@@ -93,16 +93,17 @@ def test_each_fault_fails_its_own_check(changes: dict[str, Any], check: str) -> 
 
 def test_live_adapter_that_knows_all_replies_is_no_rival() -> None:
     """Where it has learned every held-out reply its loss would be no measure: the check passes and says so."""
-    checks = judge(replace(GOOD, live=LiveLosses(0, None, None)), GateConfig())
+    checks = judge(replace(GOOD, live=LiveLosses(0, None, None, "it has learned all")), GateConfig())
     (live,) = [check for check in checks if check.check == "live_loss"]
     assert live.passed
-    assert live.sentence.startswith("not comparable")
+    assert live.sentence == "not comparable with the live adapter: it has learned all"
 
 
 def test_better_than_the_live_adapter_passes() -> None:
     """And as good as it passes too: what was learned since may be in other things."""
     assert failed(live=LiveLosses(4, 2.3, 2.4)) == []
     assert failed(live=LiveLosses(4, 2.4, 2.4)) == []
+    assert failed(live=LiveLosses(4, 2.40001, 2.4)) == []
 
 
 def test_what_can_not_be_checked_is_listed_with_its_reason() -> None:
