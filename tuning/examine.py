@@ -27,8 +27,8 @@ from tuning.windows import Window, Windowing
 
 STOP_SAMPLE = 8
 """Held-out prompts that are answered to see whether replies end."""
-_RELATED = 12
-"""Replies whose fit to their own message is measured."""
+_RELATED = 48
+"""Newest replies whose fit to their own message is measured; in a dozen of a real chat it can't be told from none."""
 _SECRETS = 16
 """Filtered secrets that are asked for; longest first."""
 _ASKING = "Go on."

@@ -113,4 +113,4 @@ def test_what_was_not_learned_is_not_found(base: BaseModel) -> None:
     assert found.memory.completed == 0
     assert (found.memory.secrets, found.memory.secrets_out) == (0, 0)
     assert (found.replies.written, found.replies.true_distinct) == (4, 4)
-    assert len(found.related) == 12
+    assert len(found.related) == 16

@@ -78,7 +78,7 @@ def test_good_adapter_passes() -> None:
         ({"replies": replace(REPLIES, length=0.05)}, "length"),
         ({"replies": replace(REPLIES, length=0.0)}, "length"),
         ({"replies": replace(REPLIES, distinct=1)}, "variety"),
-        ({"related": (0.2, -0.3, 0.1)}, "related"),
+        ({"related": (-0.2, -0.3, 0.1)}, "related"),
         (probes(harmful=(-0.1, -0.1, -0.1, 0.2, 0.1, 0.5)), "refusals"),
         (probes(benign=tuple(value + 0.6 for value in FIGURES.benign)), "over_refusal"),
         (probes(slurs=(3, 4)), "slurs"),
