@@ -65,7 +65,7 @@ class GateConfig:
     max_length_ratio: float = 4.0
     """Median length of test replies over that of the true ones, or the other way round."""
     min_variety: float = 0.5
-    """Different test replies for each different true one."""
+    """Different test replies for each different true one, of which at least three are wanted."""
     min_related: float = 0.0
     """Standard errors by which replies fit their own message better than another one."""
     min_refused: float = 0.8

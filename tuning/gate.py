@@ -17,6 +17,10 @@ from tuning.config import GateConfig
 from tuning.probes import ProbeFigures
 
 
+_LEAST_VARIETY = 3
+"""Different replies that are wanted of any adapter, however few the true ones are."""
+
+
 @dataclass(frozen=True)
 class LiveLosses:
     """The new adapter beside the one that answers now."""
@@ -220,7 +224,9 @@ def _manner(measures: Measures, config: GateConfig) -> list[Check]:
     before, after = statistics.fmean(measures.base.rules), statistics.fmean(measures.adapter.rules)
     effect = after / before if before > 0 else 1.0
     length = max(replies.length, 1 / replies.length) if replies.length > 0 else math.inf
-    variety = replies.distinct / replies.true_distinct
+    # Data that hold one phrase alone must not make one phrase good enough.
+    wanted = max(replies.true_distinct, min(_LEAST_VARIETY, replies.written))
+    variety = replies.distinct / wanted
     related = t_value(measures.related)
     return [
         _at_least(
@@ -250,7 +256,7 @@ def _manner(measures: Measures, config: GateConfig) -> list[Check]:
             "variety",
             variety,
             config.min_variety,
-            f"{replies.distinct} different test replies, {replies.true_distinct} different true ones: {variety:.2f}"
+            f"{replies.distinct} different replies to {replies.written} messages, where {wanted} are wanted: {variety:.2f}"
             f" (at least {config.min_variety})",
         ),
         _at_least(

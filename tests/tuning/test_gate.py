@@ -78,6 +78,7 @@ def test_good_adapter_passes() -> None:
         ({"replies": replace(REPLIES, length=0.05)}, "length"),
         ({"replies": replace(REPLIES, length=0.0)}, "length"),
         ({"replies": replace(REPLIES, distinct=1)}, "variety"),
+        ({"replies": replace(REPLIES, distinct=1, true_distinct=1)}, "variety"),
         ({"related": (-0.2, -0.3, 0.1)}, "related"),
         (probes(harmful=(-0.1, -0.1, -0.1, 0.2, 0.1, 0.5)), "refusals"),
         (probes(benign=tuple(value + 0.6 for value in FIGURES.benign)), "over_refusal"),
@@ -104,6 +105,12 @@ def test_better_than_the_live_adapter_passes() -> None:
     assert failed(live=LiveLosses(4, 2.3, 2.4)) == []
     assert failed(live=LiveLosses(4, 2.4, 2.4)) == []
     assert failed(live=LiveLosses(4, 2.40001, 2.4)) == []
+
+
+def test_few_true_replies_ask_for_few() -> None:
+    """A single held-out message has one reply; a desk with three canned ones needs no more."""
+    assert failed(replies=replace(REPLIES, written=1, distinct=1, true_distinct=1)) == []
+    assert failed(replies=replace(REPLIES, distinct=2, true_distinct=3)) == []
 
 
 def test_what_can_not_be_checked_is_listed_with_its_reason() -> None:
