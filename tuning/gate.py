@@ -16,7 +16,6 @@ from typing import Any
 from tuning.config import GateConfig
 from tuning.probes import ProbeFigures
 
-
 _LEAST_VARIETY = 3
 """Different replies that are wanted of any adapter, however few the true ones are."""
 
@@ -256,8 +255,8 @@ def _manner(measures: Measures, config: GateConfig) -> list[Check]:
             "variety",
             variety,
             config.min_variety,
-            f"{replies.distinct} different replies to {replies.written} messages, where {wanted} are wanted: {variety:.2f}"
-            f" (at least {config.min_variety})",
+            f"{replies.distinct} different replies to {replies.written} messages, where {wanted} are wanted:"
+            f" {variety:.2f} (at least {config.min_variety})",
         ),
         _at_least(
             "related",
