@@ -203,17 +203,14 @@ def _measuring(add: Callable[[str, str, str], argparse.ArgumentParser]) -> None:
         metavar="N",
         help="what the language model reads beside the rules; of a dialogue in N passages without a fact by rule",
     )
-    bench = add("bench", "measuring:bench", "speed as ratios to the bare libraries within one run")
+    bench = add("bench", "benching:bench", "speed as ratios to the bare libraries within one run")
     ratios = ["help", "reply", "prefix", "retrieval", "import", "formats", "embedding", "beside"]
-    tables = ["rollback", "tune", "preference"]
+    tables = ["rollback", "tune", "preference", "gate", "canaries"]
     bench.add_argument("what", nargs="*", choices=[*ratios, *tables, []], metavar="WHAT")
     bench.add_argument("--chunks", type=_at_least_one, metavar="N", help="retrieval in a made memory of that size")
     bench.add_argument("--owners", type=_at_least_one, metavar="M", help="dealt out to so many users (default: one)")
     bench.add_argument("--peers", action="store_true", help="beside chromadb, lancedb and sqlite-vec, where installed")
-    _comparing(bench)
-    bench.add_argument("--results", type=Path, metavar="FILE", help="preference: where finished runs are kept")
-    bench.add_argument("--minutes", type=float, default=9.0, metavar="N", help="preference: begin no run after these")
-    bench.add_argument("--seeds", type=_at_least_one, default=5, metavar="N", help="preference: runs of each kind")
+    _tables(bench)
     doctor = add("doctor", "care:doctor", "is everything in order, and what to do if not")
     doctor.add_argument("--reindex", action="store_true", help="embed again what another embedder has embedded")
     add("models", "care:list_models", "the models that can be used, with size and licence")
@@ -223,7 +220,7 @@ def _measuring(add: Callable[[str, str, str], argparse.ArgumentParser]) -> None:
     add("restore", "keeping:restore", "put a backup in the place of the memory").add_argument("file", type=Path)
 
 
-def _comparing(bench: argparse.ArgumentParser) -> None:
+def _tables(bench: argparse.ArgumentParser) -> None:
     bench.add_argument("--dialogue", type=Path, metavar="DIALOGUE.jsonl", help="tune: whose replies are learned")
     bench.add_argument("--speaker", metavar="NAME", help="tune: who in it")
     bench.add_argument("--replies", type=_at_least_one, metavar="N", help="tune: replies to learn (default: 60)")
@@ -232,7 +229,15 @@ def _comparing(bench: argparse.ArgumentParser) -> None:
         metavar="METHOD[+INIT][:KEY=VALUE...],...",
         help="tune: what is compared, such as lora,lora+pissa,lora:rank=8, trl, trl-float32 (default: every method)",
     )
-    bench.add_argument("--results", type=Path, metavar="FILE", help="tune: rows are read from here and added to it")
+    bench.add_argument(
+        "--results",
+        type=Path,
+        metavar="FILE",
+        help="tune, preference, gate: finished runs are kept here, and a later call goes on from them",
+    )
+    bench.add_argument("--minutes", type=float, metavar="N", help="preference, gate: begin no run after these")
+    bench.add_argument("--seeds", type=_at_least_one, metavar="N", help="preference: runs of each kind (default: 5)")
+    bench.add_argument("--only", metavar="KIND[:N],...", help="gate: these runs, as in good:3,noise:2")
 
 
 def _at_least_one(text: str) -> int:

@@ -120,7 +120,7 @@ FILES = (
     Files("home.lock", "empty"),
     Files("config.toml", "the user's own settings"),
     Files("models/*.general.json", "derived: a base model's own answers to the project's prompts"),
-    Files("models/*", "weights as published"),
+    Files("models/*", "weights as published, and figures of what they say to fixed questions"),
 )
 
 

@@ -19,7 +19,7 @@ from memory.records import Message
 from tuning.chat_format import template_sha256
 from tuning.config import TuneConfig
 from tuning.dataset import Example
-from tuning.gate import Measures
+from tuning.gate import Measures, measures_from
 from tuning.pair_files import PREFERENCES, read_preferences, report_of, write_preferences
 from tuning.pairs import Preferences
 from tuning.preferring import PreferenceReport
@@ -36,6 +36,16 @@ class BaseModel:
 
 
 @dataclass(frozen=True)
+class LiveAdapter:
+    """The adapter that answers now, which a new one has to beat."""
+
+    folder: str
+    """Where peft reads it."""
+    trained_on: tuple[str, ...]
+    """Ids of the examples that it learned."""
+
+
+@dataclass(frozen=True)
 class Job:
     """One training run."""
 
@@ -48,7 +58,11 @@ class Job:
     general: tuple[Example, ...] = ()
     """The base model's own answers to general prompts, trained on beside ``train`` against forgetting."""
     base_sha256: str = ""
-    """A run is only taken up again on the base that it began with."""
+    """Of the base's weights: a run is only taken up again on them, and what the probes show of them is kept beside
+    them; empty: it isn't."""
+    live: LiveAdapter | None = None
+    secrets: tuple[str, ...] = ()
+    """Texts that were filtered out of the examples, and must not come out of the adapter."""
     preferred: Preferences = field(default_factory=Preferences)
     """Pairs and single votes to learn from after the examples."""
     preferred_test: Preferences = field(default_factory=Preferences)
@@ -106,9 +120,11 @@ def write_job(folder: Path, job: Job) -> None:
     head = {
         "base_name": job.base_name,
         "base_folder": job.base_folder,
-        "base_sha256": job.base_sha256,
         "persona": job.persona,
         "config": dataclasses.asdict(job.config),
+        "base_sha256": job.base_sha256,
+        "live": dataclasses.asdict(job.live) if job.live else None,
+        "secrets": job.secrets,
     }
     (folder / "job.json").write_text(json.dumps(head, ensure_ascii=False), encoding="utf-8")
     with (folder / "examples.jsonl").open("w", encoding="utf-8") as file:
@@ -129,6 +145,9 @@ def read_job(folder: Path) -> Job:
             row["prompt"] = tuple(Message(**message) for message in row["prompt"])
             part.append(Example(**row | {key: tuple(row[key]) for key in ("turn_ids", "document_ids")}))
     head["config"] = TuneConfig(**head["config"])
+    head["secrets"] = tuple(head["secrets"])
+    if head["live"]:
+        head["live"] = LiveAdapter(head["live"]["folder"], tuple(head["live"]["trained_on"]))
     preferred, preferred_test = read_preferences(folder / PREFERENCES)
     return Job(
         **head,
@@ -159,7 +178,7 @@ def read_metrics(folder: Path) -> Metrics | None:
     if not (folder / "done").is_file():
         return None
     values = json.loads((folder / "metrics.json").read_text(encoding="utf-8"))
-    values["measures"] = Measures(**values["measures"])
+    values["measures"] = measures_from(values["measures"])
     values["versions"] = tuple((name, version) for name, version in values["versions"])
     if values["training"] is not None:
         parts = {name: tuple(values["training"][name]) for name in ("learned", "validated")}

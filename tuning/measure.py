@@ -1,8 +1,7 @@
-"""What the gate has to know of a trained adapter, measured in the training process on the model that was trained.
+"""Losses and greedy replies of a model in memory, which training and the gate's measurements are made of.
 
-Each figure is taken with the adapter on and off on the same inputs. Replies are generated greedily in batches padded
-on the left, as decoding one sequence on a CPU reads all weights for a single token; for the adapter's own replies it
-is merged into the weights, which decodes faster and comes last, because merging can't be undone without rounding.
+Replies are generated in batches padded on the left, as decoding one sequence on a CPU reads all weights for a single
+token; a beginning that all prompts of a batch share (the persona) is computed once.
 """
 
 from __future__ import annotations
@@ -13,49 +12,14 @@ from typing import Any
 
 from memory.records import Message
 from tuning.chat_format import IGNORED, EncodedExample, render
-from tuning.gate import Measures
 from tuning.probes import PROBES, Probe
 from tuning.windows import Window
 
-STOP_SAMPLE = 8
-"""Held-out prompts that are answered to see whether replies end."""
+_BATCH = 24
+"""Prompts that are answered at a time."""
+_WORTH_SHARING = 16
 _PROBE_TOKENS = 24
 _SHORTEST_LIMIT, _LONGEST_LIMIT = 64, 160
-
-
-def measure(
-    model: Any,
-    tokenizer: Any,
-    test: Sequence[Window],
-    prompts: Sequence[Sequence[Message]],
-    *,
-    persona: str,
-    ends: frozenset[int],
-) -> Measures:
-    """All measures of the gate for a PEFT model whose adapter is on; afterwards it is merged into the base.
-
-    :param prompts: of held-out examples, for `stopped`
-    :param ends: tokens that end a reply
-    """
-    adapter_loss = mean_loss(model, test)
-    not_finite = count_not_finite(model)
-    changed = largest_change(model, tokenizer, persona=persona)
-    with adapter_off(model):
-        base_loss = mean_loss(model, test)
-        base_copied = count_copied(model, tokenizer, persona=persona, ends=ends)
-    model.merge_adapter()
-    copied = count_copied(model, tokenizer, persona=persona, ends=ends)
-    stopped = share_stopped(model, tokenizer, prompts, limit=reply_limit(test), ends=ends)
-    return Measures(
-        base_loss=base_loss,
-        adapter_loss=adapter_loss,
-        stopped=stopped,
-        base_copied=base_copied,
-        adapter_copied=copied,
-        probes=len(PROBES),
-        changed=changed,
-        not_finite=not_finite,
-    )
 
 
 @contextlib.contextmanager
@@ -108,14 +72,6 @@ def reply_limit(windows: Sequence[Window]) -> int:
     return min(_LONGEST_LIMIT, max(_SHORTEST_LIMIT, 2 * longest))
 
 
-def share_stopped(
-    model: Any, tokenizer: Any, prompts: Sequence[Sequence[Message]], *, limit: int, ends: frozenset[int]
-) -> float:
-    """Share of greedy replies that end by themselves within ``limit`` tokens."""
-    replies = generate(model, tokenizer, prompts[:STOP_SAMPLE], limit=limit, ends=ends)
-    return sum(ended for _, ended in replies) / len(replies)
-
-
 def count_copied(
     model: Any, tokenizer: Any, *, persona: str, ends: frozenset[int], probes: Sequence[Probe] = PROBES
 ) -> int:
@@ -144,7 +100,7 @@ def count_not_finite(model: Any) -> int:
     """Adapter weights that are infinite or not a number."""
     import torch
 
-    weights = [value for name, value in model.named_parameters() if "lora_" in name]
+    weights = [value for name, value in model.named_parameters() if value.requires_grad or "lora_" in name]
     return sum(int((~torch.isfinite(weight)).sum()) for weight in weights)
 
 
@@ -155,8 +111,8 @@ def generate(
     encoded = [render(tokenizer, prompt) for prompt in prompts]
     order = sorted(range(len(encoded)), key=lambda place: len(encoded[place]))
     replies: dict[int, tuple[str, bool]] = {}
-    for start in range(0, len(order), STOP_SAMPLE):
-        part = order[start : start + STOP_SAMPLE]
+    for start in range(0, len(order), _BATCH):
+        part = order[start : start + _BATCH]
         for place, ids in zip(part, _greedy(model, [encoded[place] for place in part], limit, ends), strict=True):
             end = next((at for at, token in enumerate(ids) if token in ends), None)
             replies[place] = (tokenizer.decode(ids[:end], skip_special_tokens=True).strip(), end is not None)
@@ -169,13 +125,16 @@ def _greedy(model: Any, prompts: Sequence[Sequence[int]], limit: int, ends: froz
 
     device = next(model.parameters()).device
     longest = max(len(prompt) for prompt in prompts)
+    shared = 0 if has_own_tokens(model) else shared_beginning(prompts)
     pad = min(ends)
-    ids = torch.tensor([[pad] * (longest - len(prompt)) + list(prompt) for prompt in prompts], device=device)
-    seen = torch.tensor([[0] * (longest - len(prompt)) + [1] * len(prompt) for prompt in prompts], device=device)
+    # The padding stands behind the shared beginning, whose keys and values have no gap.
+    rows = [[*prompt[:shared], *[pad] * (longest - len(prompt)), *prompt[shared:]] for prompt in prompts]
+    seen = [[1] * shared + [0] * (longest - len(prompt)) + [1] * (len(prompt) - shared) for prompt in prompts]
     with torch.inference_mode():
         written = model.generate(
-            input_ids=ids,
-            attention_mask=seen,
+            input_ids=torch.tensor(rows, device=device),
+            attention_mask=torch.tensor(seen, device=device),
+            cache=_cache(model, prompts[0][:shared], len(prompts)) if shared else None,
             max_new_tokens=limit,
             do_sample=False,
             temperature=None,
@@ -186,3 +145,32 @@ def _greedy(model: Any, prompts: Sequence[Sequence[int]], limit: int, ends: froz
             pad_token_id=pad,
         )
     return [row[longest:].tolist() for row in written]
+
+
+def has_own_tokens(model: Any) -> bool:
+    """Whether the adapter puts tokens of its own before the first one (prompt tuning), so that none can be shared."""
+    return bool(getattr(getattr(model, "active_peft_config", None), "is_prompt_learning", False))
+
+
+def shared_beginning(prompts: Sequence[Sequence[int]]) -> int:
+    """Tokens that all prompts of a batch begin with and that are worth keeping; each keeps one token of its own."""
+    if len(prompts) < 2:
+        return 0
+    shared = 0
+    for tokens in zip(*(prompt[:-1] for prompt in prompts), strict=False):
+        if len(set(tokens)) > 1:
+            break
+        shared += 1
+    return shared if shared >= _WORTH_SHARING else 0
+
+
+def _cache(model: Any, ids: Sequence[int], rows: int) -> Any:
+    """Keys and values of a beginning, once for each row."""
+    import torch
+    from transformers import DynamicCache
+
+    device = next(model.parameters()).device
+    cache = DynamicCache(config=model.config)
+    model(input_ids=torch.tensor([list(ids)], device=device), cache=cache, use_cache=True, logits_to_keep=1)
+    cache.batch_repeat_interleave(rows)
+    return cache

@@ -22,10 +22,11 @@ from tuning.checkpoint import Checkpoints, fingerprint
 from tuning.config import TuneConfig
 from tuning.curves import CurveWriter
 from tuning.dataset import Example, split_by_time
+from tuning.examine import Subject, measure
 from tuning.fitting import ALONE, Fit, Fitted, Report
 from tuning.gate import Measures
 from tuning.job import Job, Metrics, Training, read_job, write_metrics
-from tuning.measure import label_count, measure
+from tuning.measure import label_count
 from tuning.methods import Attached, written_differently
 from tuning.peers import Peers, join, launched
 from tuning.preferring import PreferenceReport, prefer
@@ -106,12 +107,9 @@ def run_job(folder: Path, tell: Report, peers: Peers = ALONE) -> Metrics:
     loaded = load(Path(job.base_folder), quantize=job.config.quantize)
     learned = learn(folder, job, loaded, tell, recipe=recipe_of(job.config), peers=peers)
     tell({"phase": "checking"})
-    windowing = _windowing(loaded, job.config)
-    prompts = [prompt for example in job.test if (prompt := windowing.prompt(example)) is not None]
     ends = stop_ids(loaded.tokenizer, learned.model.generation_config)
-    test = learned.parts.test
-    measures = measure(learned.model, loaded.tokenizer, test.windows, prompts, persona=job.persona, ends=ends)
-    train, validation = learned.parts.train, learned.parts.validation
+    measures = measure(Subject(learned.model, loaded.tokenizer, job, _windowing(loaded, job.config), ends))
+    train, validation, test = learned.parts.train, learned.parts.validation, learned.parts.test
     metrics = Metrics(
         measures=with_preference(measures, learned.preference),
         trained=train.replies,

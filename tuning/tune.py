@@ -28,7 +28,7 @@ from tuning.detectors import StandardDetectors
 from tuning.filters import Detectors
 from tuning.gate import Check, judge
 from tuning.general import ensure_replay, general_examples
-from tuning.job import BaseModel, Job, Metrics, drop_texts, sync, write_job
+from tuning.job import BaseModel, Job, LiveAdapter, Metrics, drop_texts, sync, write_job
 from tuning.lock import tune_lock
 from tuning.pair_files import report_of
 from tuning.pair_sources import read_preferences, still_there
@@ -214,13 +214,23 @@ def _train_and_judge(
 ) -> Adapter:
     folder = registry.root / adapter.id
     train, test = split_by_time(learned.dataset.examples, share=request.gate.held_out)
-    general = _general(base, request.config, beside=len(train), note=watch.on_progress)
-    preferred = split_preferences(
+    preferred, preferred_test = split_preferences(
         learned.preferences, share=request.gate.held_out, trained=_own_turns(train), tested=_own_turns(test)
     )
     take_over(folder, registry.interrupted(adapter))
     job = Job(
-        base.name, str(base.folder), request.persona, request.config, train, test, general, base.sha256, *preferred
+        base.name,
+        str(base.folder),
+        request.persona,
+        request.config,
+        train,
+        test,
+        general=_general(base, request.config, beside=len(train), note=watch.on_progress),
+        base_sha256=base.sha256,
+        preferred=preferred,
+        preferred_test=preferred_test,
+        live=_live(registry.live(request.user_id), base, adapter.template_sha256),
+        secrets=secrets_of(learned.dataset),
     )
     write_job(folder, job)
     try:
@@ -248,6 +258,19 @@ def _train_and_judge(
 def _own_turns(examples: Sequence[Example]) -> frozenset[int]:
     """Turns whose replies are examples."""
     return frozenset(int(example.id.removeprefix("turn:")) for example in examples if example.id.startswith("turn:"))
+
+
+def secrets_of(dataset: Prepared) -> tuple[str, ...]:
+    """Replies that were left out because of what they hold, each once."""
+    found = (item.example.reply for item in dataset.left_out if item.reason == "secret or personal data")
+    return tuple(dict.fromkeys(found))
+
+
+def _live(live: Adapter | None, base: BaseModel, template: str) -> LiveAdapter | None:
+    """The adapter to beat; one of another base or template can't answer on this one, so there is none to beat."""
+    if live is None or (live.base_sha256, live.template_sha256) != (base.sha256, template):
+        return None
+    return LiveAdapter(str(live.folder), tuple(json.loads(live.manifest)["trained_on"]))
 
 
 def _general(base: BaseModel, config: TuneConfig, *, beside: int, note: OnProgress) -> tuple[Example, ...]:
@@ -280,7 +303,7 @@ def _manifest(
     """Everything that is needed to know what an adapter is and to train it again; no text of the user."""
     training, dataset = metrics.training, learned.dataset
     over_budget = training.over_budget if training else 0
-    left_out = (("too long", metrics.too_long), ("more than fits into budget_minutes", over_budget))
+    unfit = (("too long", metrics.too_long), ("more than fits into budget_minutes", over_budget))
     values = {
         "adapter": adapter.id,
         "base_model": adapter.base_model,
@@ -292,7 +315,7 @@ def _manifest(
         "tested_on": [example.id for example in parts[1]],
         "across_the_cut": len(dataset.examples) - len(parts[0]) - len(parts[1]),
         "data": dataset.report.record(),
-        "left_out": dict(dataset.report.left_out) | {reason: count for reason, count in left_out if count},
+        "left_out": dict(dataset.report.left_out) | {reason: count for reason, count in unfit if count},
         "preferences": {
             "pairs": [pair.id for pair in learned.preferences.pairs],
             "votes": [vote.id for vote in learned.preferences.votes],
@@ -301,6 +324,7 @@ def _manifest(
         "curves": "curves.jsonl",
         "metrics": dataclasses.asdict(metrics),
         "gate": [dataclasses.asdict(check) for check in checks],
+        "not_checked": left_out(metrics.measures, request.gate),
     }
     return json.dumps(values, ensure_ascii=False, indent=1)
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import argparse
 import json
 import tempfile
-from collections.abc import Iterable
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -13,12 +12,11 @@ from typing import TYPE_CHECKING
 from bot.app import App
 from bot.commands.library import import_folder
 from bot.commands.output import Output, plain
-from memory.errors import FamiliarError, UsageError
+from memory.errors import FamiliarError
 from memory.ingest import ImportOptions
 
 if TYPE_CHECKING:
-    from bot.bench.rows import BenchRow
-    from bot.bench.scale import ScaleConfig
+    pass
 
 
 def evaluate(app: App, args: argparse.Namespace, out: Output) -> int:
@@ -171,57 +169,3 @@ def _facts_by_model(app: App, args: argparse.Namespace, out: Output) -> int:
 
 _SAMPLE = 50
 """Facts that are written down to be judged."""
-
-
-def bench(app: App, args: argparse.Namespace, out: Output) -> int:
-    """Ratios within one run; status 1 where one misses its limit."""
-    if args.what == ["tune"]:
-        return _bench_tune(app, args, out)
-    for name in ("dialogue", "speaker", "replies", "methods", "results"):
-        if getattr(args, name) is not None:
-            raise UsageError(f"--{name} is about one benchmark: `familiar bench tune --{name} ...`")
-
-    missed = 0
-    for row in _bench_rows(app, args):
-        missed += not row.passed
-        out.result(plain(row) | {"passed": row.passed}, row.line())
-    return 1 if missed else 0
-
-
-def _bench_tune(app: App, args: argparse.Namespace, out: Output) -> int:
-    from bot.bench.tune import METHODS, Comparison, bench_tune, table
-
-    if args.dialogue is None or args.speaker is None:
-        raise UsageError("familiar bench tune needs --dialogue DIALOGUE.jsonl --speaker NAME")
-    recipes = tuple(args.methods.split(",")) if args.methods else METHODS
-    comparison = Comparison(args.dialogue, args.speaker, args.replies or 60, recipes, args.results)
-    rows = []
-    for row in bench_tune(app, comparison, note=out.note):
-        rows.append(row)
-        out.result(plain(row))
-    if not out.as_json:
-        out.result({}, table(rows))
-    return 0
-
-
-def _bench_rows(app: App, args: argparse.Namespace) -> Iterable[BenchRow]:
-    from bot.bench.run import run_bench, run_preference
-
-    if "preference" not in args.what:
-        return run_bench(app, args.what, scale=_scale(app, args))
-    if args.what != ["preference"] or args.results is None:
-        raise UsageError("this takes long and goes on from a file: `familiar bench preference --results FILE`")
-    return run_preference(app, args.results, minutes=args.minutes, seeds=args.seeds)
-
-
-def _scale(app: App, args: argparse.Namespace) -> ScaleConfig | None:
-    if args.chunks is None:
-        if args.owners is not None or args.peers:
-            raise UsageError("--owners and --peers say more about --chunks N; give that too")
-        return None
-    if args.what != ["retrieval"]:
-        raise UsageError("--chunks is about one benchmark: `familiar bench retrieval --chunks N`")
-    from bot.bench.scale import ScaleConfig
-
-    settings = app.settings
-    return ScaleConfig(args.chunks, args.owners or 1, search=settings.search, index=settings.index, peers=args.peers)

@@ -13,10 +13,10 @@ import pytest
 from memory.errors import FamiliarError
 from memory.records import Message
 from tests.tuning.tiny import CONFIG, PERSONA, tiny_base
-from tuning.chat_format import IGNORED, encode_example, stop_ids, template_sha256
+from tuning.chat_format import IGNORED, encode_example, render, stop_ids, template_sha256
 from tuning.dataset import Dialogue, Example, Line, dialogue_examples
 from tuning.job import BaseModel, Job, drop_texts, read_job, read_metrics, template_of, write_job
-from tuning.measure import count_copied, generate, labelled_loss, reply_limit
+from tuning.measure import count_copied, generate, labelled_loss, reply_limit, shared_beginning
 from tuning.probes import PROBES, Probe
 from tuning.recipe import rate
 from tuning.train import Loaded, attach, fit, load, run_job
@@ -183,13 +183,16 @@ def test_examples_that_all_are_too_long_stop_the_run(base: BaseModel, tmp_path: 
         run_job(tmp_path / "job", quiet)
 
 
-def test_batched_generation_writes_what_single_generation_writes(loaded: Loaded) -> None:
-    """Padding on the left changes no reply, and the order of the prompts is kept."""
+@pytest.mark.parametrize("system", [(), (Message("system", "You are Familiar, who answers in few words. " * 3),)])
+def test_batched_generation_writes_what_single_generation_writes(loaded: Loaded, system: tuple[Message, ...]) -> None:
+    """Neither padding nor a beginning that is computed once changes a reply, and the order of the prompts is kept."""
     ends = stop_ids(loaded.tokenizer, loaded.model.generation_config)
     model = attach(loaded.model, CONFIG)
     fit(model, windows(loaded), replace(CONFIG, epochs=6), quiet)
     model.eval()
-    prompts = [(Message("user", "how is day " + "1" * n + "?"),) for n in (9, 1, 30, 4)]
+    prompts = [(*system, Message("user", "how is day " + "1" * n + "?")) for n in (9, 1, 30, 4)]
+    shared = shared_beginning([render(loaded.tokenizer, prompt) for prompt in prompts])
+    assert shared > (40 if system else 0)
     together = generate(model, loaded.tokenizer, prompts, limit=12, ends=ends)
     assert together == [generate(model, loaded.tokenizer, [prompt], limit=12, ends=ends)[0] for prompt in prompts]
     assert len({text for text, _ in together}) > 1

@@ -36,8 +36,25 @@ class Harmless:
 
 
 HARMLESS = Harmless()
-EASY = GateConfig(min_stopped=0.0)
-"""An untrained model ends its replies by chance only."""
+EASY = GateConfig(
+    max_live_ratio=9.0,
+    max_general_drop=1.0,
+    max_knowledge_drop=99.0,
+    min_exact=0.0,
+    min_copied=0.0,
+    max_missing_drop=99.0,
+    max_citing_drop=99.0,
+    min_rules=-99.0,
+    min_stopped=0.0,
+    max_length_ratio=1e9,
+    min_variety=0.0,
+    min_related=-99.0,
+    min_refused=0.0,
+    max_refusing_drop=99.0,
+    max_over_refusal=99.0,
+    memorisation=False,
+)
+"""An untrained model answers, stops, refuses and repeats itself by chance only."""
 
 
 def tiny_base(folder: Path, *, seed: int = 0, context: int = 4096) -> BaseModel:
