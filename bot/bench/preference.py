@@ -99,7 +99,7 @@ def bench_preference(
 def _missing(setting: _Setting, results: Path, *, seeds: int, ends: float) -> Iterator[Run]:
     """All runs that the results file does not hold, seed by seed, so that a short measurement has some of each."""
     drawn = _drawn(setting, results, ends=ends)
-    if len(drawn) < setting.sizes.prompts:
+    if len(drawn) < setting.sizes.prompts or time.monotonic() > ends:
         return
     for seed in range(seeds):
         for work, taste in _WORKS:
