@@ -17,6 +17,7 @@ from bot.bench.gate import (
     wilson,
 )
 from bot.bench.made_manner import FEW, KINDS, PHRASE, TEST, TRAIN, made_examples
+from bot.cli import main
 from memory.errors import FamiliarError, UsageError
 from tests.tuning.test_gate import GOOD
 from tests.tuning.tiny import tiny_base
@@ -111,3 +112,19 @@ def test_bench_trains_measures_and_resumes(tmp_path: Path) -> None:
     assert list(bench_gate(base, file=file, only="good:2", minutes=0.0, note=told.append)) == []
     assert told == ["time is up; the same command goes on from here"]
     assert len(read_runs(file)) == 2
+
+
+@pytest.mark.parametrize(
+    ("arguments", "told"),
+    [
+        (["gate", "help"], "name one of them alone"),
+        (["help", "--minutes", "3"], "are about `familiar bench gate`"),
+        (["help", "--only", "good"], "are about `familiar bench gate`"),
+    ],
+)
+def test_wrong_usage_is_told(
+    arguments: list[str], told: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Long benches run alone, and their options belong to them; nothing is measured."""
+    assert main(["--home", str(tmp_path), "bench", *arguments]) == 2
+    assert told in capsys.readouterr().err
