@@ -26,7 +26,7 @@ from tuning.data_report import DataReport
 from tuning.dataset import Example, learned_after, split_by_time
 from tuning.detectors import StandardDetectors
 from tuning.filters import Detectors
-from tuning.gate import Check, judge
+from tuning.gate import Check, judge, left_out
 from tuning.general import ensure_replay, general_examples
 from tuning.job import BaseModel, Job, LiveAdapter, Metrics, drop_texts, sync, write_job
 from tuning.lock import tune_lock
