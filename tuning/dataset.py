@@ -48,6 +48,8 @@ class Example:
     """Turns whose text it holds: forgetting one of them withdraws the adapter."""
     document_ids: tuple[int, ...] = ()
     """Documents whose text it holds, likewise."""
+    notes: str = ""
+    """Passages as serving puts them before the newest message (`tuning.recollection`); never what is learned."""
 
 
 @dataclass(frozen=True)

@@ -3,17 +3,26 @@
 from __future__ import annotations
 
 import json
-from dataclasses import replace
+from dataclasses import asdict
 from pathlib import Path
 
-import pytest
-
-from bot.eval_replies import HELD_OUT, build_cases, split_replies, spread, unseen
+from bot.eval_people import Person
+from bot.eval_replies import (
+    HELD_OUT,
+    Arm,
+    Written,
+    arm_scores,
+    build_cases,
+    rows_of,
+    split_replies,
+    spread,
+    verdict,
+)
+from bot.reply_scores import Likelihood
 from memory.config import SearchConfig
-from memory.errors import FamiliarError
 from memory.evaluation import NOBODY, remember
 from memory.index import Indexes
-from memory.records import Chunk, Hit, Message
+from memory.records import Chunk, Hit
 from memory.search import Searcher
 from memory.store import Store
 from tests.embedder import WordEmbedder
@@ -39,7 +48,7 @@ def write_dialogue(path: Path, *, count: int = 30) -> Path:
 
 def test_first_part_trains_and_the_rest_is_the_test(tmp_path: Path) -> None:
     """80 % of the replies in order of time, and nothing of the test in a training prompt."""
-    train, test = split_replies(write_dialogue(tmp_path / "d.jsonl"), speaker="Ann", persona=PERSONA)
+    train, test = split_replies(Person(write_dialogue(tmp_path / "d.jsonl"), "Ann"), persona=PERSONA)
     assert (len(train), len(test)) == (24, 6)
     assert len(test) == HELD_OUT * 30
     assert max(str(item.at) for item in train) < min(str(item.at) for item in test)
@@ -50,7 +59,7 @@ def test_first_part_trains_and_the_rest_is_the_test(tmp_path: Path) -> None:
 def test_memory_never_holds_the_reply_that_is_predicted_nor_a_later_one(tmp_path: Path) -> None:
     """The future reply is planted where search would find it first: before its time it is not used, after it is."""
     path = write_dialogue(tmp_path / "d.jsonl")
-    _, test = split_replies(path, speaker="Ann", persona=PERSONA)
+    _, test = split_replies(Person(path, "Ann"), persona=PERSONA)
     embedder, store = WordEmbedder(), Store(tmp_path / "familiar.db")
     user_id = remember(path, store=store, embedder=embedder)[NOBODY]
     indexes = Indexes(tmp_path / "index", store, embedder_key=embedder.key, dimensions=embedder.dimensions)
@@ -62,7 +71,7 @@ def test_memory_never_holds_the_reply_that_is_predicted_nor_a_later_one(tmp_path
         assert all((hit.chunk.at or "9999") < before for hit in hits)
         return hits
 
-    cases = build_cases(test, recall=recall, tokenizer=tokenizer(TWO_ENDS), config=CONFIG)
+    cases = build_cases(test, recall=recall, tokenizer=tokenizer(TWO_ENDS), config=CONFIG, passages=8)
     store.close()
     first, second, third = cases[-3:]
     assert SECRET not in first.with_memory[-1].content, "asked before anyone had said it"
@@ -75,26 +84,69 @@ def test_memory_never_holds_the_reply_that_is_predicted_nor_a_later_one(tmp_path
 
 def test_all_arms_see_the_same_last_messages(tmp_path: Path) -> None:
     """Memory changes the newest message only, by notes put before it."""
-    _, test = split_replies(write_dialogue(tmp_path / "d.jsonl"), speaker="Ann", persona=PERSONA)
-    cases = build_cases(test, recall=lambda *_: (), tokenizer=tokenizer(TWO_ENDS), config=CONFIG)
+    _, test = split_replies(Person(write_dialogue(tmp_path / "d.jsonl"), "Ann"), persona=PERSONA)
+    cases = build_cases(test, recall=lambda *_: (), tokenizer=tokenizer(TWO_ENDS), config=CONFIG, passages=8)
     assert [case.with_memory for case in cases] == [case.without for case in cases]
     assert all(case.passages == 0 for case in cases)
 
 
-def test_unknown_speaker_and_too_few_replies_are_named(tmp_path: Path) -> None:
-    """Who speaks in the file is said; a handful of replies can't be split and measured."""
-    path = write_dialogue(tmp_path / "d.jsonl", count=8)
-    with pytest.raises(FamiliarError, match=r"nobody of that name speaks in d\.jsonl; there are Ann, Bo"):
-        split_replies(path, speaker="Zoe", persona=PERSONA)
-    with pytest.raises(FamiliarError, match="too few pairs: 8; need 20"):
-        split_replies(path, speaker="Ann", persona=PERSONA)
+def test_most_passages_are_those_of_a_turn(tmp_path: Path) -> None:
+    """Of what is found the first ones are given, what stands in the prompt not counted."""
+    _, test = split_replies(Person(write_dialogue(tmp_path / "d.jsonl"), "Ann"), persona=PERSONA)
+    hits = [
+        Hit(Chunk(n, 1, 1, None, 0, text, 0, 15, None, None, "Bo", None, (), "d.jsonl", "d"), 1.0)
+        for n, text in enumerate(["what about day", "a cat", "a dog", "a bird"])
+    ]
+    cases = build_cases(test, recall=lambda *_: hits, tokenizer=tokenizer(TWO_ENDS), config=CONFIG, passages=2)
+    assert [case.passages for case in cases] == [2] * len(cases)
+    assert "Bo: a cat" in cases[0].with_memory[-1].content
+    assert "a bird" not in str(cases[0].with_memory)
 
 
-def test_passages_that_stand_in_the_prompt_are_not_given_twice() -> None:
-    """What the history holds is no memory."""
-    chunk = Chunk(1, 1, 1, None, 0, "see you at nine", 0, 15, None, None, "Bo", None, (), "d.jsonl", "d")
-    other = replace(chunk, id=2, text="the tour is on Friday")
-    assert unseen([chunk, other], [Message("user", "hi\nsee you at nine")]) == [other]
+def scores(*nll: float) -> list[Likelihood]:
+    return [Likelihood(f"day {place}", value, 10) for place, value in enumerate(nll)]
+
+
+SAMPLE = Written(style_distance=0.1, chrf=0.2, similarity=0.3, probes=1.0, generated=3)
+
+
+def test_rows_compare_the_arms_on_the_same_replies(tmp_path: Path) -> None:
+    """Both are 0.1 a token better than the adapter in each reply: surely, though the replies differ by much more."""
+    likelihoods: dict[Arm, list[Likelihood]] = {
+        "base": scores(30, 60, 90),
+        "memory": scores(29, 61, 89),
+        "adapter": scores(25, 55, 85),
+        "both": scores(24, 54, 84),
+    }
+    written: dict[Arm, Written] = dict.fromkeys(likelihoods, SAMPLE)
+    rows = rows_of(Person(tmp_path / "d.jsonl", "Ann"), likelihoods, written)
+    assert [row.arm for row in rows] == ["base", "memory", "adapter", "both"]
+    base, memory, _, both = rows
+    assert base.minus_base is None
+    assert base.nll == 6.0
+    assert base.nll_ci == (3.0, 9.0)
+    assert both.minus_base is not None
+    assert both.minus_base.value == -0.6
+    assert both.minus_adapter is not None
+    assert (both.minus_adapter.low, both.minus_adapter.high) == (-0.1, -0.1)
+    assert memory.minus_base is not None
+    assert memory.minus_base.low < 0 < memory.minus_base.high
+    found = verdict(rows)
+    assert (found.people, found.both_best, found.surely_best) == (1, 1, 1)
+    assert [arm_scores(json.loads(json.dumps(asdict(row)))) for row in rows] == list(rows)
+
+
+def test_verdict_counts_people_for_whom_both_is_not_best(tmp_path: Path) -> None:
+    """Memory that harms the adapter is told."""
+    likelihoods: dict[Arm, list[Likelihood]] = {
+        "base": scores(30, 60),
+        "memory": scores(29, 59),
+        "adapter": scores(25, 55),
+        "both": scores(26, 56),
+    }
+    found = verdict(rows_of(Person(tmp_path / "d.jsonl", "Ann"), likelihoods, dict.fromkeys(likelihoods, SAMPLE)))
+    assert (found.both_best, found.below_base, found.below_memory, found.below_adapter) == (0, 1, 1, 0)
+    assert "for 0 of 1 people" in found.line()
 
 
 def test_sample_is_spread_evenly() -> None:
