@@ -17,9 +17,9 @@ from pathlib import Path
 from typing import Any
 
 from bot.app import App
+from bot.eval_arms import Note, likelihood, recall_of, tuned_model, windowing_for
 from bot.eval_people import Person, replies_of
-from bot.eval_replies import Note, likelihood, recall_of, train_adapter, windowing_for
-from bot.eval_results import Results, key_of
+from bot.eval_results import Results, base_key, key_of
 from bot.prompts import system_prompt
 from bot.recollecting import Recall
 from bot.reply_scores import Interval, Likelihood, mean_nll, nll_difference
@@ -108,11 +108,12 @@ def evaluate_continual(
     for person in people:
         periods = periods_of(replies_of(person, persona=persona))
         for tunes in range(PERIODS + 1):
-            key = key_of(app, person.dialogue, person.speaker, "continual", PERIODS, HELD_OUT, tunes)
+            named = key_of if tunes else base_key
+            key = named(app, person.dialogue, person.speaker, "continual", PERIODS, HELD_OUT, tunes)
             rows = kept.finished(key)
             if rows is None:
                 note(f"{person.name}: after {tunes} of {PERIODS} periods")
-                rows = tuple(_scores(app, person, periods, tunes, note))
+                rows = tuple(_scores(app, person, periods, tunes, folder=kept.folder(key), note=note))
                 kept.add(key, rows)
             yield from rows
 
@@ -155,19 +156,23 @@ def without_held_out(recall: Recall, replies: Sequence[str]) -> Recall:
     return recalled
 
 
-def _scores(app: App, person: Person, periods: Sequence[Period], tunes: int, note: Note) -> Iterator[PeriodScores]:
-    """The base model on all periods, or what was learned of the first ``tunes`` on these."""
+def _scores(
+    app: App, person: Person, periods: Sequence[Period], tunes: int, *, folder: Path | None, note: Note
+) -> Iterator[PeriodScores]:
+    """The base model on all periods, or what was learned of the first ``tunes`` on these.
+
+    :param folder: where the adapter is kept; None: nowhere
+    """
     learned = [example for period in periods[:tunes] for example in period.train]
     with tempfile.TemporaryDirectory(prefix="familiar-eval-") as name:
+        loaded = load(app.base.folder)
+        model = loaded.model
         if tunes:
             with closing(Store(Path(name) / "familiar.db")) as store:
                 held_out = [example.reply for period in periods for example in period.test]
                 recall = without_held_out(recall_of(app, store, person.dialogue, Path(name)), held_out)
-                loaded, model = train_adapter(app, Path(name) / "job", learned, recall=recall, note=note)
-            model.merge_adapter()
-        else:
-            loaded = load(app.base.folder)
-            model = loaded.model
+                folder = folder or Path(name) / "adapter"
+                model = tuned_model(app, loaded, learned, recall=recall, folder=folder, note=note)
         windowing = windowing_for(loaded.tokenizer, app.settings.tuning)
         sequences = Sequences(model)
         for number, period in enumerate(periods[: tunes or PERIODS], 1):

@@ -66,6 +66,20 @@ class Results(Generic[Row]):
         except OSError as exc:
             raise FamiliarError(f"--results {self._path} can't be written: {exc.strerror}") from exc
 
+    def folder(self, key: str) -> Path | None:
+        """Where what belongs to a piece may lie until it is finished, and after; None where nothing is kept.
+
+        :raises FamiliarError: its parent can't be made
+        """
+        if self._path is None:
+            return None
+        folder = self._path.with_name(self._path.name + ".adapters")
+        try:
+            folder.mkdir(exist_ok=True, mode=0o700)
+        except OSError as exc:
+            raise FamiliarError(f"--results {self._path}: {folder} can't be made: {exc.strerror}") from exc
+        return folder / key[:16]
+
     def _pieces(self) -> list[dict[str, Any]]:
         if self._path is None or not self._path.exists():
             return []
@@ -83,6 +97,14 @@ def key_of(app: App, dialogue: Path, speaker: str, *what: object) -> str:
 
     :raises FamiliarError: the dialogue can't be read
     """
+    return base_key(app, dialogue, speaker, *what, "tuned", asdict(app.settings.tuning))
+
+
+def base_key(app: App, dialogue: Path, speaker: str, *what: object) -> str:
+    """The same of a piece that no adapter has a part in: other recipes leave it as it is.
+
+    :raises FamiliarError: the dialogue can't be read
+    """
     settings = app.settings
     try:
         dialogue_sha256 = sha256_of(dialogue)
@@ -94,8 +116,9 @@ def key_of(app: App, dialogue: Path, speaker: str, *what: object) -> str:
         app.base.sha256,
         app.embedder.key,
         system_prompt(settings.chat.persona, Profile()),
-        asdict(settings.tuning),
+        (settings.tuning.max_tokens, settings.tuning.max_prompt_tokens),
         asdict(settings.search),
+        app.trusted,
         *what,
     ]
     return hashlib.sha256(json.dumps(values, ensure_ascii=False).encode()).hexdigest()

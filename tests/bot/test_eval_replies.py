@@ -3,21 +3,16 @@
 from __future__ import annotations
 
 import json
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 
+import pytest
+
+from bot.app import App
+from bot.config import Settings
+from bot.eval_arms import Arm, ArmRun, WrittenReply, arm_run, build_cases, spread
 from bot.eval_people import Person
-from bot.eval_replies import (
-    HELD_OUT,
-    Arm,
-    Written,
-    arm_scores,
-    build_cases,
-    rows_of,
-    split_replies,
-    spread,
-    verdict,
-)
+from bot.eval_replies import HELD_OUT, ArmScores, evaluate_people, rows_of, split_replies, verdict
 from bot.reply_scores import Likelihood
 from memory.config import SearchConfig
 from memory.evaluation import NOBODY, remember
@@ -26,11 +21,12 @@ from memory.records import Chunk, Hit
 from memory.search import Searcher
 from memory.store import Store
 from tests.embedder import WordEmbedder
-from tests.tuning.tiny import PERSONA
+from tests.tuning.tiny import CONFIG, PERSONA, tiny_base
 from tests.tuning.tokenizers import TWO_ENDS, tokenizer
 from tuning.config import TuneConfig
+from tuning.windows import Windowing
 
-CONFIG = TuneConfig(max_tokens=100_000, max_prompt_tokens=120)
+WINDOWING = Windowing(tokenizer(TWO_ENDS), max_tokens=100_000, max_prompt_tokens=120)
 SECRET = "the harbour tour starts at seven by the red lighthouse"
 
 
@@ -71,7 +67,7 @@ def test_memory_never_holds_the_reply_that_is_predicted_nor_a_later_one(tmp_path
         assert all((hit.chunk.at or "9999") < before for hit in hits)
         return hits
 
-    cases = build_cases(test, recall=recall, tokenizer=tokenizer(TWO_ENDS), config=CONFIG, passages=8)
+    cases = build_cases(test, recall=recall, windowing=WINDOWING, passages=8)
     store.close()
     first, second, third = cases[-3:]
     assert SECRET not in first.with_memory[-1].content, "asked before anyone had said it"
@@ -85,7 +81,7 @@ def test_memory_never_holds_the_reply_that_is_predicted_nor_a_later_one(tmp_path
 def test_all_arms_see_the_same_last_messages(tmp_path: Path) -> None:
     """Memory changes the newest message only, by notes put before it."""
     _, test = split_replies(Person(write_dialogue(tmp_path / "d.jsonl"), "Ann"), persona=PERSONA)
-    cases = build_cases(test, recall=lambda *_: (), tokenizer=tokenizer(TWO_ENDS), config=CONFIG, passages=8)
+    cases = build_cases(test, recall=lambda *_: (), windowing=WINDOWING, passages=8)
     assert [case.with_memory for case in cases] == [case.without for case in cases]
     assert all(case.passages == 0 for case in cases)
 
@@ -97,56 +93,81 @@ def test_most_passages_are_those_of_a_turn(tmp_path: Path) -> None:
         Hit(Chunk(n, 1, 1, None, 0, text, 0, 15, None, None, "Bo", None, (), "d.jsonl", "d"), 1.0)
         for n, text in enumerate(["what about day", "a cat", "a dog", "a bird"])
     ]
-    cases = build_cases(test, recall=lambda *_: hits, tokenizer=tokenizer(TWO_ENDS), config=CONFIG, passages=2)
+    cases = build_cases(test, recall=lambda *_: hits, windowing=WINDOWING, passages=2)
     assert [case.passages for case in cases] == [2] * len(cases)
     assert "Bo: a cat" in cases[0].with_memory[-1].content
     assert "a bird" not in str(cases[0].with_memory)
 
 
-def scores(*nll: float) -> list[Likelihood]:
-    return [Likelihood(f"day {place}", value, 10) for place, value in enumerate(nll)]
+def run(arm: Arm, *nll: float) -> ArmRun:
+    likelihoods = tuple(Likelihood(f"day {place}", value, 10) for place, value in enumerate(nll))
+    return ArmRun(arm, likelihoods, (WrittenReply("document:1:1", "day 0 is fine"),), probes=1.0)
 
 
-SAMPLE = Written(style_distance=0.1, chrf=0.2, similarity=0.3, probes=1.0, generated=3)
+def rows_for(runs: list[ArmRun], path: Path) -> tuple[ArmScores, ...]:
+    person = Person(path, "Ann")
+    train, test = split_replies(person, persona=PERSONA)
+    return rows_of(person, runs, examples=(*train, *test), embedder=WordEmbedder())
 
 
 def test_rows_compare_the_arms_on_the_same_replies(tmp_path: Path) -> None:
     """Both are 0.1 a token better than the adapter in each reply: surely, though the replies differ by much more."""
-    likelihoods: dict[Arm, list[Likelihood]] = {
-        "base": scores(30, 60, 90),
-        "memory": scores(29, 61, 89),
-        "adapter": scores(25, 55, 85),
-        "both": scores(24, 54, 84),
-    }
-    written: dict[Arm, Written] = dict.fromkeys(likelihoods, SAMPLE)
-    rows = rows_of(Person(tmp_path / "d.jsonl", "Ann"), likelihoods, written)
+    runs = [
+        run("base", 30, 60, 90),
+        run("memory", 29, 61, 89),
+        run("adapter", 25, 55, 85),
+        run("both", 24, 54, 84),
+    ]
+    rows = rows_for(runs, write_dialogue(tmp_path / "d.jsonl"))
     assert [row.arm for row in rows] == ["base", "memory", "adapter", "both"]
     base, memory, _, both = rows
-    assert base.minus_base is None
-    assert base.nll == 6.0
-    assert base.nll_ci == (3.0, 9.0)
+    assert (base.minus_base, base.nll, base.nll_ci) == (None, 6.0, (3.0, 9.0))
     assert both.minus_base is not None
     assert both.minus_base.value == -0.6
     assert both.minus_adapter is not None
     assert (both.minus_adapter.low, both.minus_adapter.high) == (-0.1, -0.1)
     assert memory.minus_base is not None
     assert memory.minus_base.low < 0 < memory.minus_base.high
+    assert (both.chrf, both.similarity, both.probes, both.generated) == (1.0, 1.0, 1.0, 1), "its own words"
     found = verdict(rows)
     assert (found.people, found.both_best, found.surely_best) == (1, 1, 1)
-    assert [arm_scores(json.loads(json.dumps(asdict(row)))) for row in rows] == list(rows)
+    assert arm_run(json.loads(json.dumps(asdict(runs[0])))) == runs[0]
+    assert both.line().startswith("d, Ann: both")
 
 
 def test_verdict_counts_people_for_whom_both_is_not_best(tmp_path: Path) -> None:
     """Memory that harms the adapter is told."""
-    likelihoods: dict[Arm, list[Likelihood]] = {
-        "base": scores(30, 60),
-        "memory": scores(29, 59),
-        "adapter": scores(25, 55),
-        "both": scores(26, 56),
-    }
-    found = verdict(rows_of(Person(tmp_path / "d.jsonl", "Ann"), likelihoods, dict.fromkeys(likelihoods, SAMPLE)))
+    runs = [run("base", 30, 60), run("memory", 29, 59), run("adapter", 25, 55), run("both", 26, 56)]
+    found = verdict(rows_for(runs, write_dialogue(tmp_path / "d.jsonl")))
     assert (found.both_best, found.below_base, found.below_memory, found.below_adapter) == (0, 1, 1, 0)
     assert "for 0 of 1 people" in found.line()
+
+
+@pytest.mark.slow
+def test_four_arms_of_a_tiny_model_and_resuming(tmp_path: Path) -> None:
+    """A kept run is not made again; with another recipe only the adapter's arms are."""
+    path, results = write_dialogue(tmp_path / "d.jsonl"), tmp_path / "results.jsonl"
+    base = tiny_base(tmp_path / "base")
+
+    def measured(config: TuneConfig) -> tuple[list[ArmScores], list[str]]:
+        app = App(tmp_path / "home", Settings(tuning=config, search=SearchConfig(threshold=0.0)))
+        app.__dict__ |= {"base": base, "embedder": WordEmbedder(), "trusted": False}
+        notes: list[str] = []
+        rows = list(evaluate_people(app, [Person(path, "Ann")], results=results, note=notes.append))
+        return rows, [note for note in notes if note.startswith("training on")]
+
+    rows, trained = measured(CONFIG)
+    assert [row.arm for row in rows] == ["base", "memory", "adapter", "both"]
+    assert [row.replies for row in rows] == [6] * 4
+    assert len(trained) == 1
+    adapter = rows[2].minus_base
+    assert adapter is not None
+    assert adapter.high < 0, "even a tiny model learns this manner"
+    assert measured(CONFIG) == (rows, [])
+    other, trained = measured(replace(CONFIG, recalled_share=1.0))
+    assert other[:2] == rows[:2]
+    assert other[2] != rows[2]
+    assert len(trained) == 1
 
 
 def test_sample_is_spread_evenly() -> None:

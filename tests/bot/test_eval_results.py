@@ -11,7 +11,7 @@ import pytest
 
 from bot.app import App
 from bot.config import Settings
-from bot.eval_results import Results, key_of
+from bot.eval_results import Results, base_key, key_of
 from memory.errors import FamiliarError
 from tests.embedder import WordEmbedder
 from tuning.config import TuneConfig
@@ -40,7 +40,10 @@ def test_finished_pieces_are_found_again(tmp_path: Path) -> None:
     again.add("a", [Row(3)])
     assert kept.finished("a") == (Row(3),)
     assert [file.name for file in tmp_path.iterdir()] == ["results.jsonl"]
+    folder = kept.folder("a" * 64)
+    assert folder == tmp_path / "results.jsonl.adapters" / ("a" * 16)
     nowhere = Results(None, read)
+    assert nowhere.folder("a") is None
     nowhere.add("a", [Row(1)])
     assert nowhere.finished("a") is None
 
@@ -77,5 +80,6 @@ def test_key_changes_with_what_the_figures_depend_on(tmp_path: Path) -> None:
         key_of(tuned, one, "Ann", "replies"),
     ]
     assert len({key, *others}) == 5
+    assert base_key(plain, one, "Ann") == base_key(tuned, one, "Ann") != base_key(plain, one, "Bo")
     with pytest.raises(FamiliarError, match=r"none\.jsonl can't be read"):
         key_of(plain, tmp_path / "none.jsonl", "Ann")

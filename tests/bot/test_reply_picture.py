@@ -3,17 +3,17 @@
 from __future__ import annotations
 
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
-from bot.eval_people import Person
-from bot.eval_replies import Arm, Written, rows_of
+from bot.eval_arms import Arm
 from bot.fact_picture import MISSING
 from bot.reply_picture import draw_arms, draw_periods
 from memory.errors import FamiliarError
 from tests.bot.test_eval_continual import rows_with, table
-from tests.bot.test_eval_replies import SAMPLE, scores
+from tests.bot.test_eval_replies import rows_for, run, write_dialogue
 
 ARMS: tuple[Arm, ...] = ("base", "memory", "adapter", "both")
 
@@ -22,10 +22,10 @@ def test_pictures_are_written(tmp_path: Path) -> None:
     """For one person and for several."""
     from PIL import Image
 
-    likelihoods = {arm: scores(9 - place, 8, 7) for place, arm in enumerate(ARMS)}
-    written: dict[Arm, Written] = dict.fromkeys(ARMS, SAMPLE)
-    people = [Person(tmp_path / "d.jsonl", name) for name in ("Ann", "Bo")]
-    draw_arms([row for person in people for row in rows_of(person, likelihoods, written)], tmp_path / "arms.png")
+    runs = [run(arm, 9 - place, 8, 7) for place, arm in enumerate(ARMS)]
+    dialogue = write_dialogue(tmp_path / "d.jsonl")
+    rows = [replace(row, speaker=name) for name in ("Ann", "Bo") for row in rows_for(runs, dialogue)]
+    draw_arms(rows, tmp_path / "arms.png")
     draw_periods(rows_with(table()), tmp_path / "one.png")
     draw_periods([*rows_with(table()), *rows_with(table(forgets=0.1), "Bo")], tmp_path / "two.png")
     for name in ("arms", "one", "two"):
