@@ -43,6 +43,7 @@ if TYPE_CHECKING:
     from memory.second_stage import SecondStage
     from tuning.adapters import Registry
     from tuning.job import BaseModel
+    from tuning.recollection import Recollect
     from tuning.tune import TuneResult
 
 
@@ -311,8 +312,24 @@ class App:
         """
         from tuning.tune import TuneRequest, run_tune
 
-        request = TuneRequest(user.id, self._system(user), self.settings.tuning, self.settings.gate, started_by)
+        tuning, gate = self.settings.tuning, self.settings.gate
+        recollect = self._recollect(user) if tuning.recalled_share > 0 else None
+        request = TuneRequest(user.id, self._system(user), tuning, gate, started_by, recollect=recollect)
         return run_tune(self.store, self.home, self.base, request, on_progress=on_progress, cancel=cancel)
+
+    def _recollect(self, user: User) -> Recollect:
+        """What memory gives for the prompts of this user's dialogues."""
+        from transformers import AutoTokenizer
+
+        from bot.recollecting import most_passages, recall_in, recollect_with
+        from tuning.windows import Windowing
+
+        config = self.settings.tuning
+        tokenizer = AutoTokenizer.from_pretrained(self.base.folder, local_files_only=True)
+        windowing = Windowing(tokenizer, max_tokens=config.max_tokens, max_prompt_tokens=config.max_prompt_tokens)
+        recall = recall_in(self.parts.searcher, user_id=user.id)
+        most = most_passages(self.settings.search.k, trusted=self.trusted)
+        return recollect_with(recall, windowing, most=most)
 
     def tune_due(self, user: User) -> bool:
         """Whether a tune of this user should start by itself now."""

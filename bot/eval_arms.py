@@ -19,6 +19,7 @@ from bot.app import App
 from bot.prompts import question_with_notes
 from bot.recollecting import Recall, most_passages, passages_for, recall_in, recollect_with
 from bot.reply_scores import Likelihood
+from memory.errors import FamiliarError
 from memory.evaluation import NOBODY, remember
 from memory.index import Indexes
 from memory.records import Message
@@ -118,6 +119,8 @@ def _trained(app: App, loaded: Loaded, train: Sequence[Example], *, recall: Reca
     recollect = recollect_with(recall, windowing, most=most)
     examples = with_recollections(train, recollect, share=config.recalled_share, seed=config.seed)
     windows = windowing.windows(examples)
+    if not windows.windows:
+        raise FamiliarError(f"none of {len(train)} replies fits into [tuning] max_tokens = {config.max_tokens}")
     note(f"training on {windows.replies} replies, {windows.tokens} tokens")
 
     def tell(event: Mapping[str, Any]) -> None:
@@ -135,7 +138,10 @@ def windowing_for(tokenizer: Any, config: TuneConfig) -> Windowing:
 
 
 def build_cases(test: Sequence[Example], *, recall: Recall, windowing: Windowing, passages: int) -> list[Case]:
-    """The prompts of all arms, at most so many passages in those with memory; a reply too long for any is left out."""
+    """The prompts of all arms, at most so many passages in those with memory; a reply too long for any is left out.
+
+    :raises FamiliarError: all are
+    """
     cases = []
     for example in test:
         prompt = windowing.prompt(example)
@@ -144,6 +150,8 @@ def build_cases(test: Sequence[Example], *, recall: Recall, windowing: Windowing
         chunks = passages_for(prompt, example.at, recall, most=passages)
         last = Message("user", question_with_notes(prompt[-1].content, chunks))
         cases.append(Case(example, prompt, (*prompt[:-1], last), len(chunks)))
+    if not cases:
+        raise FamiliarError(f"none of {len(test)} test replies fits into [tuning] max_tokens")
     return cases
 
 

@@ -27,12 +27,14 @@ from tuning.dataset import Dataset, Example, learned_after, split_by_time
 from tuning.gate import Check, judge
 from tuning.job import BaseModel, Job, Metrics, drop_texts, read_metrics, sync, write_job
 from tuning.lock import tune_lock
+from tuning.recollection import Recollect, with_recollections
 from tuning.schedule import Due, due
 from tuning.sources import read_dataset
 
 OnProgress = Callable[[str], None]
 FOLDER = "adapters"
 """In the home."""
+_TRIES = 3
 _ROOT = Path(__file__).resolve().parents[1]
 _PRIVATE = ("FAMILIAR_", "TELEGRAM_")
 """Beginnings of environment variables that may hold secrets, which training has no use for."""
@@ -48,6 +50,8 @@ class TuneRequest:
     config: TuneConfig
     gate: GateConfig
     started_by: StartedBy = "hand"
+    recollect: Recollect | None = None
+    """What memory gives for the prompts of imported dialogues; None: their prompts hold no passages."""
 
 
 @dataclass(frozen=True)
@@ -87,6 +91,7 @@ def run_tune(
             )
         try:
             with _failing(registry, adapter):
+                dataset = dataclasses.replace(dataset, examples=_noted(registry, adapter, request, dataset.examples))
                 finished = _train_and_judge(registry, adapter, base, request, dataset, _Watch(on_progress, cancel))
         finally:
             registry.sweep()
@@ -111,6 +116,31 @@ class _Watch:
 
 class _Stopped(Exception):
     """The run is to end before it is done: cancelled, or withdrawn by an erasure."""
+
+
+def _noted(
+    registry: Registry, adapter: Adapter, request: TuneRequest, examples: tuple[Example, ...]
+) -> tuple[Example, ...]:
+    """The examples with what memory gives for some of them, whose sources the adapter then has too.
+
+    Searching takes too long for a transaction. So what was found counts only where memory is the same before and
+    after; where somebody keeps writing, the tune does without.
+    """
+    store, share = registry.store, request.config.recalled_share
+    if request.recollect is None or share <= 0:
+        return examples
+    for _ in range(_TRIES):
+        before = _generations(store, request.user_id)
+        noted = with_recollections(examples, request.recollect, share=share, seed=request.config.seed)
+        with store.transaction():
+            if _generations(store, request.user_id) == before:
+                registry.add_sources(adapter.id, noted)
+                return noted
+    return examples
+
+
+def _generations(store: Store, user_id: int) -> list[int]:
+    return [store.generation(owner) for owner in store.readable_by(user_id)]
 
 
 @contextmanager

@@ -110,7 +110,7 @@ def test_several_people_are_told_together_too() -> None:
 @pytest.mark.slow
 def test_five_tunes_of_a_tiny_model_and_resuming(tmp_path: Path) -> None:
     """From the base each time; what is finished is not done again, and the loss falls."""
-    app = App(tmp_path / "home", Settings(tuning=CONFIG))
+    app = App(tmp_path / "home", Settings(tuning=replace(CONFIG, max_tokens=1600)))
     app.__dict__ |= {"base": tiny_base(tmp_path / "base"), "embedder": WordEmbedder()}
     person, results = person_with(tmp_path / "d.jsonl"), tmp_path / "results.jsonl"
     notes: list[str] = []

@@ -15,15 +15,17 @@ from bot.eval_people import Person
 from bot.eval_replies import HELD_OUT, ArmScores, evaluate_people, rows_of, split_replies, verdict
 from bot.reply_scores import Likelihood
 from memory.config import SearchConfig
+from memory.errors import FamiliarError
 from memory.evaluation import NOBODY, remember
 from memory.index import Indexes
-from memory.records import Chunk, Hit
+from memory.records import Chunk, Hit, Message
 from memory.search import Searcher
 from memory.store import Store
 from tests.embedder import WordEmbedder
 from tests.tuning.tiny import CONFIG, PERSONA, tiny_base
 from tests.tuning.tokenizers import TWO_ENDS, tokenizer
 from tuning.config import TuneConfig
+from tuning.dataset import Example
 from tuning.windows import Windowing
 
 WINDOWING = Windowing(tokenizer(TWO_ENDS), max_tokens=100_000, max_prompt_tokens=120)
@@ -146,7 +148,8 @@ def test_verdict_counts_people_for_whom_both_is_not_best(tmp_path: Path) -> None
 @pytest.mark.slow
 def test_four_arms_of_a_tiny_model_and_resuming(tmp_path: Path) -> None:
     """A kept run is not made again; with another recipe only the adapter's arms are."""
-    path, results = write_dialogue(tmp_path / "d.jsonl"), tmp_path / "results.jsonl"
+    path, results = write_dialogue(tmp_path / "d.jsonl", count=20), tmp_path / "results.jsonl"
+    recipe = replace(CONFIG, max_tokens=1600, max_prompt_tokens=100)
     base = tiny_base(tmp_path / "base")
 
     def measured(config: TuneConfig) -> tuple[list[ArmScores], list[str]]:
@@ -156,18 +159,26 @@ def test_four_arms_of_a_tiny_model_and_resuming(tmp_path: Path) -> None:
         rows = list(evaluate_people(app, [Person(path, "Ann")], results=results, note=notes.append))
         return rows, [note for note in notes if note.startswith("training on")]
 
-    rows, trained = measured(CONFIG)
+    rows, trained = measured(recipe)
     assert [row.arm for row in rows] == ["base", "memory", "adapter", "both"]
-    assert [row.replies for row in rows] == [6] * 4
+    assert [row.replies for row in rows] == [4] * 4
     assert len(trained) == 1
     adapter = rows[2].minus_base
     assert adapter is not None
     assert adapter.high < 0, "even a tiny model learns this manner"
-    assert measured(CONFIG) == (rows, [])
-    other, trained = measured(replace(CONFIG, recalled_share=1.0))
+    assert measured(recipe) == (rows, [])
+    other, trained = measured(replace(recipe, recalled_share=0.3))
     assert other[:2] == rows[:2]
     assert other[2] != rows[2]
     assert len(trained) == 1
+
+
+def test_replies_that_fit_nowhere_are_told() -> None:
+    """An empty table would be a division by nothing."""
+    tight = Windowing(tokenizer(TWO_ENDS), max_tokens=5, max_prompt_tokens=5)
+    example = Example("document:1:1", (Message("user", "hi"),), "a long reply", None, "", "talk", document_ids=(1,))
+    with pytest.raises(FamiliarError, match="none of 1 test replies fits"):
+        build_cases([example], recall=lambda *_: (), windowing=tight, passages=2)
 
 
 def test_sample_is_spread_evenly() -> None:
