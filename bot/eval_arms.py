@@ -9,7 +9,8 @@ from __future__ import annotations
 
 import shutil
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import Any, Literal
 
@@ -41,6 +42,8 @@ Note = Callable[[str], None]
 SAMPLE = 16
 """Test replies that each arm writes, evenly spread; likelihood is of all."""
 REPLY_TOKENS = 64
+PART = 4
+"""Test replies after which what was measured is kept."""
 _TOLD = 5
 """Steps of the training between two notes."""
 
@@ -74,6 +77,10 @@ class ArmRun:
     written: tuple[WrittenReply, ...]
     probes: float
     """Share of facts copied from a note in the prompt; these have notes of their own, so memory doesn't change it."""
+
+
+Keep = Callable[[str, Callable[[], Sequence[ArmRun]]], Sequence[ArmRun]]
+"""What a named part gives: as it was kept, else as the function makes it now."""
 
 
 def arm_run(row: Mapping[str, Any]) -> ArmRun:
@@ -156,27 +163,46 @@ def build_cases(test: Sequence[Example], *, recall: Recall, windowing: Windowing
 
 
 def run_arms(
-    model: Any, loaded: Loaded, cases: Sequence[Case], arms: tuple[Arm, Arm], *, persona: str
+    model: Any, loaded: Loaded, cases: Sequence[Case], arms: tuple[Arm, Arm], *, persona: str, keep: Keep
 ) -> tuple[ArmRun, ArmRun]:
-    """What a model gives without and with memory: case by case, as both prompts of a reply begin alike."""
+    """What a model gives without and with memory, a few cases at a time, each part kept as it is done."""
     tokenizer, ends = loaded.tokenizer, stop_ids(loaded.tokenizer, loaded.model.generation_config)
-    probes = count_copied(model, tokenizer, persona=persona, ends=ends) / len(PROBES)
     sequences = Sequences(model)
-    likelihoods: list[list[Likelihood]] = [[], []]
-    written: list[list[WrittenReply]] = [[], []]
-    sample = set(spread(len(cases), SAMPLE))
-    for place, case in enumerate(cases):
-        for arm, prompt in enumerate((case.without, case.with_memory)):
-            likelihoods[arm].append(likelihood(sequences, tokenizer, prompt, case.example))
-            if place in sample:
-                ids = sequences.write(render(tokenizer, prompt), limit=REPLY_TOKENS, ends=ends)
-                text = tokenizer.decode(ids, skip_special_tokens=True).strip()
-                written[arm].append(WrittenReply(case.example.id, text))
-    first, second = (
-        ArmRun(arm, tuple(scores), tuple(replies), probes)
-        for arm, scores, replies in zip(arms, likelihoods, written, strict=True)
-    )
+    sample = {cases[place].example.id for place in spread(len(cases), SAMPLE)}
+
+    def part(start: int) -> list[ArmRun]:
+        runs = [_Run(arm) for arm in arms]
+        for case in cases[start : start + PART]:
+            # both prompts of a reply begin alike, so that one follows the other
+            for run, prompt in zip(runs, (case.without, case.with_memory), strict=True):
+                run.likelihoods.append(likelihood(sequences, tokenizer, prompt, case.example))
+                if case.example.id in sample:
+                    ids = sequences.write(render(tokenizer, prompt), limit=REPLY_TOKENS, ends=ends)
+                    text = tokenizer.decode(ids, skip_special_tokens=True).strip()
+                    run.written.append(WrittenReply(case.example.id, text))
+        probes = 0.0 if start else count_copied(model, tokenizer, persona=persona, ends=ends) / len(PROBES)
+        return [ArmRun(run.arm, tuple(run.likelihoods), tuple(run.written), probes) for run in runs]
+
+    parts = [keep(f"{arms[0]} {start}", partial(part, start)) for start in range(0, len(cases), PART)]
+    first, second = (_joined([runs[place] for runs in parts]) for place in range(len(arms)))
     return first, second
+
+
+@dataclass(frozen=True)
+class _Run:
+    arm: Arm
+    likelihoods: list[Likelihood] = field(default_factory=list)
+    written: list[WrittenReply] = field(default_factory=list)
+
+
+def _joined(parts: Sequence[ArmRun]) -> ArmRun:
+    """The parts of one arm; the first has its probes."""
+    return ArmRun(
+        parts[0].arm,
+        tuple(score for part in parts for score in part.likelihoods),
+        tuple(reply for part in parts for reply in part.written),
+        parts[0].probes,
+    )
 
 
 def likelihood(sequences: Sequences, tokenizer: Any, prompt: Sequence[Message], example: Example) -> Likelihood:

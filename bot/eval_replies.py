@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import math
 import tempfile
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import closing
 from dataclasses import dataclass
 from functools import cached_property
@@ -24,6 +24,7 @@ from bot.eval_arms import (
     Arm,
     ArmRun,
     Case,
+    Keep,
     Note,
     arm_run,
     build_cases,
@@ -154,17 +155,28 @@ def evaluate_replies(
     ):
         first = kept.finished(bare)
         if first is None:
-            cases = bench.cases(test, note)
-            first = run_arms(bench.loaded.model, bench.loaded, cases, ("base", "memory"), persona=persona)
+            model, cases, keep = bench.loaded.model, bench.cases(test, note), _keep(kept, bare, note)
+            first = run_arms(model, bench.loaded, cases, ("base", "memory"), persona=persona, keep=keep)
             kept.add(bare, first)
         second = kept.finished(tuned)
         if second is None:
             folder = kept.folder(tuned) or Path(name) / "adapter"
             model = tuned_model(app, bench.loaded, train, recall=bench.recall, folder=folder, note=note)
-            cases = bench.cases(test, note)
-            second = run_arms(model, bench.loaded, cases, ("adapter", "both"), persona=persona)
+            cases, keep = bench.cases(test, note), _keep(kept, tuned, note)
+            second = run_arms(model, bench.loaded, cases, ("adapter", "both"), persona=persona, keep=keep)
             kept.add(tuned, second)
     return rows_of(person, (*first, *second), examples=(*train, *test), embedder=app.embedder)
+
+
+def _keep(kept: Results[ArmRun], key: str, note: Note) -> Keep:
+    """Parts of a piece, each told when it is there."""
+
+    def keep(part: str, make: Callable[[], Sequence[ArmRun]]) -> Sequence[ArmRun]:
+        rows = kept.piece(key, make, part)
+        note(f"{' and '.join(run.arm for run in rows)}: {len(rows[0].likelihoods)} more replies measured")
+        return rows
+
+    return keep
 
 
 class _Bench:

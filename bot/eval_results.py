@@ -47,6 +47,18 @@ class Results(Generic[Row]):
                     raise FamiliarError(f"{self._path} holds rows of another version ({exc}); name a new file") from exc
         return None
 
+    def piece(self, key: str, make: Callable[[], Sequence[Row]], part: str) -> tuple[Row, ...]:
+        """The rows of a part of a piece: as they were kept, else made now and kept.
+
+        :raises FamiliarError: as `finished` and `add` do
+        """
+        name = f"{key} {part}"
+        rows = self.finished(name)
+        if rows is None:
+            rows = tuple(make())
+            self.add(name, rows)
+        return rows
+
     def add(self, key: str, rows: Sequence[Row]) -> None:
         """Keep a finished piece, on disk when this returns.
 

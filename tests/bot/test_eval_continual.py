@@ -25,6 +25,7 @@ from bot.eval_continual import (
 from bot.eval_people import Person, replies_of
 from bot.reply_scores import Likelihood
 from memory.records import Chunk, Hit, Message
+from tests.bot.test_eval_replies import serve_tiny
 from tests.embedder import WordEmbedder
 from tests.tuning.tiny import CONFIG, PERSONA, dialogue_rows, tiny_base
 from tuning.dataset import Example
@@ -107,11 +108,11 @@ def test_several_people_are_told_together_too() -> None:
     assert period_scores(json.loads(json.dumps(asdict(rows[0])))) == rows[0]
 
 
-@pytest.mark.slow
-def test_five_tunes_of_a_tiny_model_and_resuming(tmp_path: Path) -> None:
+def test_five_tunes_of_a_tiny_model_and_resuming(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """From the base each time; what is finished is not done again, and the loss falls."""
     app = App(tmp_path / "home", Settings(tuning=replace(CONFIG, max_tokens=1600)))
-    app.__dict__ |= {"base": tiny_base(tmp_path / "base"), "embedder": WordEmbedder()}
+    app.__dict__["embedder"] = WordEmbedder()
+    serve_tiny(monkeypatch, tiny_base(tmp_path / "base"))
     person, results = person_with(tmp_path / "d.jsonl"), tmp_path / "results.jsonl"
     notes: list[str] = []
     rows = evaluate_continual(app, [person], results=results, note=notes.append)

@@ -13,6 +13,7 @@ from bot.app import App
 from bot.config import Settings
 from bot.eval_results import Results, base_key, key_of
 from memory.errors import FamiliarError
+from tests.bot.test_eval_replies import serve_tiny
 from tests.embedder import WordEmbedder
 from tuning.config import TuneConfig
 from tuning.job import BaseModel
@@ -21,6 +22,10 @@ from tuning.job import BaseModel
 @dataclass(frozen=True)
 class Row:
     value: int
+
+
+def unwanted() -> list[Row]:
+    raise AssertionError("it is kept")
 
 
 def read(row: Mapping[str, Any]) -> Row:
@@ -42,6 +47,9 @@ def test_finished_pieces_are_found_again(tmp_path: Path) -> None:
     assert [file.name for file in tmp_path.iterdir()] == ["results.jsonl"]
     folder = kept.folder("a" * 64)
     assert folder == tmp_path / "results.jsonl.adapters" / ("a" * 16)
+    assert kept.piece("c", lambda: [Row(4)], "1") == (Row(4),)
+    assert again.piece("c", unwanted, "1") == (Row(4),)
+    assert again.finished("c") is None, "a part is not the whole"
     nowhere = Results(None, read)
     assert nowhere.folder("a") is None
     nowhere.add("a", [Row(1)])
@@ -58,12 +66,14 @@ def test_another_file_is_refused_and_left_as_it_is(tmp_path: Path, text: str) ->
     assert path.read_text(encoding="utf-8") == text + "\n"
 
 
-def test_key_changes_with_what_the_figures_depend_on(tmp_path: Path) -> None:
+def test_key_changes_with_what_the_figures_depend_on(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Another recipe, speaker, text or piece of work is another key; the name of the file is not."""
+
+    serve_tiny(monkeypatch, BaseModel("tiny", tmp_path, "sha"))
 
     def app(settings: Settings) -> App:
         made = App(tmp_path / "home", settings)
-        made.__dict__ |= {"base": BaseModel("tiny", tmp_path, "sha"), "embedder": WordEmbedder()}
+        made.__dict__["embedder"] = WordEmbedder()
         return made
 
     one, same, other = tmp_path / "one.jsonl", tmp_path / "same.jsonl", tmp_path / "other.jsonl"
