@@ -48,6 +48,7 @@ if TYPE_CHECKING:
     from tuning.filters import Detectors
     from tuning.job import BaseModel
     from tuning.preparing import Prepared
+    from tuning.recollection import Recollect
     from tuning.schedule import Due
     from tuning.search import Tried
     from tuning.tune import TuneResult
@@ -390,8 +391,31 @@ class App:
         from tuning.tune import TuneRequest, run_tune
 
         persona, settings = self._system(user), self.settings
-        request = TuneRequest(user.id, persona, settings.tuning, settings.gate, started_by, detectors=self.detectors)
+        recollect = self._recollect(user) if settings.tuning.recalled_share > 0 else None
+        request = TuneRequest(
+            user.id,
+            persona,
+            settings.tuning,
+            settings.gate,
+            started_by,
+            detectors=self.detectors,
+            recollect=recollect,
+        )
         return run_tune(self.store, self.home, self.base, request, on_progress=on_progress, cancel=cancel)
+
+    def _recollect(self, user: User) -> Recollect:
+        """What memory gives for the prompts of this user's dialogues."""
+        from transformers import AutoTokenizer
+
+        from bot.recollecting import most_passages, recall_in, recollect_with
+        from tuning.windows import Windowing
+
+        config = self.settings.tuning
+        tokenizer = AutoTokenizer.from_pretrained(self.base.folder, local_files_only=True)
+        windowing = Windowing(tokenizer, max_tokens=config.max_tokens, max_prompt_tokens=config.max_prompt_tokens)
+        recall = recall_in(self.parts.searcher, user_id=user.id)
+        most = most_passages(self.settings.search.k, trusted=self.trusted)
+        return recollect_with(recall, windowing, most=most)
 
     def search_recipe(
         self, user: User, *, budget_minutes: float, on_progress: Callable[[str], None]

@@ -140,9 +140,9 @@ class Assistant:
         # A follow-up is also about what it follows: "and when does it end?" after "which policy do I have?"
         asked = [question] if question == text else [question, recent[-1]]
         found = found if intent != "greeting" else _NOTHING
-        hits, about = _about_first(asked, found)
+        hits, about = about_first(asked, found)
         plan = plan_for(intent, answerable=found.answerable, about=bool(about), trusted=self._voice.trusted)
-        hits = hits if self._voice.trusted else hits[:_QUOTED_PASSAGES]
+        hits = hits if self._voice.trusted else hits[:QUOTED_PASSAGES]
         asks_model = plan in ("quote", "generate")
         messages, hits = self._prompt(text, user=user, history=history, hits=hits) if asks_model else ((), hits[:1])
         adapter = self._adapter(user, conversation_id) if asks_model else None
@@ -302,7 +302,7 @@ class Assistant:
 
 _ONLY_CITED = re.compile(r"(?:\s*\[\d*\]?)*\s*")
 _NOTHING = Found((), 0.0, answerable=False)
-_QUOTED_PASSAGES = 4
+QUOTED_PASSAGES = 4
 """What a model that is not trusted is given: its sentences are taken from the best passages, and reading costs time."""
 
 
@@ -358,7 +358,7 @@ def _said_outright(text: str, citations: tuple[Citation, ...], run: _Run) -> _Re
     return _Reply(text, "", citations, None)
 
 
-def _about_first(asked: Sequence[str], found: Found) -> tuple[tuple[Hit, ...], tuple[Hit, ...]]:
+def about_first(asked: Sequence[str], found: Found) -> tuple[tuple[Hit, ...], tuple[Hit, ...]]:
     """The hits of an answerable search, those that name what one of the questions asks first; and those alone."""
     if not found.answerable:
         return (), ()

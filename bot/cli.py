@@ -179,8 +179,14 @@ def _measuring(add: Callable[[str, str, str], argparse.ArgumentParser]) -> None:
     replies = kinds.add_parser(
         "replies", parents=[_common()], help="base, +memory, +adapter and +both on a speaker's later replies"
     )
-    replies.add_argument("dialogue", type=Path, metavar="DIALOGUE.jsonl")
-    replies.add_argument("--speaker", required=True, metavar="NAME")
+    continual = kinds.add_parser(
+        "continual", parents=[_common()], help="a tune after each of five periods: is what was learned before kept"
+    )
+    for measured in (replies, continual):
+        measured.add_argument("dialogues", nargs="+", type=Path, metavar="DIALOGUE.jsonl")
+        measured.add_argument("--speaker", action="append", metavar="NAME", help="may be repeated (default: everyone)")
+        measured.add_argument("--results", type=Path, metavar="FILE", help="keep what is finished there, and go on")
+        measured.add_argument("--plot", type=Path, metavar="FILE", help="a picture of it")
     answers = kinds.add_parser(
         "answers", parents=[_common()], help="answers to questions: how many are right, what stands in no passage"
     )

@@ -1,64 +1,50 @@
 """Does the bot adapt? Base, +memory, +adapter and +both on replies that come after everything that was learned.
 
-The adapter trains on the first 80 % of a speaker's replies exactly as a tune does; the last 20 % are the test. All
-arms are given the same last messages; memory adds passages found by the same search as in a chat turn, and only ones
-dated before the reply that is predicted. Style, chrF and similarity are of greedy replies to an evenly spread sample.
+The adapter trains on the first 80 % of a speaker's replies exactly as a tune does; the last 20 % are the test. Style,
+chrF and similarity are of greedy replies to an evenly spread sample. The arms are compared on the same replies, so
+what tells them apart is the paired difference, not two intervals (`bot.eval_arms` says what each is given).
 """
 
 from __future__ import annotations
 
 import math
 import tempfile
-from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import closing
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
-from typing import Any, Literal
 
 import numpy as np
 
 from bot.app import App
-from bot.prompts import question_with_notes, system_prompt
-from bot.reply_scores import Likelihood, chrf, mean_nll, nll_interval, style_distance
+from bot.eval_arms import (
+    REPLY_TOKENS,
+    SAMPLE,
+    Arm,
+    ArmRun,
+    Case,
+    Keep,
+    Note,
+    arm_run,
+    build_cases,
+    recall_of,
+    run_arms,
+    tuned_model,
+    windowing_for,
+)
+from bot.eval_people import Person, replies_of
+from bot.eval_results import Results, base_key, key_of
+from bot.prompts import system_prompt
+from bot.recollecting import Recall, most_passages
+from bot.reply_scores import Interval, chrf, mean_nll, nll_difference, nll_interval, style_distance
 from memory.embedding import Embedder
-from memory.errors import FamiliarError
-from memory.evaluation import NOBODY, read_lines, remember
-from memory.index import Indexes
-from memory.intent import intent_of
-from memory.records import Chunk, Hit, Message, Profile
-from memory.search import Searcher
+from memory.records import Profile
 from memory.store import Store
-from tuning.chat_format import encode_example, stop_ids
-from tuning.config import TuneConfig
-from tuning.dataset import Dialogue, Example, Line, dialogue_examples, split_by_time
-from tuning.job import Job, write_job
-from tuning.measure import adapter_off, count_copied, generate, label_count, labelled_loss
-from tuning.probes import PROBES
-from tuning.process import train_in_child
+from tuning.dataset import Example
 from tuning.train import Loaded, load
-from tuning.windows import Windowing
-
-Arm = Literal["base", "memory", "adapter", "both"]
-Note = Callable[[str], None]
-Recall = Callable[[str, str], Sequence[Hit]]
-"""Passages for a message, dated before a time."""
 
 HELD_OUT = 0.2
-SAMPLE = 24
-"""Test replies that are generated; likelihood is of all."""
-_REPLY_TOKENS = 64
-_FEWEST = 20
-
-
-@dataclass(frozen=True)
-class Case:
-    """One test reply: the true text and the prompts that the arms are given."""
-
-    example: Example
-    without: tuple[Message, ...]
-    with_memory: tuple[Message, ...]
-    passages: int
 
 
 @dataclass(frozen=True)
@@ -68,8 +54,10 @@ class ArmScores:
     arm: Arm
     perplexity: float
     """Of the true replies, per token, end-of-turn included."""
+    nll: float
+    """Its logarithm: the mean negative log-likelihood of a token, in nats."""
     nll_ci: tuple[float, float]
-    """95 % interval of its logarithm, by bootstrap over the days of the dialogue."""
+    """95 % interval of that, by bootstrap over the days of the dialogue."""
     style_distance: float
     """Of the generated replies from the true ones (`bot.reply_scores.style_distance`); lower is nearer."""
     chrf: float
@@ -80,150 +68,203 @@ class ArmScores:
     replies: int
     """Test replies."""
     generated: int
+    dialogue: str
+    speaker: str
+    minus_base: Interval | None
+    """Difference of the nll from that of the base model, on the same replies; below 0 is better. None: of itself."""
+    minus_memory: Interval | None
+    minus_adapter: Interval | None
+
+    def line(self) -> str:
+        """The row for a terminal."""
+        who = f"{self.dialogue.split('.')[0]}, {self.speaker}: {self.arm:7}"
+        figures = (
+            f"perplexity {self.perplexity}  nll {self.nll:.3f} ({self.nll_ci[0]:.3f} to {self.nll_ci[1]:.3f})"
+            f"  style {self.style_distance}  chrF {self.chrf}  similarity {self.similarity}  probes {self.probes}"
+        )
+        less = [f"less {name[6:]} {value}" for name in _DIFFERENCES if (value := getattr(self, name)) is not None]
+        return "  ".join([who, figures, *less])
 
 
-def evaluate_replies(app: App, path: Path, *, speaker: str, note: Note = lambda _: None) -> Iterator[ArmScores]:
+_DIFFERENCES = ("minus_base", "minus_memory", "minus_adapter")
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """For how many people both together have a lower loss than each alternative, and for how many surely."""
+
+    people: int
+    both_best: int
+    """Lower than base, memory alone and adapter alone."""
+    surely_best: int
+    """With the upper ends of all three intervals below 0."""
+    below_base: int
+    below_memory: int
+    below_adapter: int
+
+    def line(self) -> str:
+        """The same in words."""
+        return (
+            f"both have a lower held-out loss than base, memory and adapter for {self.both_best} of {self.people}"
+            f" people (than base for {self.below_base}, memory {self.below_memory}, adapter {self.below_adapter};"
+            f" all three intervals below 0 for {self.surely_best})"
+        )
+
+
+def verdict(rows: Sequence[ArmScores]) -> Verdict:
+    """Of the arms "both"."""
+    found = [[row.minus_base, row.minus_memory, row.minus_adapter] for row in rows if row.arm == "both"]
+    ours = [[item for item in three if item is not None] for three in found]
+    return Verdict(
+        people=len(ours),
+        both_best=sum(all(item.value < 0 for item in three) for three in ours),
+        surely_best=sum(all(item.high < 0 for item in three) for three in ours),
+        below_base=sum(three[0].value < 0 for three in ours),
+        below_memory=sum(three[1].value < 0 for three in ours),
+        below_adapter=sum(three[2].value < 0 for three in ours),
+    )
+
+
+def evaluate_people(
+    app: App, people: Sequence[Person], *, results: Path | None = None, note: Note = lambda _: None
+) -> Iterator[ArmScores]:
+    """The four rows of each person; what stands in the results is not measured again.
+
+    :raises FamiliarError: a file can't be read or written, or training failed
+    """
+    for person in people:
+        note(f"{person.name}:")
+        yield from evaluate_replies(app, person, results=results, note=note)
+
+
+def evaluate_replies(
+    app: App, person: Person, *, results: Path | None = None, note: Note = lambda _: None
+) -> tuple[ArmScores, ...]:
     """The four rows for one speaker of a dialogue.
 
-    :raises FamiliarError: the file can't be read, the speaker has too few replies, or training failed
+    :raises FamiliarError: a file can't be read or written, or training failed
     """
     persona = system_prompt(app.settings.chat.persona, Profile())
-    train, test = split_replies(path, speaker=speaker, persona=persona)
-    config = app.settings.tuning
-    base = app.base
-    with tempfile.TemporaryDirectory(prefix="familiar-eval-") as name:
-        folder = Path(name)
-        note(f"{len(train)} replies to learn, {len(test)} to test")
-        write_job(folder / "job", Job(base.name, str(base.folder), persona, config, train, test))
-        train_in_child(folder / "job", on_progress=note)
-        loaded, model = _with_adapter(base.folder, folder / "job" / "adapter")
-        with closing(Store(folder / "familiar.db")) as store:
-            recall = _recall(app, store, path, folder)
-            cases = build_cases(test, recall=recall, tokenizer=loaded.tokenizer, config=config)
+    train, test = split_replies(person, persona=persona)
+    kept = Results(results, arm_run)
+    figures = ("replies", HELD_OUT, SAMPLE, REPLY_TOKENS)
+    bare, tuned = (key(app, person.dialogue, person.speaker, *figures) for key in (base_key, key_of))
+    with (
+        tempfile.TemporaryDirectory(prefix="familiar-eval-") as name,
+        closing(_Bench(app, person, Path(name))) as bench,
+    ):
+        first = kept.finished(bare)
+        if first is None:
+            model, cases, keep = bench.loaded.model, bench.cases(test, note), _keep(kept, bare, note)
+            first = run_arms(model, bench.loaded, cases, ("base", "memory"), persona=persona, keep=keep)
+            kept.add(bare, first)
+        second = kept.finished(tuned)
+        if second is None:
+            folder = kept.folder(tuned) or Path(name) / "adapter"
+            model = tuned_model(app, bench.loaded, train, recall=bench.recall, folder=folder, note=note)
+            cases, keep = bench.cases(test, note), _keep(kept, tuned, note)
+            second = run_arms(model, bench.loaded, cases, ("adapter", "both"), persona=persona, keep=keep)
+            kept.add(tuned, second)
+    return rows_of(person, (*first, *second), examples=(*train, *test), embedder=app.embedder)
+
+
+def _keep(kept: Results[ArmRun], key: str, note: Note) -> Keep:
+    """Parts of a piece, each told when it is there."""
+
+    def keep(part: str, make: Callable[[], Sequence[ArmRun]]) -> Sequence[ArmRun]:
+        rows = kept.piece(key, make, part)
+        note(f"{' and '.join(run.arm for run in rows)}: {len(rows[0].likelihoods)} more replies measured")
+        return rows
+
+    return keep
+
+
+class _Bench:
+    """The throw-away memory of a dialogue and the base model, made when they are first needed."""
+
+    def __init__(self, app: App, person: Person, folder: Path) -> None:
+        self._app = app
+        self._person = person
+        self._folder = folder
+        self._store: Store | None = None
+
+    @cached_property
+    def loaded(self) -> Loaded:
+        """The base model."""
+        return load(self._app.base.folder)
+
+    @cached_property
+    def recall(self) -> Recall:
+        """The whole dialogue."""
+        self._store = Store(self._folder / "familiar.db")
+        return recall_of(self._app, self._store, self._person.dialogue, self._folder)
+
+    def cases(self, test: Sequence[Example], note: Note) -> list[Case]:
+        """The prompts of all arms."""
+        settings = self._app.settings
+        windowing = windowing_for(self.loaded.tokenizer, settings.tuning)
+        most = most_passages(settings.search.k, trusted=self._app.trusted)
+        cases = build_cases(test, recall=self.recall, windowing=windowing, passages=most)
         note(f"{sum(case.passages > 0 for case in cases)} of {len(cases)} test prompts get passages from memory")
-        own = [example.reply for example in (*train, *test)]
-        judge = _Judge(loaded, model, app.embedder, persona, own)
-        yield from judge.rows(cases, note)
+        return cases
+
+    def close(self) -> None:
+        """Let go of the memory's file."""
+        if self._store is not None:
+            self._store.close()
 
 
-def split_replies(path: Path, *, speaker: str, persona: str) -> tuple[tuple[Example, ...], tuple[Example, ...]]:
-    """The speaker's replies in order of time: the first 80 %, and the rest.
+def split_replies(person: Person, *, persona: str) -> tuple[tuple[Example, ...], tuple[Example, ...]]:
+    """The speaker's replies in order of the dialogue: the first 80 %, and the rest.
 
-    :raises FamiliarError: there is no such speaker, or too few replies
+    :raises FamiliarError: the file can't be read
     """
-    lines = read_lines(path)
-    if speaker not in {line.speaker for line in lines}:
-        known = ", ".join(sorted({line.speaker for line in lines if line.speaker}))
-        raise FamiliarError(f"--speaker {speaker}: nobody of that name speaks in {path.name}; there are {known}")
-    rows = tuple(Line(line.speaker, line.text, line.at) for line in lines)
-    examples = dialogue_examples(Dialogue(1, speaker, rows, ""), persona=persona, dropped=Counter())
-    if len(examples) < _FEWEST:
-        raise FamiliarError(f"too few pairs: {len(examples)}; need {_FEWEST} replies of {speaker} in {path.name}")
-    return split_by_time(examples, share=HELD_OUT)
+    examples = replies_of(person, persona=persona)
+    learned = len(examples) - max(1, round(HELD_OUT * len(examples)))
+    return examples[:learned], examples[learned:]
 
 
-def build_cases(test: Sequence[Example], *, recall: Recall, tokenizer: Any, config: TuneConfig) -> list[Case]:
-    """The prompts of all arms; a reply that fits no sequence is left out."""
-    windowing = Windowing(tokenizer, max_tokens=config.max_tokens, max_prompt_tokens=config.max_prompt_tokens)
-    cases = []
-    for example in test:
-        prompt = windowing.prompt(example)
-        if prompt is None:
-            continue
-        chunks = unseen([hit.chunk for hit in recall(prompt[-1].content, example.at or "")], prompt)
-        last = Message("user", question_with_notes(prompt[-1].content, chunks))
-        cases.append(Case(example, prompt, (*prompt[:-1], last), len(chunks)))
-    return cases
+def rows_of(
+    person: Person, runs: Sequence[ArmRun], *, examples: Sequence[Example], embedder: Embedder
+) -> tuple[ArmScores, ...]:
+    """The four rows; the likelihoods are of the same replies in the same order.
 
+    :param examples: all of the person's, whose manner the written replies are compared with
+    """
+    by_arm: Mapping[Arm, ArmRun] = {run.arm: run for run in runs}
 
-def unseen(chunks: Sequence[Chunk], prompt: Sequence[Message]) -> list[Chunk]:
-    """Passages whose words don't stand in the prompt anyway, as a turn's own conversation is not recalled for it."""
-    given = "\n".join(message.content for message in prompt)
-    return [chunk for chunk in chunks if chunk.text not in given]
+    def minus(run: ArmRun, other: Arm) -> Interval | None:
+        return None if run.arm == other else nll_difference(run.likelihoods, by_arm[other].likelihoods)
 
-
-def _recall(app: App, store: Store, path: Path, folder: Path) -> Recall:
-    """The whole dialogue in a throw-away memory, searched as in a chat turn, up to a time."""
-    embedder = app.embedder
-    user_id = remember(path, store=store, embedder=embedder)[NOBODY]
-    indexes = Indexes(folder / "index", store, embedder_key=embedder.key, dimensions=embedder.dimensions)
-    searcher = Searcher(store, indexes, embedder, app.settings.search, second_stage=app.second_stage)
-
-    def recall(message: str, before: str) -> Sequence[Hit]:
-        found = searcher.search(message, user_id=user_id, before=before)
-        return found.hits if found.answerable and intent_of(message) != "greeting" else ()
-
-    return recall
-
-
-def _with_adapter(base: Path, adapter: Path) -> tuple[Loaded, Any]:
-    from peft import PeftModel
-
-    loaded = load(base)
-    return loaded, PeftModel.from_pretrained(loaded.model, adapter).eval()
-
-
-class _Judge:
-    """Scores arms on one model whose adapter can be switched off."""
-
-    def __init__(self, loaded: Loaded, model: Any, embedder: Embedder, persona: str, own: Sequence[str]) -> None:
-        self._tokenizer = loaded.tokenizer
-        self._ends = stop_ids(loaded.tokenizer, loaded.model.generation_config)
-        self._model = model
-        self._embedder = embedder
-        self._persona = persona
-        self._own = own
-
-    def rows(self, cases: Sequence[Case], note: Note) -> Iterator[ArmScores]:
-        """One row an arm; the probes have notes of their own, so memory doesn't change their figure."""
-        with adapter_off(self._model):
-            base_probes = self._probes()
-            yield self._row("base", [case.without for case in cases], cases, base_probes, note)
-            yield self._row("memory", [case.with_memory for case in cases], cases, base_probes, note)
-        probes = self._probes()
-        yield self._row("adapter", [case.without for case in cases], cases, probes, note)
-        yield self._row("both", [case.with_memory for case in cases], cases, probes, note)
-
-    def _probes(self) -> float:
-        return count_copied(self._model, self._tokenizer, persona=self._persona, ends=self._ends) / len(PROBES)
-
-    def _row(
-        self, arm: Arm, prompts: Sequence[tuple[Message, ...]], cases: Sequence[Case], probes: float, note: Note
-    ) -> ArmScores:
-        likelihoods = [self._likelihood(prompt, case.example) for prompt, case in zip(prompts, cases, strict=True)]
-        note(f"{arm}: likelihood of {len(cases)} replies measured")
-        places = spread(len(cases), SAMPLE)
-        true = [cases[place].example.reply for place in places]
-        written = generate(
-            self._model, self._tokenizer, [prompts[place] for place in places], limit=_REPLY_TOKENS, ends=self._ends
+    own = [example.reply for example in examples]
+    true_of = {example.id: example.reply for example in examples}
+    rows = []
+    for run in runs:
+        true = [true_of[reply.example] for reply in run.written]
+        replies = [reply.text for reply in run.written]
+        near = [chrf(ours, theirs) for ours, theirs in zip(replies, true, strict=True)]
+        rows.append(
+            ArmScores(
+                arm=run.arm,
+                perplexity=round(math.exp(mean_nll(run.likelihoods)), 2),
+                nll=round(mean_nll(run.likelihoods), 4),
+                nll_ci=nll_interval(run.likelihoods),
+                style_distance=round(style_distance(replies, true, own=own), 3),
+                chrf=round(float(np.mean(near)), 3),
+                similarity=round(_similarity(replies, true, embedder), 3),
+                probes=round(run.probes, 3),
+                replies=len(run.likelihoods),
+                generated=len(replies),
+                dialogue=person.dialogue.name,
+                speaker=person.speaker,
+                minus_base=minus(run, "base"),
+                minus_memory=minus(run, "memory"),
+                minus_adapter=minus(run, "adapter"),
+            )
         )
-        replies = [text for text, _ in written]
-        return ArmScores(
-            arm=arm,
-            perplexity=round(math.exp(mean_nll(likelihoods)), 2),
-            nll_ci=tuple(round(value, 3) for value in nll_interval(likelihoods)),  # type: ignore[arg-type]
-            style_distance=round(style_distance(replies, true, own=self._own), 3),
-            chrf=round(float(np.mean([chrf(ours, theirs) for ours, theirs in zip(replies, true, strict=True)])), 3),
-            similarity=round(self._similarity(replies, true), 3),
-            probes=round(probes, 3),
-            replies=len(cases),
-            generated=len(places),
-        )
-
-    def _likelihood(self, prompt: Sequence[Message], example: Example) -> Likelihood:
-        import torch
-
-        encoded = encode_example(self._tokenizer, prompt, example.reply, max_tokens=1 << 30)
-        assert encoded is not None, "an example's reply is never empty"
-        with torch.inference_mode():
-            nll = float(labelled_loss(self._model, encoded))
-        return Likelihood((example.at or "")[:10], nll, label_count(encoded))
-
-    def _similarity(self, replies: Sequence[str], true: Sequence[str]) -> float:
-        ours, theirs = self._embedder.embed_passages(replies), self._embedder.embed_passages(true)
-        return float(np.mean(np.sum(ours * theirs, axis=1)))
+    return tuple(rows)
 
 
-def spread(count: int, most: int) -> list[int]:
-    """At most ``most`` places out of ``count``, evenly spread."""
-    return sorted({round(place) for place in np.linspace(0, count - 1, min(count, most))}) if count else []
+def _similarity(replies: Sequence[str], true: Sequence[str], embedder: Embedder) -> float:
+    ours, theirs = embedder.embed_passages(replies), embedder.embed_passages(true)
+    return float(np.mean(np.sum(ours * theirs, axis=1)))

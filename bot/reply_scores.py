@@ -44,22 +44,47 @@ def mean_nll(scores: Sequence[Likelihood]) -> float:
     return sum(score.nll for score in scores) / sum(score.tokens for score in scores)
 
 
+@dataclass(frozen=True)
+class Interval:
+    """A figure with its 95 % interval."""
+
+    value: float
+    low: float
+    high: float
+
+    def __str__(self) -> str:
+        return f"{self.value:+.3f} ({self.low:+.3f} to {self.high:+.3f})"
+
+
 def nll_interval(scores: Sequence[Likelihood], *, draws: int = 2000, seed: int = 0) -> tuple[float, float]:
     """95 % interval of `mean_nll` by the percentile bootstrap over conversations."""
-    names = sorted({score.conversation for score in scores})
-    sums = np.array(
-        [
-            (
-                sum(s.nll for s in scores if s.conversation == name),
-                sum(s.tokens for s in scores if s.conversation == name),
-            )
-            for name in names
-        ]
-    )
-    chosen = np.random.default_rng(seed).integers(0, len(names), size=(draws, len(names)))
-    totals = sums[chosen].sum(axis=1)
+    nothing = [Likelihood(score.conversation, 0.0, score.tokens) for score in scores]
+    interval = nll_difference(scores, nothing, draws=draws, seed=seed)
+    return interval.low, interval.high
+
+
+def nll_difference(
+    ours: Sequence[Likelihood], theirs: Sequence[Likelihood], *, draws: int = 2000, seed: int = 0
+) -> Interval:
+    """`mean_nll` of ours less that of theirs on the same replies; below 0 ours is better.
+
+    The bootstrap is paired: both are of the conversations drawn, so that a hard conversation weighs on both alike.
+
+    :raises ValueError: they are not of the same replies
+    """
+    pairs = list(zip(ours, theirs, strict=True))
+    if any((one.conversation, one.tokens) != (other.conversation, other.tokens) for one, other in pairs):
+        raise ValueError("a paired difference is of the same replies in the same order")
+    sums: dict[str, NDArray[np.float64]] = {}
+    for one, other in pairs:
+        zero = np.zeros(2)
+        sums[one.conversation] = sums.get(one.conversation, zero) + np.array([one.nll - other.nll, one.tokens])
+    table = np.array([sums[name] for name in sorted(sums)])
+    chosen = np.random.default_rng(seed).integers(0, len(table), size=(draws, len(table)))
+    totals = table[chosen].sum(axis=1)
     low, high = np.percentile(totals[:, 0] / totals[:, 1], [2.5, 97.5])
-    return float(low), float(high)
+    value = table[:, 0].sum() / table[:, 1].sum()
+    return Interval(round(float(value), 4), round(float(low), 4), round(float(high), 4))
 
 
 def style(reply: str) -> NDArray[np.float64]:

@@ -99,9 +99,6 @@ class Registry:
     ) -> Adapter:
         """A new row for a run that starts now, with everything it learns from: examples, and pairs and votes."""
         adapter_id = f"{datetime.now(UTC):%Y%m%d-%H%M%S}-{secrets.token_hex(3)}"
-        learned: Sequence[Sourced] = (*examples, *preferred)
-        sources = {("turn_id", item) for source in learned for item in source.turn_ids}
-        sources |= {("document_id", item) for source in learned for item in source.document_ids}
         with self.store.transaction() as db:
             db.execute(
                 "INSERT INTO adapters (id, user_id, status, base_model, base_sha256, template_sha256, examples,"
@@ -117,9 +114,20 @@ class Registry:
                     utc_now(),
                 ),
             )
-            for column, value in sorted(sources):
-                db.execute(f"INSERT INTO adapter_sources (adapter_id, {column}) VALUES (?, ?)", (adapter_id, value))
+            self.add_sources(adapter_id, (*examples, *preferred))
         return self.show(adapter_id, user_id=user_id)
+
+    def add_sources(self, adapter_id: str, learned: Sequence[Sourced]) -> None:
+        """Name what a run learns from; what is named already stays named once."""
+        sources = {("turn_id", item) for source in learned for item in source.turn_ids}
+        sources |= {("document_id", item) for source in learned for item in source.document_ids}
+        with self.store.transaction() as db:
+            for column, value in sorted(sources):
+                db.execute(
+                    f"INSERT INTO adapter_sources (adapter_id, {column}) SELECT ?, ? WHERE NOT EXISTS"
+                    f" (SELECT 1 FROM adapter_sources WHERE adapter_id = ? AND {column} = ?)",
+                    (adapter_id, value, adapter_id, value),
+                )
 
     def finish(self, adapter_id: str, outcome: Outcome, *, user_id: int) -> Adapter:
         """Store how a run ended; a live one takes the place of the one before in the same transaction.

@@ -75,6 +75,8 @@ class Example:
     """The passage that a dialogue's reply begins in, by which the user's choice about it is kept."""
     recalled: float = 0.0
     """Share of the reply's words that were copied from passages recalled for it (`tuning.form.copied_share`)."""
+    notes: str = ""
+    """Passages as serving puts them before the newest message (`tuning.recollection`); never what is learned."""
 
 
 @dataclass(frozen=True)

@@ -36,11 +36,13 @@ from tuning.pairs import Preferences, faults_found_by, split_preferences
 from tuning.preferring import sentences
 from tuning.preparing import Prepared, prepare, read
 from tuning.process import OnProgress, Stopped, train_in_child
+from tuning.recollection import Recollect, with_recollections
 from tuning.resume import CANCELLED, INTERRUPTED, take_over
 from tuning.schedule import Due, Missed, Surroundings, due
 
 FOLDER = "adapters"
 """In the home."""
+_TRIES = 3
 _MISSED = ("live", "training")
 """An adapter that was withdrawn while it was one of these leaves something to be done."""
 
@@ -57,6 +59,8 @@ class TuneRequest:
     started_by: StartedBy = "hand"
     detectors: Detectors = field(default_factory=StandardDetectors)
     """Judge what may be learned; nothing is learned without them."""
+    recollect: Recollect | None = None
+    """What memory gives for the prompts of imported dialogues; None: their prompts hold no passages."""
 
 
 @dataclass(frozen=True)
@@ -107,6 +111,7 @@ def run_tune(
             )
         try:
             with _failing(registry, adapter):
+                dataset = dataclasses.replace(dataset, examples=_noted(registry, adapter, request, dataset.examples))
                 learned = _Learned(dataset, preferences)
                 finished = _train_and_judge(registry, adapter, base, request, learned, _Watch(on_progress, cancel))
         finally:
@@ -194,6 +199,31 @@ class _Learned:
 class _Watch:
     on_progress: OnProgress
     cancel: threading.Event | None
+
+
+def _noted(
+    registry: Registry, adapter: Adapter, request: TuneRequest, examples: tuple[Example, ...]
+) -> tuple[Example, ...]:
+    """The examples with what memory gives for some of them, whose sources the adapter then has too.
+
+    Searching takes too long for a transaction. So what was found counts only where memory is the same before and
+    after; where somebody keeps writing, the tune does without.
+    """
+    store, share = registry.store, request.config.recalled_share
+    if request.recollect is None or share <= 0:
+        return examples
+    for _ in range(_TRIES):
+        before = _generations(store, request.user_id)
+        noted = with_recollections(examples, request.recollect, share=share, seed=request.config.seed)
+        with store.transaction():
+            if _generations(store, request.user_id) == before:
+                registry.add_sources(adapter.id, noted)
+                return noted
+    return examples
+
+
+def _generations(store: Store, user_id: int) -> list[int]:
+    return [store.generation(owner) for owner in store.readable_by(user_id)]
 
 
 @contextmanager

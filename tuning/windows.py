@@ -3,7 +3,8 @@
 Replies of one dialogue follow each other: the prompt of the next one is the prompt and the reply of the one before,
 plus what was said since. As long as the sequence stays within its limit such replies are labelled in one pass, which
 costs each token once instead of once per reply. Whether one is truly a beginning of the other is compared by token
-ids, so no chat template has to be trusted; where it isn't, each gets a sequence of its own. Pure but for the tokenizer.
+ids, so no chat template has to be trusted; where it isn't, each gets a sequence of its own. So does one whose newest
+message has passages before it, which are left out where they don't fit. Pure but for the tokenizer.
 """
 
 from __future__ import annotations
@@ -85,6 +86,11 @@ class Windowing:
         too_long: list[Example] = []
         current: _Open | None = None
         for example in sorted(examples, key=lambda item: item.conversation):  # stable: order of time is kept
+            if example.notes:  # no beginning of what follows: later prompts don't hold its passages
+                alone = self._started(example)
+                done += [alone.window] if alone else []
+                too_long += [] if alone else [example]
+                continue
             longer = self._extended(current, example) if current else None
             fresh = None if longer else self._started(example)
             if current and not longer:
@@ -110,7 +116,9 @@ class Windowing:
             return None
         while first < len(rest) - 1 and rest[first].role != "user":
             first += 1
-        return (*system, *rest[first:])
+        prompt = (*system, *rest[first:])
+        noted = (*prompt[:-1], Message(prompt[-1].role, example.notes + prompt[-1].content))
+        return noted if self._count(noted) <= self._max_tokens - reply_tokens else prompt
 
     def _started(self, example: Example) -> _Open | None:
         prompt = self.prompt(example)

@@ -150,10 +150,11 @@ def _add_row(file: Path | None, row: TuneRow) -> None:
 
 
 def _job(app: App, comparison: Comparison) -> Job:
+    from bot.eval_people import Person
     from bot.eval_replies import split_replies
 
     persona = system_prompt(app.settings.chat.persona, Profile())
-    train, test = split_replies(comparison.dialogue, speaker=comparison.speaker, persona=persona)
+    train, test = split_replies(Person(comparison.dialogue, comparison.speaker), persona=persona)
     base: BaseModel = app.base
     newest = train[-comparison.replies :]
     return Job(base.name, str(base.folder), persona, app.settings.tuning, newest, test, base_sha256=base.sha256)

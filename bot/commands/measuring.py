@@ -24,6 +24,7 @@ def evaluate(app: App, args: argparse.Namespace, out: Output) -> int:
     return {
         "retrieval": _retrieval,
         "replies": _replies,
+        "continual": _continual,
         "answers": _answers,
         "summaries": _summaries,
         "facts": _facts,
@@ -57,11 +58,39 @@ def _retrieval(app: App, args: argparse.Namespace, out: Output) -> int:
 
 
 def _replies(app: App, args: argparse.Namespace, out: Output) -> int:
-    from bot.eval_replies import evaluate_replies
+    from bot.eval_people import people_of
+    from bot.eval_replies import evaluate_people, verdict
 
-    for row in evaluate_replies(app, args.dialogue, speaker=args.speaker, note=out.note):
-        record = plain(row)
-        out.result(record, "  ".join(f"{key} {value}" for key, value in record.items()))
+    people = people_of(args.dialogues, args.speaker)
+    rows = []
+    for row in evaluate_people(app, people, results=args.results, note=out.note):
+        rows.append(row)
+        out.result(plain(row), row.line())
+    if len(people) > 1:
+        found = verdict(rows)
+        out.result({"verdict": plain(found)}, found.line())
+    if args.plot:
+        from bot.reply_picture import draw_arms
+
+        draw_arms(rows, args.plot)
+    return 0
+
+
+def _continual(app: App, args: argparse.Namespace, out: Output) -> int:
+    from bot.eval_continual import FEWEST, changes, evaluate_continual
+    from bot.eval_people import people_of
+
+    people = people_of(args.dialogues, args.speaker, fewest=FEWEST)
+    rows = []
+    for row in evaluate_continual(app, people, results=args.results, note=out.note):
+        rows.append(row)
+        out.result({key: value for key, value in plain(row).items() if key != "replies"}, row.line())
+    for change in changes(rows):
+        out.result({"change": plain(change)}, change.line())
+    if args.plot:
+        from bot.reply_picture import draw_periods
+
+        draw_periods(rows, args.plot)
     return 0
 
 

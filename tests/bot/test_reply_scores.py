@@ -7,7 +7,7 @@ import math
 import numpy as np
 import pytest
 
-from bot.reply_scores import Likelihood, chrf, mean_nll, nll_interval, style, style_distance
+from bot.reply_scores import Likelihood, chrf, mean_nll, nll_difference, nll_interval, style, style_distance
 
 OWN = ["haha yeah!", "no way, really??", "I'm good\nhow are you?", "ok 😊", "sounds fun, let me know"]
 
@@ -28,6 +28,18 @@ def test_interval_holds_the_mean_and_is_over_conversations() -> None:
     more = [Likelihood(f"{n}-{copy}", 10.0 + n, 5) for n in range(10) for copy in range(9)]
     narrow = nll_interval(more)
     assert narrow[1] - narrow[0] < 0.5 * (high - low)
+
+
+def test_difference_is_paired() -> None:
+    """What one reply is harder than another is in both and does not widen the interval; other replies are refused."""
+    theirs = [Likelihood(str(n), 10.0 + 5 * n, 5) for n in range(8)]
+    ours = [Likelihood(score.conversation, score.nll - 1.0 - n % 2, 5) for n, score in enumerate(theirs)]
+    found = nll_difference(ours, theirs)
+    assert found.value == -0.3
+    assert -0.4 <= found.low < found.value < found.high <= -0.2
+    assert nll_difference(ours, ours).low == nll_difference(ours, ours).high == 0.0
+    with pytest.raises(ValueError, match="same replies"):
+        nll_difference(ours, theirs[::-1])
 
 
 def test_own_manner_has_distance_zero_and_another_manner_more() -> None:

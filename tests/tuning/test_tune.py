@@ -24,9 +24,11 @@ from memory.store import Store
 from tests.tuning.tiny import CONFIG, EASY, HARMLESS, PERSONA, Harmless, add_dialogue, tiny_base
 from tuning.adapters import AdapterEraser, Registry
 from tuning.checkpoint import NAME as CHECKPOINT
+from tuning.dataset import Example
 from tuning.general import _made_from, replay_file
 from tuning.job import BaseModel, Job, write_job
 from tuning.lock import TuneRunning, tune_lock
+from tuning.recollection import Recollection
 from tuning.sources import read_dataset
 from tuning.tune import FOLDER, TuneRequest, run_tune, tune_due
 
@@ -191,6 +193,30 @@ def test_forgetting_a_source_stops_the_tune(store: Store, base: BaseModel, tmp_p
     assert run_tune(store, tmp_path, base, long, on_progress=forget).status == "skipped"
     assert statuses(store) == ["withdrawn"]
     assert [path.name for path in (tmp_path / FOLDER).iterdir()] == [".lock"]
+
+
+def test_recalled_passages_are_sources(store: Store, base: BaseModel, tmp_path: Path) -> None:
+    """Forgetting what stood in a prompt only withdraws the adapter; what changes while it is searched is left out."""
+    add_dialogue(store, user_id=1)
+    other = add_dialogue(store, user_id=1, first=100, learn_from=None)
+    registry = Registry(store, tmp_path / FOLDER)
+    found = Recollection("<notes>\n[1] talk: Ann: day 101 ok!\n</notes>\n\n", document_ids=(other.id,))
+    request = replace(REQUEST, config=replace(CONFIG, recalled_share=0.5), recollect=lambda _: found)
+    first = run_tune(store, tmp_path, base, request)
+    assert first.adapter is not None
+    eraser = AdapterEraser(registry)
+    eraser.erase(user_id=1, turn_ids=[], document_ids=[other.id])
+    assert registry.show(first.adapter, user_id=1).status in ("withdrawn", "rejected")
+    sources = store.rows("SELECT document_id FROM adapter_sources WHERE adapter_id = ?", (first.adapter,))
+    assert other.id in {row["document_id"] for row in sources}
+
+    def restless(_: Example) -> Recollection:
+        add_dialogue(store, user_id=1, count=1, first=random.randrange(10**6), learn_from=None)
+        return found
+
+    second = run_tune(store, tmp_path, base, replace(request, recollect=restless))
+    sources = store.rows("SELECT document_id FROM adapter_sources WHERE adapter_id = ?", (second.adapter,))
+    assert other.id not in {row["document_id"] for row in sources}
 
 
 def test_two_tunes_never_run_at_once(store: Store, base: BaseModel, tmp_path: Path) -> None:
