@@ -108,7 +108,8 @@ FILES = (
     Files("backups/replaced-*.db*", "named to the user as out of reach: it could not be read when it was put aside"),
     Files("home.lock", "empty"),
     Files("config.toml", "the user's own settings"),
-    Files("models/*", "weights as published, and figures of what they say to fixed questions"),
+    Files("models/*", "weights as published"),
+    Files("gate-figures/*", "derived: numbers that the base model gets for fixed questions"),
 )
 
 

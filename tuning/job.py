@@ -53,7 +53,9 @@ class Job:
     train: tuple[Example, ...]
     test: tuple[Example, ...]
     base_sha256: str = ""
-    """Of the base's weights, by which what the probes show of it is kept beside it; empty: it isn't."""
+    """Of the base's weights, by which what the probes show of it is kept; empty: it isn't."""
+    figures: str = ""
+    """Folder where that is kept. Never the model's own, whose identity comes from the files in it."""
     live: LiveAdapter | None = None
     secrets: tuple[str, ...] = ()
     """Texts that were filtered out of the examples, and must not come out of the adapter."""
@@ -88,6 +90,7 @@ def write_job(folder: Path, job: Job) -> None:
         "persona": job.persona,
         "config": dataclasses.asdict(job.config),
         "base_sha256": job.base_sha256,
+        "figures": job.figures,
         "live": dataclasses.asdict(job.live) if job.live else None,
         "secrets": job.secrets,
     }

@@ -31,8 +31,8 @@ from tuning.schedule import Due, due
 from tuning.sources import read_dataset
 
 OnProgress = Callable[[str], None]
-FOLDER = "adapters"
-"""In the home."""
+FOLDER, FIGURES = "adapters", "gate-figures"
+"""In the home; the second is what the gate's probes show of the base, and derived."""
 _ROOT = Path(__file__).resolve().parents[1]
 _PRIVATE = ("FAMILIAR_", "TELEGRAM_")
 """Beginnings of environment variables that may hold secrets, which training has no use for."""
@@ -139,6 +139,7 @@ def _train_and_judge(
         train,
         test,
         base_sha256=base.sha256,
+        figures=str(registry.root.parent / FIGURES),
         live=_live(registry.live(request.user_id), base, adapter.template_sha256),
     )
     write_job(folder, job)
