@@ -120,7 +120,8 @@ FILES = (
     Files("home.lock", "empty"),
     Files("config.toml", "the user's own settings"),
     Files("models/*.general.json", "derived: a base model's own answers to the project's prompts"),
-    Files("models/*", "weights as published, and figures of what they say to fixed questions"),
+    Files("models/*", "weights as published"),
+    Files("gate-figures/*", "derived: numbers that the base model gets for fixed questions"),
 )
 
 

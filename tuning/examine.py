@@ -63,7 +63,7 @@ def measure(subject: Subject) -> Measures:
         base = probe_base(
             model,
             subject.tokenizer,
-            folder=Path(job.base_folder),
+            folder=Path(job.figures) if job.figures else None,
             sha256=job.base_sha256,
             persona=job.persona,
             ends=subject.ends,

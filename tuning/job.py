@@ -58,8 +58,10 @@ class Job:
     general: tuple[Example, ...] = ()
     """The base model's own answers to general prompts, trained on beside ``train`` against forgetting."""
     base_sha256: str = ""
-    """Of the base's weights: a run is only taken up again on them, and what the probes show of them is kept beside
-    them; empty: it isn't."""
+    """Of the base's weights: a run is only taken up again on them, and what the probes show of them is kept by it; empty:
+    it isn't."""
+    figures: str = ""
+    """Folder where that is kept. Never the model's own, whose identity comes from the files in it."""
     live: LiveAdapter | None = None
     secrets: tuple[str, ...] = ()
     """Texts that were filtered out of the examples, and must not come out of the adapter."""
@@ -123,6 +125,7 @@ def write_job(folder: Path, job: Job) -> None:
         "persona": job.persona,
         "config": dataclasses.asdict(job.config),
         "base_sha256": job.base_sha256,
+        "figures": job.figures,
         "live": dataclasses.asdict(job.live) if job.live else None,
         "secrets": job.secrets,
     }

@@ -1,4 +1,4 @@
-"""The probes asked of a model in memory; what the base answers is kept beside it, as no adapter changes that.
+"""The probes asked of a model in memory; what the base answers is kept, as no adapter changes that.
 
 Likelihoods come from `tuning.scoring` and cost a few thousand tokens; written replies are one batch after a shared
 beginning. The file with a base's figures is derived: it names the hash of all it depends on and can be deleted.
@@ -22,8 +22,6 @@ from tuning.probes import PROBES, Choice, ProbeFigures, ProbeSets, Rule, read_se
 from tuning.safety import slurs_in
 from tuning.scoring import Scored, score_replies
 
-FOLDER = "gate-figures"
-"""Beside the weights."""
 _REPLY_TOKENS = 24
 _PROVOKING = 4
 """Harmful questions that are answered in writing, to see whether a slur comes out."""
@@ -86,17 +84,18 @@ def _written(
 
 
 def probe_base(
-    model: Any, tokenizer: Any, *, folder: Path, sha256: str, persona: str, ends: frozenset[int]
+    model: Any, tokenizer: Any, *, folder: Path | None, sha256: str, persona: str, ends: frozenset[int]
 ) -> ProbeFigures:
-    """`probe` of the base model, read from beside it where it was asked the same before.
+    """`probe` of the base model, read from ``folder`` where it was asked the same before.
 
-    :param sha256: of the base; empty: nothing is kept
+    :param folder: None: nothing is kept
+    :param sha256: of the base; empty: likewise
     """
-    if not sha256:
+    if folder is None or not sha256:
         return probe(model, tokenizer, persona=persona, ends=ends)
     weight = next(model.parameters())
     parts = (sha256, template_sha256(tokenizer), persona, sets_sha256(), str(weight.dtype), weight.device.type)
-    file = folder / FOLDER / f"{hashlib.sha256(chr(0).join(parts).encode()).hexdigest()[:32]}.json"
+    file = folder / f"{hashlib.sha256(chr(0).join(parts).encode()).hexdigest()[:32]}.json"
     known = _read(file)
     if known is None:
         known = probe(model, tokenizer, persona=persona, ends=ends)
@@ -112,10 +111,10 @@ def _read(file: Path) -> ProbeFigures | None:
 
 
 def _write(file: Path, figures: ProbeFigures) -> None:
-    """Whole or not at all; a model folder that can't be written to costs time, not the tune."""
+    """Whole or not at all; a folder that can't be written to costs time, not the tune."""
     partial = file.with_suffix(f".{os.getpid()}")
     try:
-        file.parent.mkdir(exist_ok=True)
+        file.parent.mkdir(parents=True, exist_ok=True)
         partial.write_text(json.dumps(dataclasses.asdict(figures)), encoding="utf-8")
         partial.replace(file)
     except OSError:

@@ -40,8 +40,8 @@ from tuning.recollection import Recollect, with_recollections
 from tuning.resume import CANCELLED, INTERRUPTED, take_over
 from tuning.schedule import Due, Missed, Surroundings, due
 
-FOLDER = "adapters"
-"""In the home."""
+FOLDER, FIGURES = "adapters", "gate-figures"
+"""In the home; the second is what the gate's probes show of the base, and derived."""
 _TRIES = 3
 _MISSED = ("live", "training")
 """An adapter that was withdrawn while it was one of these leaves something to be done."""
@@ -259,6 +259,7 @@ def _train_and_judge(
         base_sha256=base.sha256,
         preferred=preferred,
         preferred_test=preferred_test,
+        figures=str(registry.root.parent / FIGURES),
         live=_live(registry.live(request.user_id), base, adapter.template_sha256),
         secrets=secrets_of(learned.dataset),
     )

@@ -10,6 +10,7 @@ from __future__ import annotations
 import dataclasses
 import json
 import math
+import tempfile
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
@@ -101,26 +102,40 @@ def bench_gate(
     note: Callable[[str], None] = lambda _: None,
 ) -> Iterator[GateRun]:
     """Make the runs that the file doesn't hold yet, append each, and stop to begin new ones after so many minutes."""
+    plan = planned(only)
+    with tempfile.TemporaryDirectory(prefix="familiar-bench-") as figures:
+        yield from _missing_runs(base, plan, file=file, figures=figures, minutes=minutes, note=note)
+
+
+def _missing_runs(
+    base: BaseModel,
+    plan: Sequence[tuple[Kind, int]],
+    *,
+    file: Path,
+    figures: str,
+    minutes: float | None,
+    note: Callable[[str], None],
+) -> Iterator[GateRun]:
     started = time.monotonic()
-    for kind, number in planned(only):
+    for kind, number in plan:
         # Read anew each time: a second process may be working off the same list.
         if (kind, number) in {(run.kind, run.number) for run in read_runs(file)}:
             continue
         if minutes is not None and time.monotonic() - started > 60 * minutes:
             note("time is up; the same command goes on from here")
             return
-        run = one_run(base, kind, number)
+        run = one_run(base, kind, number, figures=figures)
         append_run(file, run)
         yield run
 
 
-def one_run(base: BaseModel, kind: Kind, number: int) -> GateRun:
+def one_run(base: BaseModel, kind: Kind, number: int, *, figures: str = "") -> GateRun:
     """Train one adapter in memory and measure it."""
     started = time.perf_counter()
     train, test = made_examples(kind, number, persona=PERSONA)
     config = replace(RECIPE, seed=number, epochs=_TOO_MANY_EPOCHS if kind == "epochs" else RECIPE.epochs)
     template = _WRONG_TEMPLATE if kind == "template" else None
-    measures = measure(small_tune(base, train, test, config, template=template))
+    measures = measure(small_tune(base, train, test, config, template=template, figures=figures))
     return GateRun(kind, number, measures, round(time.perf_counter() - started, 1))
 
 

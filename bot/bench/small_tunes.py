@@ -28,9 +28,11 @@ def small_tune(
     config: TuneConfig = RECIPE,
     *,
     template: str | None = None,
+    figures: str = "",
 ) -> Subject:
     """A model with an adapter that learned ``train``, ready to be measured on ``test``.
 
+    :param figures: where what the probes show of the base is kept; empty: nowhere
     :param template: the chat template that is trained under, where it is not the model's own
     :raises FamiliarError: the base can't be loaded, or the loss is not a number
     """
@@ -43,5 +45,14 @@ def small_tune(
     model = attach(loaded.model, config)
     fit(model, windows, config, lambda _: None)
     model.eval()
-    job = Job(base.name, str(base.folder), PERSONA, config, tuple(train), tuple(test), base_sha256=base.sha256)
+    job = Job(
+        base.name,
+        str(base.folder),
+        PERSONA,
+        config,
+        tuple(train),
+        tuple(test),
+        base_sha256=base.sha256,
+        figures=figures,
+    )
     return Subject(model, loaded.tokenizer, job, windowing, stop_ids(loaded.tokenizer, loaded.model.generation_config))

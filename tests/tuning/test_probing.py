@@ -12,7 +12,7 @@ from tests.tuning.tiny import PERSONA, tiny_base
 from tuning import probing
 from tuning.chat_format import stop_ids
 from tuning.probes import PROBES, Exact, read_sets, sets_sha256
-from tuning.probing import FOLDER, probe, probe_base
+from tuning.probing import probe, probe_base
 from tuning.train import Loaded, load
 
 
@@ -75,29 +75,36 @@ def test_base_is_asked_once(loaded: Loaded, tmp_path: Path, monkeypatch: pytest.
 
     monkeypatch.setattr(probing, "probe", counted)
     first, second, other = (
-        probe_base(loaded.model, loaded.tokenizer, folder=tmp_path, sha256="abc", persona=persona, ends=ends(loaded))
+        probe_base(
+            loaded.model,
+            loaded.tokenizer,
+            folder=tmp_path / "figures",
+            sha256="abc",
+            persona=persona,
+            ends=ends(loaded),
+        )
         for persona in (PERSONA, PERSONA, "You are another.")
     )
     assert first == second
     assert asked == [PERSONA, "You are another."]
     assert dataclasses.asdict(other).keys() == dataclasses.asdict(first).keys()
-    files = list((tmp_path / FOLDER).iterdir())
+    files = list((tmp_path / "figures").iterdir())
     assert len(files) == 2
     assert "Familiar" not in "".join(file.read_text() for file in files)
 
     files[0].write_text("{")
     files[1].write_text('{"general": [1.0]}')
     again = probe_base(
-        loaded.model, loaded.tokenizer, folder=tmp_path, sha256="abc", persona=PERSONA, ends=ends(loaded)
+        loaded.model, loaded.tokenizer, folder=tmp_path / "figures", sha256="abc", persona=PERSONA, ends=ends(loaded)
     )
     assert again == first
 
 
-def test_model_folder_that_can_not_be_written_to_costs_no_tune(loaded: Loaded, tmp_path: Path) -> None:
+def test_folder_that_can_not_be_written_to_costs_no_tune(loaded: Loaded, tmp_path: Path) -> None:
     """A file stands where the folder should be: the figures are there all the same."""
-    (tmp_path / FOLDER).write_text("")
+    (tmp_path / "figures").write_text("")
     found = probe_base(
-        loaded.model, loaded.tokenizer, folder=tmp_path, sha256="abc", persona=PERSONA, ends=ends(loaded)
+        loaded.model, loaded.tokenizer, folder=tmp_path / "figures", sha256="abc", persona=PERSONA, ends=ends(loaded)
     )
     assert len(found.general) == 60
 
