@@ -15,7 +15,7 @@ from dataclasses import replace
 from datetime import UTC, datetime
 from functools import cached_property, partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING
 
 import platformdirs
 
@@ -35,6 +35,7 @@ if TYPE_CHECKING:
     from bot.models import ReadyModel
     from bot.parts import Parts
     from bot.summaries import Summarizer
+    from bot.tunes import Tunes
     from memory.config import EmbedderConfig
     from memory.embedding import Embedder
     from memory.erasure import Eraser, Forgotten
@@ -45,13 +46,7 @@ if TYPE_CHECKING:
     from memory.search import Searcher
     from memory.second_stage import SecondStage
     from tuning.adapters import Registry
-    from tuning.filters import Detectors
     from tuning.job import BaseModel
-    from tuning.preparing import Prepared
-    from tuning.recollection import Recollect
-    from tuning.schedule import Due
-    from tuning.search import Tried
-    from tuning.tune import TuneResult
 
 
 def default_home() -> Path:
@@ -376,104 +371,19 @@ class App:
 
         return [AdapterEraser(Registry(store, self.home / "adapters"))]
 
-    def tune(
-        self,
-        user: User,
-        *,
-        started_by: Literal["hand", "schedule"],
-        on_progress: Callable[[str], None],
-        cancel: threading.Event | None = None,
-    ) -> TuneResult:
-        """Train an adapter for a user and let it answer if it passes its checks.
+    @cached_property
+    def tunes(self) -> Tunes:
+        """Tunes of this home's users."""
+        from bot.tunes import Tunes
 
-        :raises FamiliarError: another tune is running, or training failed
-        """
-        from tuning.tune import TuneRequest, run_tune
-
-        persona, settings = self._system(user), self.settings
-        recollect = self._recollect(user) if settings.tuning.recalled_share > 0 else None
-        request = TuneRequest(
-            user.id,
-            persona,
-            settings.tuning,
-            settings.gate,
-            started_by,
-            detectors=self.detectors,
-            recollect=recollect,
-        )
-        return run_tune(self.store, self.home, self.base, request, on_progress=on_progress, cancel=cancel)
-
-    def _recollect(self, user: User) -> Recollect:
-        """What memory gives for the prompts of this user's dialogues."""
-        from transformers import AutoTokenizer
-
-        from bot.recollecting import most_passages, recall_in, recollect_with
-        from tuning.windows import Windowing
-
-        config = self.settings.tuning
-        tokenizer = AutoTokenizer.from_pretrained(self.base.folder, local_files_only=True)
-        windowing = Windowing(tokenizer, max_tokens=config.max_tokens, max_prompt_tokens=config.max_prompt_tokens)
-        recall = recall_in(self.parts.searcher, user_id=user.id)
-        most = most_passages(self.settings.search.k, trusted=self.trusted)
-        return recollect_with(recall, windowing, most=most)
-
-    def search_recipe(
-        self, user: User, *, budget_minutes: float, on_progress: Callable[[str], None]
-    ) -> Sequence[Tried]:
-        """Hyperparameters tried on a user's examples within a time, best first.
-
-        :raises FamiliarError: a tune is running, there are too few examples, or a trial failed
-        """
-        from tuning.searching import run_search
-        from tuning.tune import TuneRequest
-
-        persona, settings = self._system(user), self.settings
-        request = TuneRequest(user.id, persona, settings.tuning, settings.gate, detectors=self.detectors)
-        return run_search(
-            self.store, self.home, self.base, request, budget_minutes=budget_minutes, on_progress=on_progress
-        )
-
-    def tune_due(self, user: User) -> bool:
-        """Whether a tune of this user should start by itself now."""
-        return self.settings.tuning.enabled and self.due(user).due
-
-    def due(self, user: User) -> Due:
-        """The same with the reason."""
-        from tuning.surroundings import look_around
-        from tuning.tune import tune_due
-
-        return tune_due(
-            self.store,
-            user_id=user.id,
-            persona=self._system(user),
-            config=self.settings.tuning,
-            now=self.now().astimezone(),
-            surroundings=look_around(),
-        )
+        return Tunes(self)
 
     def plain_prompt(self, text: str, user: User) -> tuple[Message, ...]:
         """The messages for a text without history and memories."""
-        return (Message("system", self._system(user)), Message("user", text))
+        return (Message("system", self.system(user)), Message("user", text))
 
-    @cached_property
-    def detectors(self) -> Detectors:
-        """What judges whether a reply may be learned; loads its libraries when it is first asked."""
-        from tuning.detectors import StandardDetectors
-
-        return StandardDetectors()
-
-    def examples(self, user: User) -> Prepared:
-        """What a tune of this user would learn from now, and what is left out.
-
-        :raises FamiliarError: a filter is missing or failed, so that nothing may be learned
-        """
-        from tuning.preparing import prepare
-
-        config, now = self.settings.tuning, self.now()
-        persona, detectors = self._system(user), self.detectors
-        return prepare(self.store, user_id=user.id, persona=persona, config=config, detectors=detectors, now=now)
-
-    def _system(self, user: User) -> str:
+    def system(self, user: User) -> str:
+        """What stands first in a user's prompts, besides what is known of them."""
         from bot.prompts import system_prompt
 
         return system_prompt(self.settings.chat.persona, user.profile)

@@ -58,8 +58,8 @@ class Job:
     general: tuple[Example, ...] = ()
     """The base model's own answers to general prompts, trained on beside ``train`` against forgetting."""
     base_sha256: str = ""
-    """Of the base's weights: a run is only taken up again on them, and what the probes show of them is kept by it; empty:
-    it isn't."""
+    """Of the base's weights: a run is only taken up again on them, and what the probes show of them is kept by
+    it; empty: it is not."""
     figures: str = ""
     """Folder where that is kept. Never the model's own, whose identity comes from the files in it."""
     live: LiveAdapter | None = None

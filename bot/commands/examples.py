@@ -20,7 +20,7 @@ def examples(app: App, args: argparse.Namespace, out: Output) -> int:
     if args.action in ("show", "approve", "strike") and not args.id:
         raise UsageError(f"familiar examples {args.action} needs an id; `familiar examples` lists them")
     user = app.user(args.user)
-    prepared = app.examples(user)
+    prepared = app.tunes.examples(user)
     if args.action == "report":
         out.result(prepared.report.record(), "\n".join(prepared.report.lines()))
     elif args.action == "list":
@@ -38,7 +38,7 @@ def examples(app: App, args: argparse.Namespace, out: Output) -> int:
         known = [item for item, _ in states(prepared)]
         choice: Choice = "approved" if args.action == "approve" else "struck"
         example = decide(app.store, args.id, choice, examples=known, user_id=user.id)
-        (now,) = [state for item, state in states(app.examples(user)) if item.id == example.id]
+        (now,) = [state for item, state in states(app.tunes.examples(user)) if item.id == example.id]
         out.result(_record(example, now), line_of(example, now))
     return 0
 

@@ -25,7 +25,7 @@ def tune(app: App, args: argparse.Namespace, out: Output) -> int:
         return _search(app, user, args, out)
     if args.apply or args.budget_minutes:
         raise UsageError("--apply and --budget-minutes are about a search: `familiar tune --search`")
-    if not args.now and not (found := app.due(user)).due:
+    if not args.now and not (found := app.tunes.due(user)).due:
         text = f"skipped: no tune is due: {found.reason}; `familiar tune --now` starts one all the same"
         out.result(_skipped(f"no tune is due: {found.reason}"), text)
         return 0
@@ -34,7 +34,7 @@ def tune(app: App, args: argparse.Namespace, out: Output) -> int:
         out.result(_skipped(reason), f"skipped: {reason}")
         return 0
     with progress(out) as show:
-        result = app.tune(user, started_by="hand" if args.now else "schedule", on_progress=show)
+        result = app.tunes.tune(user, started_by="hand" if args.now else "schedule", on_progress=show)
     record = {
         "adapter": result.adapter,
         "status": result.status,
@@ -82,7 +82,7 @@ def _search(app: App, user: User, args: argparse.Namespace, out: Output) -> int:
     """What was tried, best first; with --apply the best becomes the home's setting."""
     minutes = args.budget_minutes or _SEARCH_MINUTES
     with progress(out) as show:
-        tried = app.search_recipe(user, budget_minutes=minutes, on_progress=show)
+        tried = app.tunes.search(user, budget_minutes=minutes, on_progress=show)
     for item in tried:
         out.result(plain(item), item.line())
     best = tried[0]
@@ -148,7 +148,7 @@ def _compare(app: App, args: argparse.Namespace, user: User, out: Output) -> int
         asked = [Asked(app.plain_prompt(args.text, user))]
     else:
         known = [app.registry.show(name, user_id=user.id) for name in named]
-        asked = held_out(app.examples(user).examples, known, most=args.prompts)
+        asked = held_out(app.tunes.examples(user).examples, known, most=args.prompts)
     pairs = []
     for pair in compare(app.engine, asked, a=a, b=b, max_tokens=app.settings.model.max_reply_tokens):
         pairs.append(pair)

@@ -187,6 +187,6 @@ def _tell_of_withdrawal(app: App, adapter: Adapter, user_id: int, out: Output) -
 
 def _retrain(app: App, adapter: Adapter, out: Output) -> None:
     """In the foreground, whether or not the schedule is switched on: it was asked for."""
-    result = app.tune(app.store.user_by_id(adapter.user_id), started_by="hand", on_progress=out.note)
+    result = app.tunes.tune(app.store.user_by_id(adapter.user_id), started_by="hand", on_progress=out.note)
     reason = f": {result.reason}" if result.reason else ""
     out.note(f"{adapter.id} -> {result.status} {result.adapter or ''}{reason}")

@@ -130,7 +130,7 @@ def _filters(app: App, args: argparse.Namespace, out: Output) -> int:
     from tuning.eval_filters import evaluate_filters
 
     del args
-    for row in evaluate_filters(app.detectors):
+    for row in evaluate_filters(app.tunes.detectors):
         out.result(plain(row), row.line())
     return 0
 

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from bot import cli
-from bot.app import App
+from bot.tunes import Tunes
 from memory.store import Store
 from tests.tuning.tiny import HARMLESS, add_dialogue
 
@@ -20,7 +20,7 @@ def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     add_dialogue(store, user_id=store.add_user("ann", role="owner").id, count=8)
     add_dialogue(store, user_id=store.add_user("bo", role="member").id, count=4)
     store.close()
-    monkeypatch.setattr(App, "detectors", HARMLESS)
+    monkeypatch.setattr(Tunes, "detectors", HARMLESS)
     return tmp_path / "home"
 
 
