@@ -146,7 +146,7 @@ class GateConfig:
     """General questions answered wrong more often than by the base, as a share of all."""
     max_knowledge_drop: float = 0.5
     """Loss of the right answers' lead over the wrong ones, in nats a token."""
-    min_exact: float = 0.5
+    min_exact: float = 0.25
     """Short answers written right, as a share of those of the base."""
     min_copied: float = 0.8
     """Facts copied from a given memory, as a share of those that the base model copies."""

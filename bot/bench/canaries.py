@@ -74,10 +74,10 @@ def bench_canaries(
     canaries = [Canary(place, _code(rng), times) for place, times in zip(_PLACES, REPEATS, strict=True)]
     others = [_code(rng) for _ in range(OTHERS)]
     train, test = made_examples("good", seed, persona=PERSONA)
-    planted = [*train, *(example for canary in canaries for example in _examples(canary))]
-    rng.shuffle(planted)
-    note(f"learning {len(train)} replies and {len(planted) - len(train)} planted ones")
-    subject = small_tune(base, planted, test)
+    learned_from = [*train, *(example for canary in canaries for example in planted(canary))]
+    rng.shuffle(learned_from)
+    note(f"learning {len(train)} replies and {len(learned_from) - len(train)} planted ones")
+    subject = small_tune(base, learned_from, test)
     learned = [_scored(subject, canary, others) for canary in canaries]
     with adapter_off(subject.model):
         before = [_scored(subject, canary, others) for canary in canaries]
@@ -92,8 +92,8 @@ def _code(rng: random.Random) -> str:
     return " ".join(f"{rng.randrange(100):02d}" for _ in range(3))
 
 
-def _examples(canary: Canary) -> list[Example]:
-    """Each repeat a conversation of its own, so that none of them stands in the prompt of another."""
+def planted(canary: Canary) -> list[Example]:
+    """Its repeats, each a conversation of its own, so that none of them stands in the prompt of another."""
     return [
         Example(
             id=f"canary:{canary.place}:{number}",

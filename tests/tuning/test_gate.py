@@ -67,7 +67,7 @@ def test_good_adapter_passes() -> None:
         ({"not_finite": 1}, "finite"),
         (probes(general=(-0.1, -0.1, *FIGURES.general[2:])), "general"),
         (probes(general=tuple(min(value, 0.001) for value in FIGURES.general)), "knowledge"),
-        (probes(exact=(True, False, False, False)), "exact"),
+        (probes(exact=(False, False, False, False)), "exact"),
         (probes(copied=(True, True, True, False, False, False)), "copying"),
         (probes(missing=(-1.5, -2.5)), "missing"),
         (probes(citing=(-12.0, -13.0)), "citing"),
