@@ -185,7 +185,7 @@ def run_arms(
         probes = 0.0 if start else count_copied(model, tokenizer, persona=persona, ends=ends) / len(PROBES)
         return [ArmRun(run.arm, tuple(run.likelihoods), tuple(run.written), probes) for run in runs]
 
-    parts = [keep(f"{arms[0]} {start}", partial(part, start)) for start in range(0, len(cases), PART)]
+    parts = [keep(f"{arms[0]} {start}+{PART}", partial(part, start)) for start in range(0, len(cases), PART)]
     first, second = (_joined([runs[place] for runs in parts]) for place in range(len(arms)))
     return first, second
 
