@@ -61,13 +61,12 @@ def test_missing_launch_file_says_how_to_make_one(tmp_path: Path) -> None:
         train_in_child(tmp_path, accelerate=str(tmp_path / "none.yaml"))
 
 
-def test_quantizing_says_why_it_cant(tmp_path: Path) -> None:
+def test_quantizing_says_why_it_cant(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Without an NVIDIA GPU the setting is refused before anything is loaded."""
     import torch
 
     base = tiny_base(tmp_path / "base")
-    if torch.cuda.is_available():
-        pytest.skip("there is a GPU here")
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
     with pytest.raises(UsageError, match="needs an NVIDIA GPU, and there is none here"):
         load(base.folder, quantize="4bit")
     with pytest.raises(UsageError, match=r"\[tuning\] quantize is '8bit'"):
