@@ -157,7 +157,7 @@ class Fit:
 
     def _validate(self, state: _State) -> None:
         self._model.eval()
-        loss = mean_loss(self._model, self._validation)
+        loss = self._peers.agreed(mean_loss(self._model, self._validation))
         if state.best_loss is None or loss < state.best_loss:
             state.best_step, state.best_loss, state.worse = state.step, loss, 0
             state.best = {name: weight.detach().clone() for name, weight in self._weights.items()}
