@@ -62,6 +62,7 @@ def test_run_killed_twice_ends_as_an_unbroken_one(tmp_path: Path) -> None:
 
 
 @pytest.mark.chaos
+@pytest.mark.timeout(3600)
 def test_run_killed_twenty_times_ends_as_an_unbroken_one(tmp_path: Path) -> None:
     """The same at twenty random moments."""
     base = tiny_base(tmp_path / "base")
