@@ -218,10 +218,16 @@ class ExportReader:
         return Receipt(str(path), "indexed", None, 0, f"{added} rows{left_out}")
 
     def _renumbered(self, row: dict[str, Any]) -> dict[str, Any]:
-        return {
+        numbered = {
             key: ids.get(value) if (ids := self._ids.of(key)) is not None and value is not None else value
             for key, value in row.items()
         }
+        return numbered | {key: self._cited(row[key]) for key in row if key.endswith("_citations")}
+
+    def _cited(self, citations: str) -> str:
+        """Citations of an answer that can be chosen, with the passages' numbers here."""
+        items = [item | {"chunk_id": self._here(item["chunk_id"])} for item in json.loads(citations)]
+        return json.dumps(items, ensure_ascii=False)
 
     def _map(self, rows: Sequence[dict[str, Any]], column: str, value: int) -> None:
         """Remember what the passages are called here; they are in the same order."""

@@ -2,8 +2,8 @@
 
 Passages of a document have ids in a row, by which neighbours are found, so a new version has new passages throughout.
 Those with the same words take over the old ones' vectors, their facts (with what the user corrected or pinned), what
-was decided about them as training examples, and their place in turns that recalled them, without which a later
-forgetting would not find these turns.
+was decided about them as training examples, and their place in turns that recalled them and in answers to choose from,
+without which a later forgetting would not find these turns.
 """
 
 from __future__ import annotations
@@ -30,6 +30,8 @@ _TURNS = (
     " UNION SELECT t.id, t.memories, t.citations FROM turns t, json_each(t.citations) c"
     " WHERE json_extract(c.value, '$.chunk_id') IN (SELECT value FROM json_each(:ids))"
 )
+_ANSWERS = ("first_citations", "second_citations")
+"""Of two answers one was or may be chosen, and is the turn's reply then, with these."""
 
 
 def carry_over(db: sqlite3.Connection, document_id: int, old: Collection[int]) -> None:
@@ -62,9 +64,18 @@ def _turned(pairs: dict[int, int]) -> Sequence[tuple[int, int]]:
 def _renumber_turns(db: sqlite3.Connection, pairs: dict[int, int]) -> None:
     for id_, memories, citations in db.execute(_TURNS, {"ids": json.dumps(list(pairs))}).fetchall():
         recalled = [item | {"id": pairs.get(item["id"], item["id"])} for item in json.loads(memories)]
-        cited = [item | {"chunk_id": pairs.get(item["chunk_id"], item["chunk_id"])} for item in json.loads(citations)]
-        values = [json.dumps(items, ensure_ascii=False) for items in (recalled, cited)]
+        values = (json.dumps(recalled, ensure_ascii=False), _cited(citations, pairs))
         db.execute("UPDATE turns SET memories = ?, citations = ? WHERE id = ?", (*values, id_))
+        for answers in db.execute(f"SELECT {', '.join(_ANSWERS)} FROM candidates WHERE turn_id = ?", (id_,)).fetchall():
+            db.execute(
+                f"UPDATE candidates SET {' = ?, '.join(_ANSWERS)} = ? WHERE turn_id = ?",
+                (*(_cited(answer, pairs) for answer in answers), id_),
+            )
+
+
+def _cited(citations: str, pairs: dict[int, int]) -> str:
+    items = [item | {"chunk_id": pairs.get(item["chunk_id"], item["chunk_id"])} for item in json.loads(citations)]
+    return json.dumps(items, ensure_ascii=False)
 
 
 def stored_vectors(rows: Sequence[sqlite3.Row]) -> dict[str, NDArray[np.float32]]:

@@ -7,16 +7,12 @@ import json
 import tempfile
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from bot.app import App
 from bot.commands.library import import_folder
 from bot.commands.output import Output, plain
 from memory.errors import FamiliarError
 from memory.ingest import ImportOptions
-
-if TYPE_CHECKING:
-    pass
 
 
 def evaluate(app: App, args: argparse.Namespace, out: Output) -> int:

@@ -25,6 +25,10 @@ class AdapterFiles:
     folder: Path
 
 
+TURNS = "turn"
+"""The name under which the beginnings of the turns' prompts are kept."""
+
+
 @dataclass(frozen=True)
 class Generation:
     """One request; the same request gives the same reply twice (greedy, or sampling with ``seed``)."""
@@ -34,7 +38,7 @@ class Generation:
     adapter: AdapterFiles | None = None
     temperature: float = 0.0
     seed: int = 0
-    kept_as: str = "turn"
+    kept_as: str = TURNS
     """Prompts of one name share the beginning that an engine keeps; background work has its own, so that it does not
     drop that of the turns."""
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from bot.engines.base import Likelihood
+from bot.engines.base import TURNS, Likelihood
 from bot.engines.prefix import steps
 from bot.engines.weights import Weights
 from tuning.chat_format import IGNORED, EncodedExample
@@ -22,7 +22,8 @@ def log_likelihood(weights: Weights, encoded: EncodedExample, *, adapter: str | 
 
     length = sum(label == IGNORED for label in encoded.labels)
     prompt, answer = encoded.input_ids[:length], encoded.input_ids[length:]
-    kept = weights.prefixes.take(adapter, prompt)
+    kept_as = (adapter, TURNS)
+    kept = weights.prefixes.take(kept_as, prompt)
     cache, reused = kept or (DynamicCache(config=weights.model.config), 0)
     try:
         for start, end in steps(reused, length, weights.prefixes.length):
@@ -33,7 +34,7 @@ def log_likelihood(weights: Weights, encoded: EncodedExample, *, adapter: str | 
             wanted = torch.tensor(answer[start + 1 : end + 1], device=logits.device)
             nats += float(logits.gather(1, wanted[:, None]).sum())
     finally:
-        weights.prefixes.keep(adapter, prompt, cache)
+        weights.prefixes.keep(kept_as, prompt, cache)
     return Likelihood(nats, len(answer))
 
 

@@ -29,7 +29,9 @@ async def examples(visit: Visit) -> None:
 
 
 async def decided(visit: Visit, values: Sequence[str]) -> None:
-    """A button was pressed: keep the decision and show the new state."""
+    """A button was pressed: keep the decision and show the new state; never in a group."""
+    if not visit.place.private:
+        return
     choice, id_ = values[0], ":".join(values[1:])
     try:
         listed = await in_thread(lambda: _decide(visit, id_, _CHOICES[choice]))

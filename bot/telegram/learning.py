@@ -25,14 +25,14 @@ _log = logging.getLogger(__name__)
 
 async def tune(visit: Visit) -> None:
     """Start a tune, with one message that follows it."""
-    if visit.desk.tuning.locked():
-        await visit.tell(visit.phrase("tg_tune_busy"))
-        return
     visit.desk.start(guarded(visit, _tune_and_tell(visit)))
 
 
 async def _tune_and_tell(visit: Visit) -> None:
     desk, place = visit.desk, visit.place
+    if desk.tuning.locked():  # looked at here, with nothing awaited before it is taken: two presses start one tune
+        await visit.tell(visit.phrase("tg_tune_busy"))
+        return
     preview = EditPreview(desk.outbox, place)
     seconds = visit.services.settings.telegram.edit_seconds
     async with desk.tuning:
@@ -66,7 +66,9 @@ async def tune_by_schedule(desk: Desk) -> None:
 
 
 async def asked(visit: Visit, values: Sequence[str]) -> None:
-    """The answer to whether a tune that is due may start."""
+    """The answer to whether a tune that is due may start; in a group nobody is asked."""
+    if not visit.place.private:
+        return
     if values[0] == "now":
         await tune(visit)
         return
@@ -105,17 +107,19 @@ async def tune_if_due(desk: Desk, user: User) -> None:
 
 
 async def _ask(desk: Desk, user: User) -> None:
-    """Show what would be learned and ask, once in the time that lies between two tunes."""
+    """Show what would be learned and ask, once in the time that lies between two tunes, and not while one runs."""
     store, hours = desk.services.store, desk.services.settings.tuning.min_hours
     key, now = f"tune_asked:{user.id}", datetime.now(UTC)
     before = store.state(key)
-    if user.telegram_id is None or (before and now - datetime.fromisoformat(before) < timedelta(hours=hours)):
+    if desk.tuning.locked() or user.telegram_id is None:
         return
+    if before and now - datetime.fromisoformat(before) < timedelta(hours=hours):
+        return
+    store.set_state(key, now.isoformat())  # before anything is awaited: a look after forgetting may come meanwhile
     report = (await in_thread(lambda: desk.services.examples(user))).report
     language = user.profile.language
     text = "\n".join([say(language, "tg_tune_ask"), *report.lines()])
     buttons = [[(say(language, "tg_tune_now"), "tune:now"), (say(language, "tg_tune_later"), "tune:later")]]
-    store.set_state(key, now.isoformat())
     await desk.outbox.send_all(Place(user.telegram_id, private=True), plain_parts(text), buttons=buttons)
 
 

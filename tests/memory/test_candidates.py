@@ -8,14 +8,15 @@ from pathlib import Path
 import pytest
 from sqlite_utils import Database
 
-from memory.candidates import Answer, candidates_of, choose, keep_candidates
+from memory.candidates import CHOICES, Answer, candidates_of, choose, keep_candidates
 from memory.exporting import write_export
 from memory.importing_export import ExportReader
-from memory.records import Citation, Message, NewTurn, Timings
+from memory.records import Citation, Message, NewTurn, RecalledMemory, Timings
 from memory.schema import migrations
 from memory.store import Store
 from memory.turns import add_turn, open_conversation, turns_of
 from tests.embedder import WordEmbedder
+from tests.memory.folder import bring_in, write
 
 
 def old_home(path: Path) -> Database:
@@ -81,5 +82,35 @@ def test_choices_are_exported_and_come_back(tmp_path: Path) -> None:
     assert (back.reply, back.citations, back.mean_logprob) == ("b", (), -0.5)
     (choice,) = candidates_of(other, user_id=bo.id)
     assert (choice.turn_id, choice.first, choice.second, choice.chosen) == (back.id, "a", "b", "second")
+    choose(other, back.id, "first", user_id=bo.id)
+    (first,) = turns_of(other, user_id=bo.id)
+    assert [item.chunk_id for item in first.citations] == [0]  # passage 5 of the other home is somebody else's here
     store.close()
     other.close()
+
+
+def test_answers_keep_their_sources_in_a_new_version(tmp_path: Path) -> None:
+    """A note that is extended has new passages; either answer, when chosen, names those."""
+    store = Store(tmp_path / "familiar.db")
+    user = store.add_user("ada", role="owner")
+    note = write(tmp_path / "notes" / "people.md", "# 1\n\nMy doctor is Oskar Lind.")
+    bring_in(store, user.id, tmp_path / "notes")
+
+    def passage() -> int:
+        (row,) = store.rows("SELECT id FROM chunks WHERE text LIKE '%Oskar%'")
+        return int(row["id"])
+
+    old = passage()
+    cited = (Citation(1, "people.md", "people", "My doctor is Oskar Lind.", old),)
+    recalled = (RecalledMemory(old, 0.9, "people.md", "My doctor is Oskar Lind."),)
+    where = open_conversation(store, user_id=user.id, channel="terminal")
+    turn = NewTurn(where, "q", "a [1]", "a [1]", (), cited, recalled, "local", "m", None, Timings(), "2026-01-01")
+    turn_id = add_turn(store, turn, user_id=user.id, said=None).id
+    keep_candidates(store, turn_id, Answer("a [1]", "a [1]", cited), Answer("b [1]", "b [1]", cited), user_id=user.id)
+    write(note, note.read_bytes() + b"\n\n# 2\n\nMy manager is Tom Reed.\n", age=30)
+    bring_in(store, user.id, tmp_path / "notes")
+    assert passage() != old
+    for choice in CHOICES:
+        choose(store, turn_id, choice, user_id=user.id)
+        assert [item.chunk_id for item in turns_of(store, user_id=user.id)[0].citations] == [passage()]
+    store.close()

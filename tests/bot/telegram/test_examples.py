@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+import threading
 from dataclasses import replace
 
+import pytest
+
 from bot.locales import say
+from memory.records import User
 from memory.turns import give_feedback
 from tests.bot.telegram.bench import STORY, Bench
 from tests.telegram_api import Message
+from tuning.preparing import Prepared
 
 
 def choices(bench: Bench) -> list[tuple[int, str]]:
@@ -71,3 +76,50 @@ async def test_a_due_tune_asks_before_it_starts(bench: Bench) -> None:
     again = bench.server.replies(ada.id)[-1]
     ada.press(again, again.buttons[0].callback_data or "")
     await bench.server.until(lambda: bench.tunes.run == [("Ada", "hand")])
+
+
+async def test_two_looks_at_once_ask_once(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Forgetting looks beside the schedule; two presses of "now" start one tune, and the other is told of it."""
+    bench.settings = replace(bench.settings, tuning=replace(bench.settings.tuning, ask_before=True))
+    looked, go = threading.Semaphore(0), threading.Event()
+    prepared = bench._examples
+
+    def slowly(user: User) -> Prepared:
+        looked.release()
+        go.wait(1)
+        return prepared(user)
+
+    monkeypatch.setattr(bench, "_examples", slowly)
+    await bench.start()
+    ada = await bench.owner()
+    question = await bench.reply_to(ada, "/forget", reply_to=await bench.reply_to(ada, STORY))
+    bench.tunes.due.add("Ada")
+    await bench.server.until(lambda: looked.acquire(blocking=False))
+    ada.press(question, "forget:turn:1")
+    await bench.server.until(lambda: say("en", "tg_tune_ask") in bench.server.replies(ada.id)[-1].text)
+    assert not looked.acquire(blocking=False)
+    asked = bench.server.replies(ada.id)[-1]
+    bench.tunes.before = lambda _cancel: go.wait(10)
+    for _ in range(2):
+        ada.press(asked, "tune:now")
+    await bench.server.until(
+        lambda: any(message.text == say("en", "tg_tune_busy") for message in bench.server.replies(ada.id))
+    )
+    go.set()
+    await bench.server.until(lambda: bench.tunes.run == [("Ada", "hand")])
+
+
+async def test_a_group_neither_lists_nor_tunes(live: Bench) -> None:
+    """What /examples and the question before a tune offer is refused there, also where a button is forged."""
+    ada = await live.owner()
+    group = live.server.group(-1001, added_by=ada)
+    said = ada.send("@familiar_test_bot tell me a story please", chat=group)
+    (shown,) = await live.server.until(lambda: live.server.replies(group.id, after=said))
+    turn = live.store.rows("SELECT max(id) FROM turns")[0][0]
+    for data in (f"example:no:turn:{turn}", "tune:now", f"up:{turn}"):
+        body = {"id": "1", "from": ada.user.as_json(), "message": shown.as_json(), "chat_instance": "8"}
+        live.server.world.add_update("callback_query", {**body, "data": data})
+    await live.server.until(lambda: live.store.rows("SELECT vote FROM feedback"))
+    await live.reply_to(ada, STORY)
+    assert live.tunes.run == []
+    assert choices(live) == []
