@@ -36,6 +36,7 @@ def draw_arms(rows: Sequence[ArmScores], path: Path) -> None:
         )
     axes.axhline(0, color="0.6", linewidth=1)
     axes.set_xticks(range(len(people)), [f"{name.split('.')[0]}\n{speaker}" for name, speaker in people])
+    axes.set_xlim(-0.6, len(people) - 0.4)
     axes.set_ylabel("held-out loss less the base model's\n(nats per token, 95 % interval by day)")
     axes.legend(frameon=False)
     _save(figure, path)
