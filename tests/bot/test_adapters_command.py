@@ -6,7 +6,7 @@ import json
 import os
 import shutil
 from contextlib import closing
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Any
 
@@ -88,9 +88,8 @@ SETTINGS = {
     "TUNING_LEARNING_RATE": "0.02",
     "TUNING_MAX_TOKENS": "1024",
     "TUNING_MAX_PROMPT_TOKENS": "80",
-    "GATE_MIN_STOPPED": "0.0",
-    "GATE_MAX_LOSS_RATIO": "9.0",
-}
+    "TUNING_MAX_LOAD": "100",
+} | {f"GATE_{limit.name.upper()}": str(getattr(EASY, limit.name)).lower() for limit in fields(EASY)}
 
 
 @pytest.fixture

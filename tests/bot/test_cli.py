@@ -75,7 +75,8 @@ def test_commands_print_what_scripts_rely_on(tmp_path: Path, capsys: pytest.Capt
 
     (tuned,), _ = familiar(capsys, home, "tune", "--now")
     assert (tuned["status"], tuned["adapter"]) == ("skipped", None)
-    assert "too few pairs: 1" in tuned["reason"]
+    assert "too few pairs: 0" in tuned["reason"]
+    assert "1 secret or personal data" in tuned["reason"]
     assert familiar(capsys, home, "adapters")[0] == []
 
     (summary,), _ = familiar(capsys, home, "summarize", "--about", "the cabin")

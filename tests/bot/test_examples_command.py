@@ -59,7 +59,9 @@ def test_nobody_elses(home: Path, capsys: pytest.CaptureFixture[str]) -> None:
 
 def test_a_due_tune_waits_to_be_asked_for(home: Path, capsys: pytest.CaptureFixture[str]) -> None:
     """With ask_before a plain `familiar tune` only says that one is due."""
-    (home / "config.toml").write_text("[tuning]\nask_before = true\nmin_examples = 5\n", encoding="utf-8")
+    (home / "config.toml").write_text(
+        "[tuning]\nask_before = true\nmin_examples = 5\nmax_load = 100\n", encoding="utf-8"
+    )
     (found,) = familiar(home, capsys, "tune")
     assert found["status"] == "skipped"
     assert "ask_before is set" in str(found["reason"])

@@ -65,7 +65,7 @@ def test_search_prints_what_was_tried_and_applies_the_best(
     from tuning.search import Tried
 
     best = Tried(0.002, 8, 2, 1.0, 2.5)
-    monkeypatch.setattr("tuning.searching.run_search", lambda *_args, **_named: [best, Tried(0.001, 16, 1, 0.5, 2.9)])
+    monkeypatch.setattr("bot.tunes.run_search", lambda *_args, **_named: [best, Tried(0.001, 16, 1, 0.5, 2.9)])
     found = run(capsys, home, "tune", "--search", "--budget-minutes", "1", "--apply")
     assert [item["loss"] for item in found] == [2.5, 2.9]
     text = (home / "config.toml").read_text()
