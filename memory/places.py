@@ -73,8 +73,9 @@ TABLES = (
     Table("chunks_fts", ("words",), (), on_text="derived"),
     Table(
         "adapters",
-        ("manifest", "gate", "reason"),
+        ("reason",),  # the other two are figures and ids as JSON, which a word taken out of would break
         (
+            *("manifest", "gate"),
             "id",
             "status",
             "base_model",

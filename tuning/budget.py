@@ -35,10 +35,15 @@ class Shape:
 def by_worth(examples: Sequence[Example]) -> list[Example]:
     """Corrected before approved before imported before merely accepted; the newest first within each.
 
+    General examples are spread evenly among them, so that of whatever fits they make up the share that is wanted.
+
     :param examples: oldest first
     """
-    newest_first = list(reversed(examples))
-    return sorted(newest_first, key=lambda example: _ORDER.index(example.source))
+    own = [example for example in reversed(examples) if example.source != "general"]
+    own.sort(key=lambda example: _ORDER.index(example.source))
+    general = [example for example in examples if example.source == "general"]
+    placed = [((at + 0.5) / len(part), example) for part in (own, general) for at, example in enumerate(part)]
+    return [example for _, example in sorted(placed, key=lambda item: item[0])]
 
 
 def most_that_fit(costs: Callable[[int], float], count: int, *, budget: float) -> int:

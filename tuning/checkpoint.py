@@ -7,6 +7,7 @@ example, so that a run which would learn anything else starts anew. A file that 
 from __future__ import annotations
 
 import hashlib
+import json
 import os
 import pickle
 import time
@@ -16,7 +17,7 @@ from typing import Any
 
 from memory.errors import FamiliarError, first_line
 from tuning.config import TuneConfig
-from tuning.job import sync
+from tuning.job import JUDGING, sync
 
 NAME = "checkpoint.pt"
 
@@ -34,6 +35,8 @@ class Checkpoints:
         self._seconds = config.checkpoint_minutes * 60
         self._last = time.monotonic()
         self._kept = self._read()
+        if self._kept is None:  # of another run: what it had learned may have been forgotten since
+            self._file.unlink(missing_ok=True)
         self._chosen: tuple[str, ...] = tuple(self._kept["chosen"]) if self._kept else ()
 
     @property
@@ -88,6 +91,8 @@ class Checkpoints:
 
 
 def fingerprint(folder: Path, *, template_sha256: str) -> str:
-    """Of a job's input files and the template that they are rendered with; the same text gives the same."""
-    parts = [(folder / name).read_bytes() for name in ("job.json", "examples.jsonl")]
-    return hashlib.sha256(b"\0".join([*parts, template_sha256.encode()])).hexdigest()
+    """Of what a job learns, how, and the template that it is rendered with; the same text gives the same."""
+    head = json.loads((folder / "job.json").read_text(encoding="utf-8"))
+    learned = json.dumps([[key, head[key]] for key in sorted(head) if key not in JUDGING])
+    parts = [learned.encode(), (folder / "examples.jsonl").read_bytes(), template_sha256.encode()]
+    return hashlib.sha256(b"\0".join(parts)).hexdigest()

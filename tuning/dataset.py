@@ -235,13 +235,18 @@ def merge_lines(lines: Sequence[Line], *, speaker: str) -> list[tuple[Message, L
     return merged
 
 
+def in_order(examples: Iterable[Example]) -> list[Example]:
+    """Oldest first; what has no date, or the same, in the order of its conversation."""
+    return sorted(examples, key=lambda example: (_moment(example), example.position + len(example.prompt)))
+
+
 def split_by_time(examples: Sequence[Example], *, share: float) -> tuple[tuple[Example, ...], tuple[Example, ...]]:
     """The older sessions to train on, and the newest, of about ``share`` of the examples, as the test.
 
     A session is a conversation up to a silence of `SESSION_GAP`. The cut is the beginning of one: every test reply is
     later than every one that is trained on, and no session stands on both sides. One that goes on across the cut is
-    in neither part; the cut is where the fewest are lost and the share is nearest. Where all is one session, its
-    newest replies are the test.
+    in neither part; the cut is where the fewest are lost and the share is nearest. Where there is no cut that leaves
+    half as many as wanted on each side, as where all is one session, the newest replies are the test.
     """
     ordered = sorted(examples, key=_moment)
     wanted = min(len(ordered), max(1, round(share * len(ordered))))
@@ -251,7 +256,8 @@ def split_by_time(examples: Sequence[Example], *, share: float) -> tuple[tuple[E
         trained = sum(len(session) for _, last, session in spans if last < cut)
         tested = sum(len(session) for first, _, session in spans if first >= cut)
         cost = len(ordered) - trained - tested + abs(tested - wanted)
-        if trained and tested and (best is None or cost < best[0]):
+        enough = 2 * trained >= len(ordered) - wanted and 2 * tested >= wanted
+        if trained and tested and enough and (best is None or cost < best[0]):
             best = (cost, cut)
     if best is None:
         return tuple(ordered[: len(ordered) - wanted]), tuple(ordered[len(ordered) - wanted :])

@@ -24,6 +24,9 @@ from tuning.pair_files import PREFERENCES, read_preferences, report_of, write_pr
 from tuning.pairs import Preferences
 from tuning.preferring import PreferenceReport
 
+JUDGING = ("figures", "live", "secrets")
+"""Of ``job.json``: what the gate alone reads, so that a run goes on whatever changed of it meanwhile."""
+
 
 @dataclass(frozen=True)
 class BaseModel:

@@ -109,7 +109,7 @@ class Windowing:
             return None
         reply_tokens = sum(label != IGNORED for label in answer.labels)
         room = self._max_tokens - reply_tokens
-        if example.document_ids and not example.turn_ids:
+        if example.id.startswith("document:"):  # whatever its passages are from
             room = min(room, self._max_prompt_tokens + self._count(system) if system else self._max_prompt_tokens)
         first = _first_that_fits(lambda start: self._count((*system, *rest[start:])) <= room, len(rest))
         if first == len(rest) - 1 and self._count((*system, *rest[first:])) > self._max_tokens - reply_tokens:

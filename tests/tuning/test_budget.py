@@ -11,6 +11,7 @@ import pytest
 from tests.tuning.made import made_examples, made_job, quiet
 from tests.tuning.tiny import CONFIG, tiny_base
 from tuning.budget import Shape, activation_bytes, by_worth, most_that_fit, needs_checkpointing, seconds_per_token
+from tuning.dataset import in_order
 from tuning.job import BaseModel, write_job
 from tuning.process import sentence
 from tuning.train import attach, load, run_job
@@ -27,6 +28,20 @@ def test_what_the_user_made_sure_of_comes_first() -> None:
     sources = ("accepted", "approved", "corrected", "approved", "corrected", "imported")
     mixed = [replace(item, source=source) for item, source in zip(found, sources, strict=True)]  # type: ignore[arg-type]
     assert [found.index(replace(item, source="imported")) for item in by_worth(mixed)] == [4, 2, 3, 1, 5, 0]
+
+
+def test_general_examples_keep_their_share_of_what_fits() -> None:
+    """A third of all is a third of any beginning, so that little time takes away no protection."""
+    own = made_examples(8)
+    general = [replace(item, id=f"general:{item.id}", at=None, source="general") for item in own[:4]]
+    found = by_worth([*general, *own])
+    assert [sum(item.source == "general" for item in found[:count]) for count in (3, 6, 9, 12)] == [1, 2, 3, 4]
+
+
+def test_undated_replies_are_in_the_order_of_their_conversation() -> None:
+    """Taken newest first, they are put back as they followed each other, and share their passes again."""
+    undated = [replace(item, at=None, source="imported") for item in made_examples(6)]
+    assert in_order(by_worth(undated)) == undated
 
 
 @pytest.mark.parametrize(("budget", "expected"), [(100.0, 10), (55.0, 5), (50.0, 5), (10.0, 1), (0.0, 1)])

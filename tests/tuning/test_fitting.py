@@ -11,9 +11,9 @@ import pytest
 from memory.errors import FamiliarError
 from tests.tuning.made import made_examples, made_job, made_windows, quiet
 from tests.tuning.tiny import CONFIG, tiny_base
-from tuning.checkpoint import NAME, Checkpoints
+from tuning.checkpoint import NAME, Checkpoints, fingerprint
 from tuning.fitting import Fit, plan, validation_steps
-from tuning.job import BaseModel, write_job
+from tuning.job import BaseModel, LiveAdapter, write_job
 from tuning.measure import labelled_loss, mean_loss
 from tuning.methods import attach, trained_weights
 from tuning.recipe import recipe_of
@@ -117,10 +117,23 @@ def test_torn_checkpoint_counts_as_none(tmp_path: Path) -> None:
     checkpoints.keep({"step": 3})
     whole = Checkpoints(tmp_path, fingerprint="a", config=config)
     assert (whole.load(), whole.chosen) == ({"step": 3}, ("one",))
-    assert Checkpoints(tmp_path, fingerprint="b", config=config).load() is None
     data = (tmp_path / NAME).read_bytes()
     (tmp_path / NAME).write_bytes(data[: len(data) // 2])
     assert Checkpoints(tmp_path, fingerprint="a", config=config).load() is None
+    (tmp_path / NAME).write_bytes(data)
+    assert Checkpoints(tmp_path, fingerprint="b", config=config).load() is None
+    assert not (tmp_path / NAME).exists(), "what another run had learned may have been forgotten"
+
+
+def test_what_only_the_gate_reads_is_no_other_run(base: BaseModel, tmp_path: Path) -> None:
+    """A rollback or a secret that was found meanwhile changes nothing of what is learned."""
+    job = made_job(base)
+    write_job(tmp_path, job)
+    before = fingerprint(tmp_path, template_sha256="t")
+    write_job(tmp_path, replace(job, live=LiveAdapter("x", ("y",)), secrets=("z",), figures="f"))
+    assert fingerprint(tmp_path, template_sha256="t") == before
+    write_job(tmp_path, replace(job, base_sha256="other"))
+    assert fingerprint(tmp_path, template_sha256="t") != before
 
 
 def test_full_disk_names_the_file(tmp_path: Path) -> None:

@@ -45,6 +45,16 @@ def test_one_session_is_cut_by_its_order() -> None:
     assert (ids(train), ids(test)) == (list("01234567"), list("89"))
 
 
+def test_a_small_session_beside_a_large_one_is_no_part_of_its_own() -> None:
+    """One reply on the first day and thirty on the second: not one to learn and thirty to test, nor the reverse."""
+    for hours in ((0, *[30 + n / 60 for n in range(30)]), (*[n / 60 for n in range(30)], 30)):
+        rows = [
+            example(n, at=f"2026-01-{1 + int(h) // 24:02d}T{int(h) % 24:02d}:{n:02d}:00") for n, h in enumerate(hours)
+        ]
+        train, test = split_by_time(rows, share=0.2)
+        assert (len(train), len(test)) == (25, 6)
+
+
 @given(st.lists(st.tuples(st.integers(0, 400), st.sampled_from("abc")), min_size=1, max_size=40), st.floats(0.1, 0.5))
 def test_nothing_trained_on_is_later_than_the_test(hours: list[tuple[int, str]], share: float) -> None:
     """Whatever the dates: no row twice, at least one to test, and the past is on one side only."""

@@ -94,6 +94,13 @@ def test_stored_prompt_is_not_cut_to_the_dialogue_limit() -> None:
     assert Windowing(TOKENIZER, max_tokens=2000, max_prompt_tokens=20).prompt(turn) == turn.prompt
 
 
+def test_a_dialogue_keeps_its_limit_whatever_its_passages_are_from() -> None:
+    """A passage out of a chat turn makes no chat turn of it."""
+    plain = talk(12)[-1]
+    windowing = Windowing(TOKENIZER, max_tokens=2000, max_prompt_tokens=60)
+    assert windowing.prompt(replace(plain, turn_ids=(7,))) == windowing.prompt(plain) != plain.prompt
+
+
 @pytest.mark.parametrize("where", ["prompt", "reply"])
 def test_what_fits_no_window_is_counted(where: str) -> None:
     """A last message or a reply that is too long is left out rather than cut in two."""
