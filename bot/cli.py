@@ -162,7 +162,7 @@ def _learning(add: Callable[[str, str, str], argparse.ArgumentParser]) -> None:
     adapters.add_argument("other", nargs="?", metavar="ID", help="compare: the other one")
     adapters.add_argument("--plot", type=Path, metavar="FILE", help="show: a picture of the training's losses")
     asked = adapters.add_mutually_exclusive_group()
-    asked.add_argument("--prompts", type=_at_least_one, default=4, metavar="N", help="compare: newest examples")
+    asked.add_argument("--prompts", type=_at_least_one, metavar="N", help="compare: newest examples (default: 4)")
     asked.add_argument("--text", metavar="TEXT", help="compare: on this instead")
 
 

@@ -164,11 +164,16 @@ def build_preferences(
     :param struck: turns that the user struck out of what may be learned
     """
     found = _Found()
+    replaced: dict[int, str] = {}
     for item in compared:
         _take_choice(found, item)
+        if item.candidates.chosen == "second":
+            replaced[item.turn.id] = item.candidates.chosen_at or item.candidates.offered_at
     votes = []
     for turn in judged:
-        if _said(turn).correction is not None:
+        if _parsed(_said(turn).at) < _parsed(replaced.get(turn.turn.id)):  # said of the first answer, now gone
+            found.left_out["the reply was exchanged later"] += 1
+        elif _said(turn).correction is not None:
             _take_correction(found, turn)
         elif _said(turn).vote is not None:
             votes.append(turn)

@@ -98,15 +98,16 @@ def _search(app: App, user: User, args: argparse.Namespace, out: Output) -> int:
 
 _STEP = re.compile(r"step (\d+) of (\d+)")
 _SEARCH_MINUTES = 60
+_PROMPTS = 4
+"""Newest examples that two adapters are compared on."""
 BASE = "base"
 """Stands for the base model where an adapter is named."""
 
 
 def adapters(app: App, args: argparse.Namespace, out: Output) -> int:
     """List, show, promote, roll back, compare."""
+    _check_use(args)
     user = app.user(args.user)
-    if args.plot and args.action != "show":
-        raise UsageError("--plot FILE is about one adapter: `familiar adapters show ID --plot FILE`")
     if args.action == "list":
         for item in app.learned.adapters(user):
             out.result(_record(item), item.line(language=user.profile.language))
@@ -116,8 +117,6 @@ def adapters(app: App, args: argparse.Namespace, out: Output) -> int:
         name = answering(now.id if now else None, language=user.profile.language)
         out.result({"adapter": now.id if now else None}, say(user.profile.language, "tg_answers_now", now=name))
         return 0
-    if not args.id:
-        raise UsageError(f"familiar adapters {args.action} needs the id of an adapter; `familiar adapters` lists them")
     if args.action == "compare":
         return _compare(app, args, user, out)
     if args.action == "promote":
@@ -132,6 +131,24 @@ def adapters(app: App, args: argparse.Namespace, out: Output) -> int:
     return 0
 
 
+def _check_use(args: argparse.Namespace) -> None:
+    """What is given must be of use to the action: silently it would be left out."""
+    action = args.action
+    if args.plot and action != "show":
+        raise UsageError("--plot FILE is about one adapter: `familiar adapters show ID --plot FILE`")
+    for option in ("prompts", "text"):
+        if getattr(args, option) is not None and action != "compare":
+            raise UsageError(f"--{option} is about a comparison: `familiar adapters compare A B`")
+    takes = {"list": 0, "rollback": 0, "compare": 2}.get(action, 1)
+    given = [name for name in (args.id, args.other) if name]
+    if len(given) > takes:
+        raise UsageError(f"familiar adapters {action} takes {takes or 'no'} ID, but got {' '.join(given)}")
+    if len(given) < takes and action == "compare":
+        raise UsageError(f'familiar adapters compare needs two adapters; "{BASE}" stands for the base model')
+    if len(given) < takes:
+        raise UsageError(f"familiar adapters {action} needs the id of an adapter; `familiar adapters` lists them")
+
+
 def _record(shown: Shown) -> dict[str, object]:
     """An adapter as scripts read it."""
     adapter = shown.adapter
@@ -140,15 +157,13 @@ def _record(shown: Shown) -> dict[str, object]:
 
 
 def _compare(app: App, args: argparse.Namespace, user: User, out: Output) -> int:
-    if not args.other:
-        raise UsageError(f'familiar adapters compare needs two adapters; "{BASE}" stands for the base model')
     named = [name for name in (args.id, args.other) if name != BASE]
     a, b = (None if name == BASE else app.adapter_files(name, user_id=user.id) for name in (args.id, args.other))
     if args.text is not None:
         asked = [Asked(app.plain_prompt(args.text, user))]
     else:
         known = [app.registry.show(name, user_id=user.id) for name in named]
-        asked = held_out(app.tunes.examples(user).examples, known, most=args.prompts)
+        asked = held_out(app.tunes.examples(user).examples, known, most=args.prompts or _PROMPTS)
     pairs = []
     for pair in compare(app.engine, asked, a=a, b=b, max_tokens=app.settings.model.max_reply_tokens):
         pairs.append(pair)

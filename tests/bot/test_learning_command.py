@@ -51,6 +51,26 @@ def test_curves_are_drawn(home: Path, tmp_path: Path, capsys: pytest.CaptureFixt
     run(capsys, home, "adapters", "list", "--plot", "x.png", status=2)
 
 
+@pytest.mark.parametrize(
+    ("arguments", "named"),
+    [
+        (["list", "--prompts", "2"], "--prompts is about a comparison"),
+        (["show", "a", "--text", "hello"], "--text is about a comparison"),
+        (["rollback", "a"], "rollback takes no ID, but got a"),
+        (["show", "a", "b"], "show takes 1 ID, but got a b"),
+        (["promote"], "promote needs the id of an adapter"),
+        (["compare", "a"], "compare needs two adapters"),
+    ],
+    ids=lambda value: " ".join(value) if isinstance(value, list) else "",
+)
+def test_what_would_be_left_out_is_an_error(
+    home: Path, capsys: pytest.CaptureFixture[str], arguments: list[str], named: str
+) -> None:
+    """It is named, with what it is about."""
+    assert main(["adapters", *arguments, "--home", str(home)]) == 2
+    assert named in capsys.readouterr().err
+
+
 def test_no_tune_says_why(home: Path, capsys: pytest.CaptureFixture[str]) -> None:
     """The schedule's reason is in the output."""
     (result,) = run(capsys, home, "tune")

@@ -74,6 +74,17 @@ def test_a_chosen_answer_is_preferred_to_the_other(chosen: Choice, better: str) 
     assert {found.chosen, found.rejected} == {"fine, 3", "Very well, thank you."}
 
 
+def test_a_judgement_of_the_answer_that_was_exchanged_is_not_taken_for_the_other() -> None:
+    """A thumb down, then B chosen: the turn's reply is now B, which nobody found bad; a later thumb is about B."""
+    chosen = compared(turn(1), "second")
+    early = Feedback(1, "down", None, "2026-01-01T09:59:00+00:00")
+    found = build_preferences([JudgedTurn(turn(1), early, (1,), ())], [chosen])
+    assert ([item.kind for item in found.pairs], found.votes) == (["choice"], ())
+    assert found.left_out == (("the reply was exchanged later", 1),)
+    (late,) = build_preferences([judged(turn(1), "up")], [chosen]).votes
+    assert late.good
+
+
 def test_neither_is_two_bad_votes_and_no_choice_is_nothing() -> None:
     """An offer that was not answered says nothing about either answer."""
     found = build_preferences([], [compared(turn(1), "neither"), compared(turn(2), None)])

@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
 
+from memory.candidates import Answer, choose, keep_candidates
 from memory.records import Message, NewTurn, Passage, RecalledMemory, Timings
 from memory.store import Store
 from memory.turns import Said, add_turn, give_feedback, open_conversation
 from tests.embedder import WordEmbedder
 from tests.tuning.tiny import PERSONA, add_dialogue
-from tuning.sources import dialogues, read_dataset
+from tuning.sources import dialogues, read_dataset, unjudged_turns
 
 
 @pytest.fixture
@@ -97,3 +99,14 @@ def test_example_names_its_turn_its_history_and_what_was_recalled(store: Store) 
     assert example.turn_ids == tuple(sorted((recalled, earlier, turn)))
     assert unrelated not in example.turn_ids
     assert example.document_ids == (document.id,)
+
+
+def test_silence_after_neither_is_no_acceptance(store: Store) -> None:
+    """Of two answers neither was good: the first stands in the turn, but going on does not approve of it."""
+    conversation = open_conversation(store, user_id=1, channel="terminal")
+    asked = [say(store, text, user_id=1, conversation=conversation) for text in ("one thing", "another matter", "end")]
+    now = datetime(2026, 2, 1, tzinfo=UTC)
+    assert [item.turn.id for item in unjudged_turns(store, user_id=1, now=now)] == asked[:2]
+    keep_candidates(store, asked[0], Answer("a", "a"), Answer("b", "b"), user_id=1)
+    choose(store, asked[0], "neither", user_id=1)
+    assert [item.turn.id for item in unjudged_turns(store, user_id=1, now=now)] == asked[1:2]
