@@ -98,7 +98,7 @@ def test_a_tune_learns_what_was_chosen(store: Store, base: BaseModel, tmp_path: 
     assert result.notes[2].startswith("the preferred of two replies is the likelier one in 2 pairs: base ")
     assert any(line.startswith("learning preferences by DPO: step 1 of 2") for line in told)
     assert "lovely" not in adapter.manifest
-    assert not list(adapter.folder.parent.glob("*.jsonl"))
+    assert {path.name for path in adapter.folder.parent.glob("*.jsonl")} <= {"curves.jsonl"}
     with store.transaction() as db:
         db.execute("UPDATE adapters SET status = 'live'")
     forget_turn(store, None, user_id=1, turn_id=turns[3], erasers=[AdapterEraser(registry)])
