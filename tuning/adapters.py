@@ -26,7 +26,7 @@ from tuning.gate import Check
 from tuning.job import BaseModel, template_of
 from tuning.lock import TuneRunning, tune_lock
 from tuning.pairs import Sourced
-from tuning.resume import CANCELLED, INTERRUPTED, resumable, spare
+from tuning.resume import CANCELLED, INTERRUPTED, resumable, spare, take_over
 
 AdapterStatus = Literal["training", "rejected", "live", "retired", "withdrawn", "failed", "skipped"]
 StartedBy = Literal["hand", "schedule"]
@@ -95,9 +95,12 @@ class Registry:
         base: BaseModel,
         examples: Sequence[Example],
         started_by: StartedBy,
-        preferred: Sequence[Sourced] = (),
+        beside: Sequence[Sourced] = (),
     ) -> Adapter:
-        """A new row for a run that starts now, with everything it learns from: examples, and pairs and votes."""
+        """A new row for a run that starts now, with everything it learns from.
+
+        :param beside: what else stands in its folder: pairs, votes, and what was filtered out as secret
+        """
         adapter_id = f"{datetime.now(UTC):%Y%m%d-%H%M%S}-{secrets.token_hex(3)}"
         with self.store.transaction() as db:
             db.execute(
@@ -114,7 +117,7 @@ class Registry:
                     utc_now(),
                 ),
             )
-            self.add_sources(adapter_id, (*examples, *preferred))
+            self.add_sources(adapter_id, (*examples, *beside))
         return self.show(adapter_id, user_id=user_id)
 
     def add_sources(self, adapter_id: str, learned: Sequence[Sourced]) -> None:
@@ -128,6 +131,18 @@ class Registry:
                     f" (SELECT 1 FROM adapter_sources WHERE adapter_id = ? AND {column} = ?)",
                     (adapter_id, value, adapter_id, value),
                 )
+
+    def keep_sources(self, adapter_id: str, learned: Sequence[Sourced]) -> None:
+        """Name no longer what a run held texts or a state of, but did not learn."""
+        turns = sorted({item for source in learned for item in source.turn_ids})
+        documents = sorted({item for source in learned for item in source.document_ids})
+        with self.store.transaction() as db:
+            db.execute(
+                "DELETE FROM adapter_sources WHERE adapter_id = ?"
+                " AND coalesce(turn_id, 0) NOT IN (SELECT value FROM json_each(?))"
+                " AND coalesce(document_id, 0) NOT IN (SELECT value FROM json_each(?))",
+                (adapter_id, json.dumps(turns), json.dumps(documents)),
+            )
 
     def finish(self, adapter_id: str, outcome: Outcome, *, user_id: int) -> Adapter:
         """Store how a run ended; a live one takes the place of the one before in the same transaction.
@@ -300,6 +315,17 @@ class Registry:
             (adapter.user_id, adapter.id, adapter.base_sha256, adapter.template_sha256),
         )
         return [self.root / row["id"] for row in rows if resumable(row["reason"], self.root / row["id"])]
+
+    def go_on(self, adapter: Adapter) -> None:
+        """Give a run the state of one that did not end, with its sources: what was learned there may be forgotten."""
+        with self.store.transaction() as db:
+            interrupted = self.interrupted(adapter)
+            db.execute(
+                "INSERT INTO adapter_sources (adapter_id, turn_id, document_id) SELECT ?, turn_id, document_id"
+                " FROM adapter_sources WHERE adapter_id IN (SELECT value FROM json_each(?))",
+                (adapter.id, json.dumps([path.name for path in interrupted])),
+            )
+            take_over(self.root / adapter.id, interrupted)
 
     def list(self, *, user_id: int) -> Sequence[Adapter]:
         """A user's adapters, newest first."""
