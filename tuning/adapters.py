@@ -197,6 +197,16 @@ class Registry:
         rows = self.store.rows("SELECT * FROM adapters WHERE user_id = ? AND status = 'live'", (user_id,))
         return self._adapter(rows[0]) if rows else None
 
+    def answering(self, user_id: int, *, base_sha256: str, template_sha256: str) -> Adapter | None:
+        """The live adapter where it fits what runs; one whose files are damaged makes room for the one before it."""
+        while (adapter := self.live(user_id)) is not None:
+            if (adapter.base_sha256, adapter.template_sha256) != (base_sha256, template_sha256):
+                return None
+            if is_whole(adapter.folder):
+                return adapter
+            self.rollback(user_id=user_id, reason="its files are missing or cut short; tune again")
+        return None
+
     def promote(self, adapter_id: str, *, user_id: int, base: BaseModel) -> Adapter:
         """Let an adapter that was live before answer again; the live one is retired in the same transaction.
 
@@ -343,6 +353,21 @@ class Registry:
         values = dict(row)
         values["gate"] = tuple(Check(**check) for check in json.loads(values["gate"]))
         return Adapter(**values, folder=self.root / values["id"] / "adapter")
+
+
+def is_whole(folder: Path) -> bool:
+    """Whether an adapter's weights are as long as their own table says, and its configuration can be read."""
+    weights = folder / "adapter_model.safetensors"
+    try:
+        length = weights.stat().st_size
+        with weights.open("rb") as file:
+            size = int.from_bytes(file.read(8), "little")
+            table = json.loads(file.read(min(size, length)))
+        json.loads((folder / "adapter_config.json").read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return False
+    ends = [tensor["data_offsets"][1] for name, tensor in table.items() if name != "__metadata__"]
+    return length == 8 + size + max(ends, default=0)
 
 
 class AdapterEraser:

@@ -306,7 +306,7 @@ def _ids(windows: Windows) -> tuple[str, ...]:
 def _training(done: Done) -> Training:
     parts, fitted = done.parts, done.fitted
     return Training(
-        learned=_ids(parts.train),
+        learned=tuple(example.id for example in _in_order(parts.train) if example.source != "general"),
         validated=_ids(parts.validation),
         over_budget=parts.left_out,
         predicted_seconds=round(parts.predicted_seconds, 1),

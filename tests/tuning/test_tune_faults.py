@@ -174,3 +174,28 @@ def test_figures_stay_readable_when_a_number_is_forgotten(registry: Registry, ba
     forget_text(registry.store, None, user_id=1, text="100")
     again = registry.show(old.id, user_id=1)
     assert (again.manifest, again.reason) == ('{"trained_on": [], "rank": 100}', "the [erased] th")
+
+
+@pytest.mark.parametrize("damage", ["cut", "gone", "config"])
+def test_damaged_adapter_makes_room_for_the_one_before(registry: Registry, base: BaseModel, damage: str) -> None:
+    """It says why, and another base or template is answered by neither."""
+    import torch
+    from safetensors.torch import save_file
+
+    adapters = [answering(registry, base) for _ in range(2)]
+    for adapter in adapters:
+        save_file({"a": torch.ones(9)}, adapter.folder / "adapter_model.safetensors", metadata={"format": "pt"})
+        (adapter.folder / "adapter_config.json").write_text("{}", encoding="utf-8")
+    old, new = adapters
+    fits = {"base_sha256": new.base_sha256, "template_sha256": new.template_sha256}
+    assert registry.answering(1, **fits) == new
+    assert registry.answering(1, **{**fits, "template_sha256": "other"}) is None
+    file = new.folder / ("adapter_config.json" if damage == "config" else "adapter_model.safetensors")
+    data = file.read_bytes()
+    file.unlink()
+    if damage != "gone":
+        file.write_bytes(data[:-1])
+    again = registry.answering(1, **fits)
+    assert again is not None
+    assert again.id == old.id
+    assert registry.show(new.id, user_id=1).reason == "its files are missing or cut short; tune again"
