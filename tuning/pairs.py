@@ -164,8 +164,14 @@ def build_preferences(
     :param struck: turns that the user struck out of what may be learned
     """
     found = _Found()
+    judged = list(judged)
+    down = {turn.turn.id: _said(turn).at for turn in judged if _said(turn).vote == "down"}
     for item in compared:
-        _take_choice(found, item)
+        offer = item.candidates
+        if offer.chosen in ("first", "second") and down.get(item.turn.id, "") > (offer.chosen_at or offer.offered_at):
+            found.left_out["found bad after it was chosen"] += 1
+        else:
+            _take_choice(found, item)
     votes = []
     for turn in judged:
         if _said(turn).correction is not None:

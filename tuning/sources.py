@@ -6,6 +6,7 @@ import json
 from collections.abc import Iterable
 from datetime import UTC, datetime
 
+from memory.candidates import candidates_of
 from memory.records import Feedback, Turn
 from memory.store import Store
 from memory.turns import feedback_of, turns_of
@@ -38,6 +39,7 @@ def unjudged_turns(store: Store, *, user_id: int, now: datetime) -> list[JudgedT
     """The user's turns that were accepted without complaint (`tuning.accepted`), oldest first."""
     turns = turns_of(store, user_id=user_id)
     judged = {item.turn_id for item in feedback_of(store, user_id=user_id)}
+    judged |= {item.turn_id for item in candidates_of(store, user_id=user_id) if item.chosen == "neither"}
     accepted = accepted_turns(turns, judged=judged, now=now)
     return [_judged(store, turn, None, turns, user_id=user_id) for turn in accepted]
 
