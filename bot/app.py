@@ -428,10 +428,17 @@ class _Live:
     def live(self, user_id: int) -> AdapterFiles | None:
         from bot.engines.base import AdapterFiles
 
-        adapter = self._app.registry.live(user_id)
-        if adapter is None or adapter.base_sha256 != self._app.base.sha256:
-            return None
-        return AdapterFiles(adapter.id, adapter.folder)
+        adapter = self._app.registry.answering(
+            user_id, base_sha256=self._app.base.sha256, template_sha256=self._template
+        )
+        return AdapterFiles(adapter.id, adapter.folder) if adapter else None
+
+    @cached_property
+    def _template(self) -> str:
+        """As the engine has read it, once."""
+        from tuning.job import template_of
+
+        return template_of(self._app.base.folder)
 
 
 def _login() -> str:

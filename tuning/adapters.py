@@ -26,7 +26,7 @@ from tuning.gate import Check
 from tuning.job import BaseModel, template_of
 from tuning.lock import TuneRunning, tune_lock
 from tuning.pairs import Sourced
-from tuning.resume import CANCELLED, INTERRUPTED, resumable, spare
+from tuning.resume import CANCELLED, INTERRUPTED, resumable, spare, take_over
 
 AdapterStatus = Literal["training", "rejected", "live", "retired", "withdrawn", "failed", "skipped"]
 StartedBy = Literal["hand", "schedule"]
@@ -95,9 +95,12 @@ class Registry:
         base: BaseModel,
         examples: Sequence[Example],
         started_by: StartedBy,
-        preferred: Sequence[Sourced] = (),
+        beside: Sequence[Sourced] = (),
     ) -> Adapter:
-        """A new row for a run that starts now, with everything it learns from: examples, and pairs and votes."""
+        """A new row for a run that starts now, with everything it learns from.
+
+        :param beside: what else stands in its folder: pairs, votes, and what was filtered out as secret
+        """
         adapter_id = f"{datetime.now(UTC):%Y%m%d-%H%M%S}-{secrets.token_hex(3)}"
         with self.store.transaction() as db:
             db.execute(
@@ -114,7 +117,7 @@ class Registry:
                     utc_now(),
                 ),
             )
-            self.add_sources(adapter_id, (*examples, *preferred))
+            self.add_sources(adapter_id, (*examples, *beside))
         return self.show(adapter_id, user_id=user_id)
 
     def add_sources(self, adapter_id: str, learned: Sequence[Sourced]) -> None:
@@ -128,6 +131,18 @@ class Registry:
                     f" (SELECT 1 FROM adapter_sources WHERE adapter_id = ? AND {column} = ?)",
                     (adapter_id, value, adapter_id, value),
                 )
+
+    def keep_sources(self, adapter_id: str, learned: Sequence[Sourced]) -> None:
+        """Name no longer what a run held texts or a state of, but did not learn."""
+        turns = sorted({item for source in learned for item in source.turn_ids})
+        documents = sorted({item for source in learned for item in source.document_ids})
+        with self.store.transaction() as db:
+            db.execute(
+                "DELETE FROM adapter_sources WHERE adapter_id = ?"
+                " AND coalesce(turn_id, 0) NOT IN (SELECT value FROM json_each(?))"
+                " AND coalesce(document_id, 0) NOT IN (SELECT value FROM json_each(?))",
+                (adapter_id, json.dumps(turns), json.dumps(documents)),
+            )
 
     def finish(self, adapter_id: str, outcome: Outcome, *, user_id: int) -> Adapter:
         """Store how a run ended; a live one takes the place of the one before in the same transaction.
@@ -181,6 +196,16 @@ class Registry:
         """The adapter that answers this user; None: the base model does."""
         rows = self.store.rows("SELECT * FROM adapters WHERE user_id = ? AND status = 'live'", (user_id,))
         return self._adapter(rows[0]) if rows else None
+
+    def answering(self, user_id: int, *, base_sha256: str, template_sha256: str) -> Adapter | None:
+        """The live adapter where it fits what runs; one whose files are damaged makes room for the one before it."""
+        while (adapter := self.live(user_id)) is not None:
+            if (adapter.base_sha256, adapter.template_sha256) != (base_sha256, template_sha256):
+                return None
+            if is_whole(adapter.folder):
+                return adapter
+            self.rollback(user_id=user_id, reason="its files are missing or cut short; tune again")
+        return None
 
     def promote(self, adapter_id: str, *, user_id: int, base: BaseModel) -> Adapter:
         """Let an adapter that was live before answer again; the live one is retired in the same transaction.
@@ -301,6 +326,17 @@ class Registry:
         )
         return [self.root / row["id"] for row in rows if resumable(row["reason"], self.root / row["id"])]
 
+    def go_on(self, adapter: Adapter) -> None:
+        """Give a run the state of one that did not end, with its sources: what was learned there may be forgotten."""
+        with self.store.transaction() as db:
+            interrupted = self.interrupted(adapter)
+            db.execute(
+                "INSERT INTO adapter_sources (adapter_id, turn_id, document_id) SELECT ?, turn_id, document_id"
+                " FROM adapter_sources WHERE adapter_id IN (SELECT value FROM json_each(?))",
+                (adapter.id, json.dumps([path.name for path in interrupted])),
+            )
+            take_over(self.root / adapter.id, interrupted)
+
     def list(self, *, user_id: int) -> Sequence[Adapter]:
         """A user's adapters, newest first."""
         rows = self.store.rows("SELECT * FROM adapters WHERE user_id = ? ORDER BY started_at DESC", (user_id,))
@@ -317,6 +353,21 @@ class Registry:
         values = dict(row)
         values["gate"] = tuple(Check(**check) for check in json.loads(values["gate"]))
         return Adapter(**values, folder=self.root / values["id"] / "adapter")
+
+
+def is_whole(folder: Path) -> bool:
+    """Whether an adapter's weights are as long as their own table says, and its configuration can be read."""
+    weights = folder / "adapter_model.safetensors"
+    try:
+        length = weights.stat().st_size
+        with weights.open("rb") as file:
+            size = int.from_bytes(file.read(8), "little")
+            table = json.loads(file.read(min(size, length)))
+        json.loads((folder / "adapter_config.json").read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return False
+    ends = [tensor["data_offsets"][1] for name, tensor in table.items() if name != "__metadata__"]
+    return length == 8 + size + max(ends, default=0)
 
 
 class AdapterEraser:

@@ -116,7 +116,9 @@ def left_out(measures: Measures, config: GateConfig) -> tuple[str, ...]:
     """The checks that could not be made, each with its reason."""
     reasons = []
     if measures.preference_base is None or measures.preference_adapter is None:
-        reasons.append("preference: no held-out pair of a better and a worse reply to one prompt")
+        none_learned = "nothing was learned from pairs or votes"
+        none_held = "no held-out pair of a better and a worse reply to one prompt"
+        reasons.append(f"preference: {none_learned if measures.preference_pairs else none_held}")
     if not config.memorisation:
         reasons.append("memorisation: [gate] memorisation is off")
     if not measures.memory.secrets:

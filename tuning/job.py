@@ -79,7 +79,7 @@ class Training:
     """How a run went, whatever is measured of its result."""
 
     learned: tuple[str, ...]
-    """Ids of the examples that were trained on."""
+    """Ids of the user's examples that were trained on."""
     validated: tuple[str, ...]
     """Ids of those that early stopping watched."""
     over_budget: int

@@ -12,11 +12,11 @@ import re
 import warnings
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from memory.errors import FamiliarError
+from memory.errors import FamiliarError, first_line
 from tuning.recipe import MOVES_BASE, Recipe, trained_layers
 from tuning.windows import Window
 
@@ -145,16 +145,20 @@ def save(attached: Attached, folder: Path, *, base_name: str) -> None:
     :raises FamiliarError: what was written is not what was trained
     """
     import torch
+    from safetensors import SafetensorError
     from safetensors.torch import load_file, save_file
 
     config, weights = _as_served(attached)
     config.base_model_name_or_path = base_name
     config.inference_mode = True
-    folder.mkdir(parents=True, exist_ok=True)
     trained = {name: weight.detach().cpu().contiguous() for name, weight in weights.items()}
-    save_file(trained, folder / _WEIGHTS, metadata={"format": "pt"})
-    config.save_pretrained(folder)
-    written = load_file(folder / _WEIGHTS)
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        save_file(trained, folder / _WEIGHTS, metadata={"format": "pt"})
+        config.save_pretrained(folder)
+        written = load_file(folder / _WEIGHTS)
+    except (OSError, SafetensorError) as exc:
+        raise FamiliarError(f"{folder} can't be written: {first_line(exc)}") from exc
     if written.keys() != trained.keys():
         raise FamiliarError(f"{folder} holds {len(written)} tensors of the {len(trained)} that were trained")
     for name, tensor in trained.items():
@@ -165,6 +169,11 @@ def save(attached: Attached, folder: Path, *, base_name: str) -> None:
 def written_differently(recipe: Recipe) -> bool:
     """Whether the files are another form of what was trained, so that only a model that loads them shows their work."""
     return recipe.init in MOVES_BASE or recipe.method in ("adalora", "miss")
+
+
+def as_written(recipe: Recipe) -> Recipe:
+    """The recipe of which the files of an adapter are the plain form."""
+    return replace(recipe, method="lora", init="default") if written_differently(recipe) else recipe
 
 
 def _as_served(attached: Attached) -> tuple[Any, dict[str, Any]]:

@@ -164,11 +164,18 @@ def build_preferences(
     :param struck: turns that the user struck out of what may be learned
     """
     found = _Found()
+    judged = list(judged)
+    down = {turn.turn.id: _said(turn).at for turn in judged if _said(turn).vote == "down"}
     replaced: dict[int, str] = {}
     for item in compared:
-        _take_choice(found, item)
-        if item.candidates.chosen == "second":
-            replaced[item.turn.id] = item.candidates.chosen_at or item.candidates.offered_at
+        offer = item.candidates
+        moment = offer.chosen_at or offer.offered_at
+        if offer.chosen in ("first", "second") and down.get(item.turn.id, "") > moment:
+            found.left_out["found bad after it was chosen"] += 1
+        else:
+            _take_choice(found, item)
+        if offer.chosen == "second":
+            replaced[item.turn.id] = moment
     votes = []
     for turn in judged:
         if _parsed(_said(turn).at) < _parsed(replaced.get(turn.turn.id)):  # said of the first answer, now gone

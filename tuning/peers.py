@@ -8,11 +8,18 @@ sum is what one process would have computed, but for rounding. The first process
 from __future__ import annotations
 
 import os
+import stat
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
 Item = TypeVar("Item")
+
+_LAUNCHED_BY = (
+    *("WORLD_SIZE", "RANK", "LOCAL_RANK", "LOCAL_WORLD_SIZE", "GROUP_", "ROLE_", "MASTER_"),
+    *("ACCELERATE_", "TORCHELASTIC_", "PMI_", "OMPI_", "MV2_"),
+)
+"""Beginnings of the variables that launchers set."""
 
 
 @dataclass(frozen=True)
@@ -65,6 +72,16 @@ class Peers:
         distributed.broadcast_object_list(box, src=0)
         return box[0]
 
+    def leave(self) -> None:
+        """Go on alone: libraries that look for peers in the environment would wait for them for ever."""
+        if self.count == 1:
+            return
+        from torch import distributed
+
+        distributed.destroy_process_group()
+        for name in [name for name in os.environ if name.startswith(_LAUNCHED_BY)]:
+            del os.environ[name]
+
 
 def join() -> Peers:
     """The processes that were started with this one; alone where none were."""
@@ -81,6 +98,11 @@ def join() -> Peers:
     return Peers(distributed.get_rank(), count)
 
 
-def launched() -> bool:
-    """Whether a launcher started this process, which then has no standard input of its own."""
-    return "WORLD_SIZE" in os.environ
+def watches_parent() -> bool:
+    """Whether standard input tells when the parent has died: of the launched ones the first has it, where it is a pipe.
+
+    The launcher ends the others with it.
+    """
+    if "WORLD_SIZE" not in os.environ:
+        return True
+    return os.environ.get("RANK") == "0" and stat.S_ISFIFO(os.fstat(0).st_mode)

@@ -149,7 +149,7 @@ def _presidio() -> Callable[[str], set[str]]:
 
     recognizers: Sequence[Any] = (
         *(known.IbanRecognizer(), known.CreditCardRecognizer(), known.IpRecognizer()),
-        *(known.UsSsnRecognizer(), known.NhsRecognizer(), known.EsNifRecognizer(), known.CryptoRecognizer()),
+        *(known.UsSsnRecognizer(), known.NhsRecognizer(), known.EsNifRecognizer(supported_language="en"), known.CryptoRecognizer()),
         known.PhoneRecognizer(supported_regions=_REGIONS, leniency=1),
         known.ItFiscalCodeRecognizer(supported_language="en"),
     )

@@ -21,14 +21,14 @@ from tuning.chat_format import stop_ids, template_sha256
 from tuning.checkpoint import Checkpoints, fingerprint
 from tuning.config import TuneConfig
 from tuning.curves import CurveWriter
-from tuning.dataset import Example, split_by_time
+from tuning.dataset import Example, in_order, split_by_time
 from tuning.examine import Subject, measure
 from tuning.fitting import ALONE, Fit, Fitted, Report
 from tuning.gate import Measures
 from tuning.job import Job, Metrics, Training, read_job, write_metrics
 from tuning.measure import label_count
 from tuning.methods import Attached, written_differently
-from tuning.peers import Peers, join, launched
+from tuning.peers import Peers, join, watches_parent
 from tuning.preferring import PreferenceReport, prefer
 from tuning.recipe import Recipe, recipe_of
 from tuning.windows import Window, Windowing, Windows
@@ -72,7 +72,7 @@ class Learned:
 
 def main(arguments: Sequence[str]) -> int:
     """Run the job in a folder; a fault is one JSON line and exit status 1."""
-    if not launched():
+    if watches_parent():
         end_with_parent()
     lower_priority()
     peers = join()
@@ -81,7 +81,7 @@ def main(arguments: Sequence[str]) -> int:
             run_job(Path(arguments[0]), report, peers)
         else:
             help_job(Path(arguments[0]), peers)
-    except FamiliarError as exc:
+    except (FamiliarError, OSError) as exc:  # such as a full disk
         report({"phase": "failed", "reason": str(exc)})
         return 1
     return 0
@@ -135,8 +135,14 @@ def learn(folder: Path, job: Job, loaded: Loaded, tell: Report, *, recipe: Recip
     :raises FamiliarError: the loss is no number, or nothing is left to train or test on
     """
     done = followed(folder, job, loaded, tell, recipe=recipe, peers=peers)
-    preference = _preferred(done.attached.model, loaded.tokenizer, job, folder=folder, tell=tell)
-    return replace(written(folder, job, loaded, done), preference=preference)
+    peers.leave()
+    # On the form that is served: the base is the true one then, and every form is LoRA, which preferences need.
+    learned = written(folder, job, loaded, done)
+    preference = _preferred(learned.model, loaded.tokenizer, job, folder=folder, tell=tell)
+    if preference is not None and any(stage.steps for stage in preference.stages):
+        trained = Attached(learned.model, methods.as_written(recipe), {})
+        methods.save(trained, folder / "adapter", base_name=job.base_name)
+    return replace(learned, preference=preference)
 
 
 def followed(folder: Path, job: Job, loaded: Loaded, tell: Report, *, recipe: Recipe, peers: Peers = ALONE) -> Done:
@@ -165,7 +171,10 @@ def _preferred(model: Any, tokenizer: Any, job: Job, *, folder: Path, tell: Repo
     parts = (job.preferred, job.preferred_test)
     if not any(part.pairs or part.votes for part in parts):
         return None
-    return prefer(model, tokenizer, parts, job.config, folder=folder, tell=tell)
+    model.set_adapter("default")  # one that was read from its files is not trained otherwise
+    report = prefer(model, tokenizer, parts, job.config, folder=folder, tell=tell)
+    model.eval()
+    return report
 
 
 def with_preference(measures: Measures, report: PreferenceReport | None) -> Measures:
@@ -173,6 +182,8 @@ def with_preference(measures: Measures, report: PreferenceReport | None) -> Meas
     if report is None or not report.accuracies:
         return measures
     base, last = report.accuracies[0], report.accuracies[-1]
+    if not any(stage.steps for stage in report.stages):  # imitation alone owes nothing to the pairs
+        return replace(measures, preference_pairs=last.pairs)
     return replace(
         measures, preference_pairs=last.pairs, preference_base=base.likelier, preference_adapter=last.likelier
     )
@@ -225,7 +236,8 @@ def split(job: Job, windowing: Windowing, recipe: Recipe) -> Parts:
     if count >= FEWEST_VALIDATED:
         older, newest = split_by_time(job.train, share=recipe.validation)
     parts = Parts(windowing.windows((*older, *job.general)), windowing.windows(newest), windowing.windows(job.test))
-    if not parts.train.windows or not parts.test.windows:
+    own = any(example.source != "general" for window in parts.train.windows for example in window.examples)
+    if not own or not parts.test.windows:
         count = len(job.train) + len(job.test)
         raise FamiliarError(f"of {count} examples too few fit into [tuning] max_tokens = {job.config.max_tokens}")
     return parts
@@ -244,13 +256,12 @@ def _within_budget(
 
     :param pace: seconds a token
     """
-    examples = [example for window in parts.train.windows for example in window.examples]
-    examples = budget.by_worth(sorted(examples, key=lambda example: example.at or ""))
+    examples = budget.by_worth(_in_order(parts.train))
     validation = parts.validation.tokens * recipe.validations / 3  # forward only
     epochs = recipe.epochs
 
     def windows(count: int) -> Windows:
-        return windowing.windows(sorted(examples[:count], key=lambda example: example.at or ""))
+        return windowing.windows(in_order(examples[:count]))
 
     def seconds(train: Windows) -> float:
         return pace * epochs * (train.tokens + validation)
@@ -267,8 +278,7 @@ def _within_budget(
 
 
 def _in_order(windows: Windows) -> list[Example]:
-    examples = [example for window in windows.windows for example in window.examples]
-    return sorted(examples, key=lambda example: example.at or "")
+    return in_order(example for window in windows.windows for example in window.examples)
 
 
 def _save_memory(attached: Attached, parts: Parts) -> bool:
@@ -296,7 +306,7 @@ def _ids(windows: Windows) -> tuple[str, ...]:
 def _training(done: Done) -> Training:
     parts, fitted = done.parts, done.fitted
     return Training(
-        learned=_ids(parts.train),
+        learned=tuple(example.id for example in _in_order(parts.train) if example.source != "general"),
         validated=_ids(parts.validation),
         over_budget=parts.left_out,
         predicted_seconds=round(parts.predicted_seconds, 1),

@@ -17,7 +17,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Literal
 
-from memory.errors import FamiliarError, UsageError
+from memory.errors import FamiliarError, UsageError, first_line
 from memory.store import Store
 from tuning.adapters import Adapter, Outcome, Registry, StartedBy
 from tuning.choices import struck_turns
@@ -37,7 +37,7 @@ from tuning.preferring import sentences
 from tuning.preparing import Prepared, prepare, read
 from tuning.process import OnProgress, Stopped, train_in_child
 from tuning.recollection import Recollect, with_recollections
-from tuning.resume import CANCELLED, INTERRUPTED, take_over
+from tuning.resume import CANCELLED, INTERRUPTED
 from tuning.schedule import Due, Missed, Surroundings, due
 
 FOLDER, FIGURES = "adapters", "gate-figures"
@@ -96,18 +96,18 @@ def run_tune(
         # Filtering takes too long for a transaction, in which the chat could store nothing.
         prepared, preferences = prepared_for(store, request), preferred_for(store, request)
         with store.transaction():  # nothing can be forgotten between reading it and naming it as a source
-            examples = _still_there(store, request, prepared)
+            dataset = _still_there(store, request, prepared)
+            examples = dataset.examples
             preferences = still_there(store, preferences, user_id=request.user_id)
             if len(examples) < request.config.min_pairs:
                 reason = _too_few(len(examples), prepared.report, request.config)
                 return TuneResult(None, "skipped", len(examples), reason=reason)
-            dataset = dataclasses.replace(prepared, examples=examples)
             adapter = registry.begin(
                 user_id=request.user_id,
                 base=base,
                 examples=examples,
                 started_by=request.started_by,
-                preferred=(*preferences.pairs, *preferences.votes),
+                beside=(*preferences.pairs, *preferences.votes, *secret_examples(dataset)),
             )
         try:
             with _failing(registry, adapter):
@@ -152,12 +152,18 @@ def preferred_for(store: Store, request: TuneRequest) -> Preferences:
     return read_preferences(store, user_id=user_id, fault=fault, struck=struck_turns(store, user_id=user_id))
 
 
-def _still_there(store: Store, request: TuneRequest, prepared: Prepared) -> tuple[Example, ...]:
+def _still_there(store: Store, request: TuneRequest, prepared: Prepared) -> Prepared:
     """What was filtered and is still as it was: what was forgotten or changed meanwhile waits for the next tune."""
     config, now = request.config, datetime.now(UTC)
     found = read(store, user_id=request.user_id, persona=request.persona, config=config, now=now).examples
     texts = {(example.id, example.prompt, example.reply) for example in found}
-    return tuple(item for item in prepared.examples if (item.id, item.prompt, item.reply) in texts)
+
+    def stays(item: Example) -> bool:
+        return (item.id, item.prompt, item.reply) in texts
+
+    examples = tuple(item for item in prepared.examples if stays(item))
+    left_out = tuple(item for item in prepared.left_out if stays(item.example))
+    return dataclasses.replace(prepared, examples=examples, left_out=left_out)
 
 
 def tune_due(
@@ -234,6 +240,10 @@ def _failing(registry: Registry, adapter: Adapter) -> Iterator[None]:
     except FamiliarError as exc:
         registry.finish(adapter.id, Outcome("failed", str(exc)), user_id=adapter.user_id)
         raise
+    except OSError as exc:  # such as a full disk
+        reason = f"the tune could not go on: {first_line(exc)}"
+        registry.finish(adapter.id, Outcome("failed", reason), user_id=adapter.user_id)
+        raise FamiliarError(reason) from exc
     except BaseException:
         registry.finish(adapter.id, Outcome("failed", INTERRUPTED), user_id=adapter.user_id)
         raise
@@ -247,7 +257,7 @@ def _train_and_judge(
     preferred, preferred_test = split_preferences(
         learned.preferences, share=request.gate.held_out, trained=_own_turns(train), tested=_own_turns(test)
     )
-    take_over(folder, registry.interrupted(adapter))
+    registry.go_on(adapter)
     job = Job(
         base.name,
         str(base.folder),
@@ -277,6 +287,8 @@ def _train_and_judge(
     if metrics.template_sha256 != adapter.template_sha256:
         raise FamiliarError(f"the chat template of {base.folder} changed during the tune; tune again")
     drop_texts(folder)
+    preferences = learned.preferences
+    registry.keep_sources(adapter.id, (*learned.dataset.examples, *preferences.pairs, *preferences.votes))
     checks = judge(metrics.measures, request.gate)
     manifest = _manifest(adapter, request, learned, (train, test), metrics, checks)
     (folder / "manifest.json").write_text(manifest, encoding="utf-8")
@@ -293,8 +305,12 @@ def _own_turns(examples: Sequence[Example]) -> frozenset[int]:
 
 def secrets_of(dataset: Prepared) -> tuple[str, ...]:
     """Replies that were left out because of what they hold, each once."""
-    found = (item.example.reply for item in dataset.left_out if item.reason == "secret or personal data")
-    return tuple(dict.fromkeys(found))
+    return tuple(dict.fromkeys(example.reply for example in secret_examples(dataset)))
+
+
+def secret_examples(dataset: Prepared) -> tuple[Example, ...]:
+    """What was left out because of what its reply holds."""
+    return tuple(item.example for item in dataset.left_out if item.reason == "secret or personal data")
 
 
 def _live(live: Adapter | None, base: BaseModel, template: str) -> LiveAdapter | None:

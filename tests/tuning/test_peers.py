@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from memory.errors import UsageError
 from tests.tuning.made import made_job, quiet
+from tests.tuning.test_preferring_forms import pairs
 from tests.tuning.tiny import tiny_base
 from tuning.job import write_job
 from tuning.peers import Peers, join
@@ -34,7 +36,9 @@ def test_two_processes_train_what_one_trains(tmp_path: Path) -> None:
     base = tiny_base(tmp_path / "base")
     config = tmp_path / "two.yaml"
     config.write_text(TWO_PROCESSES)
-    job = made_job(base, train=16, epochs=4, max_tokens=90, batch_size=6)
+    config_of = {"preference_min_pairs": 6, "preference_epochs": 1}
+    job = made_job(base, train=16, epochs=4, max_tokens=90, batch_size=6, **config_of)
+    job = replace(job, preferred=pairs(0, 8), preferred_test=pairs(8, 3))
     write_job(tmp_path / "one", job)
     write_job(tmp_path / "two", job)
     one = run_job(tmp_path / "one", quiet)
@@ -42,6 +46,9 @@ def test_two_processes_train_what_one_trains(tmp_path: Path) -> None:
     two = train_in_child(tmp_path / "two", accelerate=str(config), on_progress=told.append)
     assert two.steps == one.steps
     assert two.measures.adapter_loss == pytest.approx(one.measures.adapter_loss, rel=1e-3)
+    assert one.preference is not None
+    assert two.preference is not None
+    assert two.preference.stages[0].steps == one.preference.stages[0].steps > 0, "the first goes on alone"
     assert sum(line.startswith("training: step 1 of") for line in told) == 1, "one process alone speaks"
     curves = [(tmp_path / name / "curves.jsonl").read_text().count("\n") for name in ("one", "two")]
     assert curves[0] == curves[1] == one.steps

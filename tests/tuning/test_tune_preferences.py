@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator
 from dataclasses import replace
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
@@ -20,7 +21,7 @@ from tuning.adapters import AdapterEraser, Registry
 from tuning.job import BaseModel, Job, Metrics, drop_texts, read_job, read_metrics, write_job, write_metrics
 from tuning.pair_sources import read_preferences, still_there
 from tuning.pairs import split_preferences
-from tuning.sources import read_dataset
+from tuning.sources import read_dataset, unjudged_turns
 from tuning.tune import FOLDER, TuneRequest, run_tune
 
 CONFIGURED = replace(CONFIG, preference_min_pairs=6, preference_epochs=1, preference_learning_rate=0.01)
@@ -98,7 +99,7 @@ def test_a_tune_learns_what_was_chosen(store: Store, base: BaseModel, tmp_path: 
     assert result.notes[2].startswith("the preferred of two replies is the likelier one in 2 pairs: base ")
     assert any(line.startswith("learning preferences by DPO: step 1 of 2") for line in told)
     assert "lovely" not in adapter.manifest
-    assert not list(adapter.folder.parent.glob("*.jsonl"))
+    assert {path.name for path in adapter.folder.parent.glob("*.jsonl")} <= {"curves.jsonl"}
     with store.transaction() as db:
         db.execute("UPDATE adapters SET status = 'live'")
     forget_turn(store, None, user_id=1, turn_id=turns[3], erasers=[AdapterEraser(registry)])
@@ -129,6 +130,25 @@ def test_an_unknown_setting_is_named(store: Store, base: BaseModel, tmp_path: Pa
     request = replace(REQUEST, config=replace(CONFIGURED, preference="always"))
     with pytest.raises(UsageError, match='preference is \'always\'; it must be "auto" or "off"'):
         run_tune(store, tmp_path, base, request)
+
+
+def test_what_was_found_bad_after_it_was_chosen_is_no_better_text(store: Store) -> None:
+    """The last word counts: a single bad vote is left of it."""
+    give_feedback(store, chosen(store, 1), user_id=1, vote="down")
+    found = read_preferences(store, user_id=1)
+    assert (found.pairs, [vote.good for vote in found.votes]) == ((), [False])
+    assert dict(found.left_out) == {"found bad after it was chosen": 1}
+
+
+def test_neither_of_two_answers_is_accepted_in_silence(store: Store) -> None:
+    """Going on after both were refused is no consent."""
+    turns = [chosen(store, number) for number in (1, 2)]
+    for number in (3, 4):
+        said(store, number)
+    choose(store, turns[1], "neither", user_id=1)
+    accepted = {item.turn.id for item in unjudged_turns(store, user_id=1, now=datetime(2027, 1, 1, tzinfo=UTC))}
+    assert turns[0] in accepted
+    assert turns[1] not in accepted
 
 
 def test_another_users_choices_are_never_read(store: Store) -> None:
