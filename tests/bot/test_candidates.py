@@ -208,6 +208,9 @@ def test_candidates_go_with_what_they_hold(store: Store) -> None:
     speaker = assistant(store, DoubtfulEngine(sureness))
     user, turn = offered(store, speaker)
     assert doubts_of(store, user_id=user.id, before=turn.id + 1, last=1) == [Doubt(2.0, offered=True)]
+    (offer,) = candidates_of(store, user_id=user.id)
+    with pytest.raises(FamiliarError, match="nothing of yours holds"):  # the day of the offer is no text of theirs
+        forget_text(store, None, user_id=user.id, text=offer.offered_at[:10])
     forgotten = forget_text(store, None, user_id=user.id, text="then read a book")
     assert turn.id in forgotten.redacted
     assert candidates_of(store, user_id=user.id) == []
