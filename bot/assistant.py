@@ -177,6 +177,10 @@ class Assistant:
             return None
         return self._second.offer(turn, user=user, adapter=self._voice.adapters.live(user.id))
 
+    def end_second_answer(self) -> None:
+        """End what is being written beside the chat, without an offer."""
+        self._second.interrupt()
+
     def _prompt(
         self, text: str, *, user: User, history: Sequence[Turn], hits: Sequence[Hit]
     ) -> tuple[tuple[Message, ...], tuple[Hit, ...]]:
@@ -280,6 +284,7 @@ class Assistant:
 
     def _generate(self, run: _Run, *, on_text: OnText) -> Generated:
         config = self._voice.config
+        self._second.interrupt()  # once more: one of another chat's may have begun while this turn recalled
         most = (
             config.max_reply_tokens if self._voice.trusted else min(config.max_reply_tokens, self._chat.wording_tokens)
         )

@@ -404,8 +404,12 @@ def _blank_matches(store: Store, db: sqlite3.Connection, pattern: re.Pattern[str
         if row["correction"] and pattern.search(row["correction"]):
             db.execute("UPDATE feedback SET correction = NULL WHERE turn_id = ?", (row["turn_id"],))
             changed.append(row["turn_id"])
-    rows = db.execute("SELECT * FROM candidates WHERE user_id = ?", (user_id,)).fetchall()
-    return changed + [row["turn_id"] for row in rows if any(pattern.search(str(text)) for text in tuple(row))]
+    rows = db.execute(
+        "SELECT turn_id, first, second, first_generated, second_generated, first_citations, second_citations"
+        " FROM candidates WHERE user_id = ?",
+        (user_id,),
+    ).fetchall()
+    return changed + [row[0] for row in rows if any(pattern.search(text) for text in tuple(row)[1:])]
 
 
 def _update(db: sqlite3.Connection, turn: Turn) -> None:

@@ -115,8 +115,22 @@ class TuneConfig:
     0 by default, because a second answer takes as long as the first."""
 
     def __post_init__(self) -> None:
-        if not 0.0 <= self.compare_share <= 0.5:
-            raise UsageError(f"[tuning] compare_share is {self.compare_share}; it must be from 0 to 0.5")
+        for name, most in _SHARES.items():
+            if not 0.0 <= getattr(self, name) <= most:
+                raise UsageError(f"[tuning] {name} is {getattr(self, name)}; it must be from 0 to {most:g}")
+        for name in ("preference_min_pairs", "preference_epochs", "preference_beta", "preference_learning_rate"):
+            if not getattr(self, name) > 0:
+                raise UsageError(f"[tuning] {name} is {getattr(self, name)}; it must be above 0")
+
+
+_SHARES = {
+    "recalled_share": 1.0,
+    "compare_share": 0.5,
+    "accepted_weight": 1.0,
+    "max_form_share": 1.0,
+    "candidates_share": 1.0,
+}
+"""Settings that begin at 0, with their ends; others are checked where they are used."""
 
 
 @dataclass(frozen=True)

@@ -6,6 +6,7 @@ import argparse
 import sys
 import threading
 from collections.abc import Iterator, Mapping
+from contextlib import closing
 from pathlib import Path
 
 from bot.app import App
@@ -54,24 +55,21 @@ def chat(app: App, args: argparse.Namespace, out: Output) -> int:
     offer_examples(app, user, out)
     conversation = open_conversation(app.store, user_id=user.id, channel="terminal")
     failed = 0
-    offered: int | None = None
-    for text in [args.once] if args.once is not None else _lines(user):
-        user = app.user(args.user)  # what was said before may have changed how replies are wished for
-        choice = ANSWERS.get(text) if offered is not None else None
-        if offered is not None and choice is not None:
-            choose(app.store, offered, choice, user_id=user.id)
-            out.note(say(user.profile.language, "choice_kept"))
-            offered = None
-            continue
-        try:
-            with app.fact_reading.turn():
-                turn = app.assistant.turn(text, user=user, conversation_id=conversation, on_text=out.piece)
-        except FamiliarError as exc:
-            failed = 1
-            out.note(f"familiar: {exc}")
-            continue
-        out.result(turn_object(turn), footer(turn, user))
-        offered = _offer(app, turn, user, out) if args.once is None and sys.stdin.isatty() and not args.json else None
+    with closing(_SecondAnswer(app, out)) as second:
+        for text in [args.once] if args.once is not None else _lines(user):
+            user = app.user(args.user)  # what was said before may have changed how replies are wished for
+            if second.chosen(text, user):
+                continue
+            try:
+                with app.fact_reading.turn():
+                    turn = app.assistant.turn(text, user=user, conversation_id=conversation, on_text=out.piece)
+            except FamiliarError as exc:
+                failed = 1
+                out.note(f"familiar: {exc}")
+                continue
+            out.result(turn_object(turn), footer(turn, user))
+            if args.once is None and sys.stdin.isatty() and not args.json:
+                second.begin(turn, user)
     return failed
 
 
@@ -79,13 +77,46 @@ ANSWERS: Mapping[str, Choice] = {"1": "first", "2": "second", "0": "neither"}
 """What a line says right after two answers; any other line is a message."""
 
 
-def _offer(app: App, turn: Turn, user: User, out: Output) -> int | None:
-    """Show another answer where this turn is one to ask about; its number."""
-    offer = app.assistant.second_answer(turn, user=user)
-    if offer is None:
-        return None
-    out.note(say(user.profile.language, "two_answers", second=offer.second))
-    return turn.id
+class _SecondAnswer:
+    """Another answer to the last reply where it is one to ask about, written while the person reads and writes."""
+
+    def __init__(self, app: App, out: Output) -> None:
+        self._app = app
+        self._out = out
+        self._writing: threading.Thread | None = None
+        self._offered: int | None = None
+
+    def begin(self, turn: Turn, user: User) -> None:
+        """Start on it; any line that comes before it is there ends it."""
+        self._writing = threading.Thread(target=self._offer, args=(turn, user), name="second answer", daemon=True)
+        self._writing.start()
+
+    def chosen(self, text: str, user: User) -> bool:
+        """Whether a line chooses between the two answers, which is then done; in any case nothing is offered after."""
+        self.close()
+        offered, self._offered = self._offered, None
+        choice = ANSWERS.get(text)
+        if offered is None or choice is None:
+            return False
+        choose(self._app.store, offered, choice, user_id=user.id)
+        self._out.note(say(user.profile.language, "choice_kept"))
+        return True
+
+    def close(self) -> None:
+        """Wait until nothing is being written any more, which is soon."""
+        while self._writing is not None and self._writing.is_alive():
+            self._app.assistant.end_second_answer()
+            self._writing.join(0.05)
+
+    def _offer(self, turn: Turn, user: User) -> None:
+        try:
+            offer = self._app.assistant.second_answer(turn, user=user)
+        except Exception as exc:  # noqa: BLE001 - the edge of a job beside the chat, which goes on without it
+            self._out.note(f"familiar: no second answer: {exc}")
+            return
+        if offer is not None:
+            self._out.note(say(user.profile.language, "two_answers", second=offer.second))
+            self._offered = turn.id
 
 
 def turn_object(turn: Turn) -> dict[str, object]:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import dataclasses
 import json
+import math
 import sys
 from collections.abc import Mapping
 from typing import Any
@@ -21,7 +22,7 @@ class Output:
     def result(self, record: Mapping[str, Any], text: str | None = None) -> None:
         """One result: the object, or its text (None: nothing is shown to a person)."""
         if self.as_json:
-            print(json.dumps(record, ensure_ascii=False), flush=True)
+            print(json.dumps(finite(record), ensure_ascii=False, allow_nan=False), flush=True)
         elif text is not None:
             print(text, flush=True)
 
@@ -33,6 +34,15 @@ class Output:
         """A part of a reply that is still being written; only people see it."""
         if not self.as_json:
             print(text, end="", flush=True)
+
+
+def finite(value: Any) -> Any:
+    """The value with null for numbers that JSON has no form for: a check's figure may be infinite."""
+    if isinstance(value, Mapping):
+        return {key: finite(item) for key, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [finite(item) for item in value]
+    return None if isinstance(value, float) and not math.isfinite(value) else value
 
 
 def plain(record: Any) -> dict[str, Any]:

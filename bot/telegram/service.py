@@ -104,6 +104,7 @@ def services_of(app: App) -> Services:
 
     def summarize(*, user: User, about: str | None, since: str | None) -> Summary:
         with app.fact_reading.turn():
+            app.assistant.end_second_answer()
             return app.summarizer.summarize(user=user, about=about, since=since)
 
     def live_adapter(user: User) -> str | None:

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -17,7 +18,7 @@ from memory.config import SearchConfig
 from memory.erasure import forget_text, forget_turn
 from memory.errors import FamiliarError, UsageError
 from memory.index import Indexes
-from memory.records import Turn, User
+from memory.records import Found, Turn, User
 from memory.search import Searcher
 from memory.store import Store
 from memory.turns import open_conversation, turn_by_id, turns_of
@@ -158,11 +159,58 @@ def test_a_new_message_ends_the_second_answer(store: Store) -> None:
     assert candidates_of(store, user_id=user.id) == []
 
 
+class _Interrupting:
+    """A recall during which another chat's second answer begins."""
+
+    def __init__(self, begin: Callable[[], None]) -> None:
+        self._begin = begin
+
+    def search(self, query: str, *, user_id: int, k: int, recent: Sequence[str]) -> Found:
+        """Find nothing."""
+        del query, user_id, k, recent
+        self._begin()
+        return Found((), 0.0, answerable=False)
+
+
+def test_one_that_begins_while_a_turn_recalls_is_ended_too(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The turn has asked for way already, and still does not wait for it."""
+    writing, asked = threading.Event(), threading.Event()
+
+    def hold(_word: str) -> None:
+        writing.set()
+        assert asked.wait(20)
+
+    engine = DoubtfulEngine(sureness)
+    speaker = assistant(store, engine, share=1.0)
+    user, turn = ask(store, speaker, "Make a hard plan.")
+    results: list[object] = []
+    thread = threading.Thread(target=lambda: results.append(speaker.second_answer(turn, user=user)))
+
+    def begin() -> None:
+        engine._before_word = hold
+        thread.start()
+        assert writing.wait(20)
+
+    def generate(request: Generation, **options: Any) -> Generated:
+        if request.temperature == 0:
+            asked.set()  # what follows waits for the engine
+        return DoubtfulEngine.generate(engine, request, **options)
+
+    monkeypatch.setattr(engine, "generate", generate)
+    monkeypatch.setattr(speaker, "_recall", _Interrupting(begin))
+    ask(store, speaker, "Tell me a joke.")
+    thread.join(20)
+    assert results == [None]
+
+
 def test_candidates_go_with_what_they_hold(store: Store) -> None:
     """With the turn, or with a text that stands in either answer; the doubt stays with the turn."""
     speaker = assistant(store, DoubtfulEngine(sureness))
     user, turn = offered(store, speaker)
     assert doubts_of(store, user_id=user.id, before=turn.id + 1, last=1) == [Doubt(2.0, offered=True)]
+    (offer,) = candidates_of(store, user_id=user.id)
+    with pytest.raises(FamiliarError, match="nothing of yours holds"):  # the day of the offer is no text of theirs
+        forget_text(store, None, user_id=user.id, text=offer.offered_at[:10])
     forgotten = forget_text(store, None, user_id=user.id, text="then read a book")
     assert turn.id in forgotten.redacted
     assert candidates_of(store, user_id=user.id) == []

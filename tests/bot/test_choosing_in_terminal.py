@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import sys
+import threading
+import time
 from argparse import Namespace
 from collections.abc import Iterator
 from pathlib import Path
@@ -36,7 +38,15 @@ def app(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[App]:
 def talk(app: App, lines: list[str], monkeypatch: pytest.MonkeyPatch, *, json: bool = False) -> None:
     """Write these lines and end."""
     left = iter([*lines, "/quit"])
-    monkeypatch.setattr("builtins.input", lambda _prompt: next(left))
+
+    def read(_prompt: str) -> str:
+        """The next line, when what is being written for the person is there."""
+        for thread in threading.enumerate():
+            if thread is not threading.current_thread() and thread.name == "second answer":
+                thread.join(20)
+        return next(left)
+
+    monkeypatch.setattr("builtins.input", read)
     assert chat(app, Namespace(user=None, once=None, json=json), Output(as_json=json)) == 0
 
 
@@ -61,4 +71,23 @@ def test_scripts_are_not_asked(app: App, monkeypatch: pytest.MonkeyPatch) -> Non
     """With --json each line is a message."""
     talk(app, ["Make a plan.", "2"], monkeypatch, json=True)
     assert [turn.user_text for turn in turns_of(app.store, user_id=1)] == ["Make a plan.", "2"]
+    assert candidates_of(app.store, user_id=1) == []
+
+
+def test_nobody_waits_for_the_second_answer(app: App, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A line that is written meanwhile ends it; it is answered, and nothing is offered at the turn before."""
+    writing = threading.Event()
+
+    def hold(_word: str) -> None:
+        if engine.requests[-1].temperature > 0:
+            writing.set()
+            time.sleep(0.02)
+
+    engine = DoubtfulEngine(lambda _: -1.0, before_word=hold)
+    speaker = assistant(app.store, engine, share=1.0)
+    monkeypatch.setattr(App, "assistant", property(lambda _: speaker))
+    left = iter(["Make a plan.", "Make another plan.", "/quit"])
+    monkeypatch.setattr("builtins.input", lambda _prompt: (not engine.requests or writing.wait(20)) and next(left))
+    assert chat(app, Namespace(user=None, once=None, json=False), Output(as_json=False)) == 0
+    assert [turn.user_text for turn in turns_of(app.store, user_id=1)] == ["Make a plan.", "Make another plan."]
     assert candidates_of(app.store, user_id=1) == []

@@ -66,3 +66,24 @@ def test_layers_are_counted_from_either_end() -> None:
     assert trained_layers("last:1", 3) == {2}
     with pytest.raises(UsageError, match="the model has 3 layers"):
         trained_layers("last:4", 3)
+
+
+def set_to(name: str, value: float) -> TuneConfig:
+    """The settings with one changed."""
+    changes: dict[str, Any] = {name: value}
+    return replace(TuneConfig(), **changes)
+
+
+@pytest.mark.parametrize("name", ["recalled_share", "accepted_weight", "max_form_share", "candidates_share"])
+@pytest.mark.parametrize("value", [-0.1, 1.1, float("nan")])
+def test_shares_are_shares(name: str, value: float) -> None:
+    """Ten means neither ten percent nor ten replies; the setting is named."""
+    with pytest.raises(UsageError, match=rf"\[tuning\] {name} is {value}; it must be from 0 to 1"):
+        set_to(name, value)
+
+
+@pytest.mark.parametrize("name", ["preference_min_pairs", "preference_epochs", "preference_beta"])
+def test_preferences_are_learned_with_something(name: str) -> None:
+    """No pass, or none of the reference's hold, is switched off by `preference` and not by a zero."""
+    with pytest.raises(UsageError, match=rf"\[tuning\] {name} is 0; it must be above 0"):
+        set_to(name, 0)
