@@ -32,7 +32,7 @@ class TuneConfig:
     fit is dropped and counted."""
     max_prompt_tokens: int = 160
     """Preceding messages of an imported dialogue that a stretch of it begins with, system message not counted."""
-    recalled_share: float = 0.0
+    recalled_share: float = 0.25
     """Share of an imported dialogue's replies whose prompts hold passages from memory, as prompts in serving do."""
     seed: int = 0
     """Makes a tune repeatable."""
