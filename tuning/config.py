@@ -81,7 +81,7 @@ class TuneConfig:
     track: str = ""
     """Whom to tell of losses and learning rates besides curves.jsonl: "" (nobody), "tensorboard" (files beside it),
     "trackio" or "wandb" (their own settings decide where these send them)."""
-    recalled_share: float = 0.0
+    recalled_share: float = 0.25
     """Share of an imported dialogue's replies whose prompts hold passages from memory, as prompts in serving do."""
     seed: int = 0
     """Makes a tune repeatable."""

@@ -149,8 +149,9 @@ def _presidio() -> Callable[[str], set[str]]:
 
     recognizers: Sequence[Any] = (
         *(known.IbanRecognizer(), known.CreditCardRecognizer(), known.IpRecognizer()),
-        *(known.UsSsnRecognizer(), known.NhsRecognizer(), known.EsNifRecognizer(supported_language="en"), known.CryptoRecognizer()),
+        *(known.UsSsnRecognizer(), known.NhsRecognizer(), known.CryptoRecognizer()),
         known.PhoneRecognizer(supported_regions=_REGIONS, leniency=1),
+        known.EsNifRecognizer(supported_language="en"),
         known.ItFiscalCodeRecognizer(supported_language="en"),
     )
     registry = RecognizerRegistry(recognizers=list(recognizers), supported_languages=["en"])
