@@ -114,7 +114,10 @@ async def job(tmp_path: Path, model_folder: Path) -> AsyncIterator[Job]:
 
 def small_talk(*, first: int, replies: int) -> bytes:
     """A dialogue in which Mia answers in a manner of her own: short, in lower case, with a wave at the end."""
-    subjects = ("the train", "lunch", "the garden", "the meeting", "your bike", "the rain", "that film", "the cake")
+    subjects = (
+        *("the train", "lunch", "the garden", "the meeting", "your bike", "the rain", "that film", "the cake"),
+        *("the ferry", "our neighbour", "the piano", "the exam", "the new shoes", "the market", "the dog", "the roof"),
+    )
     openers = (
         "How was {}?",
         "Any news about {}?",
@@ -128,13 +131,15 @@ def small_talk(*, first: int, replies: int) -> bytes:
         "sure, {} any time after four works for me",
         "{} made me smile today, honest",
         "ask me tomorrow, {} is still a mess",
+        "could be worse, {} and i get along",
+        "{} again, well, somebody has to do it",
     )
     rows = []
     for n in range(first, first + replies):
-        subject = subjects[n % 8]
+        subject = subjects[n % 16]
         at = f"2026-{1 + n // 28:02}-{1 + n % 28:02}T10:00:00"
         rows.append({"id": f"{n}a", "speaker": "Leo", "text": openers[n % 5].format(subject), "at": at})
-        mood = f"{answers[n // 8 % 5].format(subject)}, that makes {n} times now ~ ciao o/"
+        mood = f"{answers[n // 16 % 7].format(subject)}, that makes {n} times now ~ ciao o/"
         rows.append({"id": f"{n}b", "speaker": "Mia", "text": mood, "at": at.replace("10:00", "10:05")})
     return "\n".join(json.dumps(row) for row in rows).encode()
 
