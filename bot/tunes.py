@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Literal
 from bot.recollecting import most_passages, recall_in, recollect_with
 from memory.records import User
 from tuning.preparing import Prepared, prepare
-from tuning.recollection import Recollect
+from tuning.recollection import Recollect, Recollection
 from tuning.schedule import Due
 from tuning.search import Tried
 from tuning.searching import run_search
@@ -22,6 +22,7 @@ from tuning.tune import TuneRequest, TuneResult, run_tune, tune_due
 
 if TYPE_CHECKING:
     from bot.app import App
+    from tuning.dataset import Example
     from tuning.filters import Detectors
 
 
@@ -107,7 +108,17 @@ class Tunes:
         )
 
     def _recollect(self, user: User) -> Recollect:
-        """What memory gives for the prompts of this user's dialogues."""
+        """What memory gives for the prompts of this user's dialogues; nothing is loaded before the first of them."""
+        made: list[Recollect] = []
+
+        def recollect(example: Example) -> Recollection:
+            if not made:
+                made.append(self._recollection(user))
+            return made[0](example)
+
+        return recollect
+
+    def _recollection(self, user: User) -> Recollect:
         from transformers import AutoTokenizer
 
         from tuning.windows import Windowing

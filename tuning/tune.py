@@ -111,7 +111,8 @@ def run_tune(
             )
         try:
             with _failing(registry, adapter):
-                dataset = dataclasses.replace(dataset, examples=_noted(registry, adapter, request, dataset.examples))
+                noted = _noted(registry, adapter, request, dataset.examples, note=on_progress)
+                dataset = dataclasses.replace(dataset, examples=noted)
                 learned = _Learned(dataset, preferences)
                 finished = _train_and_judge(registry, adapter, base, request, learned, _Watch(on_progress, cancel))
         finally:
@@ -208,19 +209,23 @@ class _Watch:
 
 
 def _noted(
-    registry: Registry, adapter: Adapter, request: TuneRequest, examples: tuple[Example, ...]
+    registry: Registry, adapter: Adapter, request: TuneRequest, examples: tuple[Example, ...], *, note: OnProgress
 ) -> tuple[Example, ...]:
     """The examples with what memory gives for some of them, whose sources the adapter then has too.
 
     Searching takes too long for a transaction. So what was found counts only where memory is the same before and
-    after; where somebody keeps writing, the tune does without.
+    after; where somebody keeps writing, or memory can't be searched, the tune does without.
     """
     store, share = registry.store, request.config.recalled_share
     if request.recollect is None or share <= 0:
         return examples
     for _ in range(_TRIES):
         before = _generations(store, request.user_id)
-        noted = with_recollections(examples, request.recollect, share=share, seed=request.config.seed)
+        try:
+            noted = with_recollections(examples, request.recollect, share=share, seed=request.config.seed)
+        except FamiliarError as exc:
+            note(f"prompts hold no passages, because memory can't be searched: {exc}")
+            return examples
         with store.transaction():
             if _generations(store, request.user_id) == before:
                 registry.add_sources(adapter.id, noted)

@@ -173,7 +173,7 @@ def test_four_arms_of_a_tiny_model_and_resuming(tmp_path: Path, monkeypatch: pyt
     assert adapter is not None
     assert adapter.high < 0, "even a tiny model learns this manner"
     assert measured(recipe) == (rows, [])
-    other, trained = measured(replace(recipe, recalled_share=0.3))
+    other, trained = measured(replace(recipe, recalled_share=1.0))
     assert [row.nll for row in other[:2]] == [row.nll for row in rows[:2]]
     assert other[2].nll != rows[2].nll
     assert len(trained) == 1

@@ -219,6 +219,21 @@ def test_recalled_passages_are_sources(store: Store, base: BaseModel, tmp_path: 
     assert other.id not in {row["document_id"] for row in sources}
 
 
+def test_tune_does_without_passages_where_memory_cant_be_searched(
+    store: Store, base: BaseModel, tmp_path: Path
+) -> None:
+    """An embedder that can't be had any more ends no tune; that prompts hold no passages is said."""
+
+    def gone(_: Example) -> Recollection:
+        raise FamiliarError("the embedder is gone")
+
+    add_dialogue(store, user_id=1)
+    told: list[str] = []
+    request = replace(REQUEST, config=replace(CONFIG, recalled_share=0.5), recollect=gone)
+    assert run_tune(store, tmp_path, base, request, on_progress=told.append).status in ("live", "rejected")
+    assert told[0] == "prompts hold no passages, because memory can't be searched: the embedder is gone"
+
+
 def test_two_tunes_never_run_at_once(store: Store, base: BaseModel, tmp_path: Path) -> None:
     """The second is told that one is running, and leaves no trace."""
     add_dialogue(store, user_id=1)

@@ -117,9 +117,9 @@ def test_bench_trains_measures_and_resumes(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("arguments", "told"),
     [
-        (["gate", "help"], "name one of them alone"),
-        (["help", "--minutes", "3"], "are about `familiar bench gate`"),
-        (["help", "--only", "good"], "are about `familiar bench gate`"),
+        (["gate", "help"], "gate trains adapters for a long time; name it alone"),
+        (["help", "--minutes", "3"], "--minutes is about `familiar bench preference | gate`"),
+        (["help", "--only", "good"], "--only is about `familiar bench gate`"),
     ],
 )
 def test_wrong_usage_is_told(
