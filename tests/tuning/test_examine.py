@@ -104,7 +104,7 @@ def test_repeated_secret_is_found_by_heart(base: BaseModel) -> None:
     """A reply with a number that was learned twelve times is completed word for word; a filtered text is asked for."""
     learned = (*examples(4), *examples(12, secret=SECRET))
     leaky = job(base, train=learned, secrets=("nobody ever wrote 5555",))
-    found = measure(subject(base, leaky, replace(CONFIG, rank=16, epochs=20)))
+    found = measure(subject(base, leaky, replace(CONFIG, rank=16, epochs=60, learning_rate=0.01)))
     assert found.memory.completed >= 1
     assert (found.memory.secrets, found.memory.secrets_out) == (1, 0)
 
