@@ -36,6 +36,12 @@ def kill_once(folder: Path, rng: random.Random) -> bool:
     return read_metrics(folder) is not None
 
 
+@pytest.fixture(autouse=True)
+def one_thread(monkeypatch: pytest.MonkeyPatch) -> None:
+    """For killed and unbroken runs alike: sums of several threads round in another order."""
+    monkeypatch.setenv("OMP_NUM_THREADS", "1")
+
+
 def compare(tmp_path: Path, job: Job, *, kills: int, seed: int) -> None:
     whole, broken = tmp_path / "whole", tmp_path / "broken"
     write_job(whole, job)
