@@ -45,7 +45,7 @@ def by_heart(subject: Subject, examples: Sequence[Example]) -> list[str]:
 
 
 @pytest.mark.model
-@pytest.mark.slow
+@pytest.mark.chaos
 def test_repeated_code_is_drawn_out_before_and_not_after_it_is_forgotten(smollm2: Path, tmp_path: Path) -> None:
     """Without the memorisation check such an adapter answers, and gives the code away; forgetting its document takes it
     out of service at once, and the next one, which never saw it, doesn't know it."""
