@@ -115,6 +115,8 @@ class TuneConfig:
     0 by default, because a second answer takes as long as the first."""
 
     def __post_init__(self) -> None:
+        if self.preference not in ("auto", "off"):
+            raise UsageError(f'[tuning] preference is {self.preference!r}; it must be "auto" or "off"')
         for name, most in _SHARES.items():
             if not 0.0 <= getattr(self, name) <= most:
                 raise UsageError(f"[tuning] {name} is {getattr(self, name)}; it must be from 0 to {most:g}")

@@ -17,7 +17,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Literal
 
-from memory.errors import FamiliarError, UsageError, first_line
+from memory.errors import FamiliarError, first_line
 from memory.store import Store
 from tuning.adapters import Adapter, Outcome, Registry, StartedBy
 from tuning.choices import struck_turns
@@ -89,7 +89,6 @@ def run_tune(
 
     :raises FamiliarError: another tune is running, or training failed (the row says why; the old adapter answers on)
     """
-    check_preference(request.config)
     registry = Registry(store, home / FOLDER)
     with tune_lock(registry.root):
         registry.recover_locked()
@@ -118,15 +117,6 @@ def run_tune(
         finally:
             registry.sweep()
     return _result(finished)
-
-
-def check_preference(config: TuneConfig) -> None:
-    """Before anything starts.
-
-    :raises UsageError: the setting says neither
-    """
-    if config.preference not in ("auto", "off"):
-        raise UsageError(f'[tuning] preference is {config.preference!r}; it must be "auto" or "off"')
 
 
 def prepared_for(store: Store, request: TuneRequest) -> Prepared:

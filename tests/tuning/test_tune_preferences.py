@@ -125,11 +125,10 @@ def test_preferences_cross_to_the_training_process_and_back(store: Store, base: 
     assert list((tmp_path / "job").iterdir()) == []
 
 
-def test_an_unknown_setting_is_named(store: Store, base: BaseModel, tmp_path: Path) -> None:
+def test_an_unknown_setting_is_named() -> None:
     """Before anything starts."""
-    request = replace(REQUEST, config=replace(CONFIGURED, preference="always"))
     with pytest.raises(UsageError, match='preference is \'always\'; it must be "auto" or "off"'):
-        run_tune(store, tmp_path, base, request)
+        replace(CONFIGURED, preference="always")
 
 
 def test_what_was_found_bad_after_it_was_chosen_is_no_better_text(store: Store) -> None:
