@@ -103,10 +103,11 @@ def recall_of(app: App, store: Store, dialogue: Path, folder: Path) -> Recall:
 
 
 def tuned_model(app: App, loaded: Loaded, train: Sequence[Example], *, recall: Recall, folder: Path, note: Note) -> Any:
-    """The base model with an adapter that learned the examples, merged; it is trained unless ``folder`` holds it.
+    """The base model with an adapter that learned the examples; it is trained unless ``folder`` holds it.
 
     :raises FamiliarError: training failed
     """
+    import torch
     from peft import PeftModel
 
     if not folder.is_dir():
@@ -114,7 +115,8 @@ def tuned_model(app: App, loaded: Loaded, train: Sequence[Example], *, recall: R
     else:
         model = PeftModel.from_pretrained(loaded.model, folder)
     model.eval()
-    model.merge_adapter()  # faster than beside the base, which is not needed any more
+    if loaded.model.dtype is torch.float32:  # else rounding would take most of the adapter away
+        model.merge_adapter()  # faster than beside the base, which is not needed any more
     return model
 
 

@@ -165,7 +165,7 @@ def _scores(
     """
     learned = [example for period in periods[:tunes] for example in period.train]
     with tempfile.TemporaryDirectory(prefix="familiar-eval-") as name:
-        loaded = load(app.base.folder)
+        loaded = load(app.base.folder, dtype=app.settings.tuning.dtype)
         model = loaded.model
         if tunes:
             with closing(Store(Path(name) / "familiar.db")) as store:

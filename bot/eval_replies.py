@@ -191,7 +191,7 @@ class _Bench:
     @cached_property
     def loaded(self) -> Loaded:
         """The base model."""
-        return load(self._app.base.folder)
+        return load(self._app.base.folder, dtype=self._app.settings.tuning.dtype)
 
     @cached_property
     def recall(self) -> Recall:

@@ -128,7 +128,7 @@ def base_key(app: App, dialogue: Path, speaker: str, *what: object) -> str:
         app.base.sha256,
         app.embedder.key,
         system_prompt(settings.chat.persona, Profile()),
-        (settings.tuning.max_tokens, settings.tuning.max_prompt_tokens),
+        (settings.tuning.max_tokens, settings.tuning.max_prompt_tokens, settings.tuning.dtype),
         asdict(settings.search),
         app.trusted,
         *what,

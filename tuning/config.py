@@ -76,6 +76,9 @@ class TuneConfig:
     accelerate: str = ""
     """A file made by `accelerate config`: training is then started by `accelerate launch`, on several GPUs or machines;
     empty: one process."""
+    dtype: str = "auto"
+    """Number format of the base while training: "auto" is that of serving, bfloat16 where the processor or GPU
+    multiplies it (twice as fast and half the memory), else "float32". The adapter is float32 in any case."""
     quantize: str = ""
     """"4bit": the base's weights in four bits while training (QLoRA), on an NVIDIA GPU with the extra qlora."""
     track: str = ""
@@ -115,6 +118,8 @@ class TuneConfig:
     0 by default, because a second answer takes as long as the first."""
 
     def __post_init__(self) -> None:
+        if self.dtype not in ("auto", "float32", "bfloat16"):
+            raise UsageError(f'[tuning] dtype is {self.dtype!r}; it must be "auto", "float32" or "bfloat16"')
         if self.preference not in ("auto", "off"):
             raise UsageError(f'[tuning] preference is {self.preference!r}; it must be "auto" or "off"')
         for name, most in _SHARES.items():

@@ -109,7 +109,7 @@ def make_replay(folder: Path) -> list[Replayed]:
     from tuning.measure import generate
     from tuning.train import load
 
-    loaded = load(folder)
+    loaded = load(folder, dtype="auto")
     ends = stop_ids(loaded.tokenizer, loaded.model.generation_config)
     prompts = [item.prompt for item in read_prompts()]
     messages = [(Message("system", SYSTEM), Message("user", prompt)) for prompt in prompts]

@@ -29,6 +29,7 @@ from tuning.job import Job, Metrics, Training, read_job, write_metrics
 from tuning.measure import label_count
 from tuning.methods import Attached, written_differently
 from tuning.peers import Peers, join, watches_parent
+from tuning.precision import training_dtype
 from tuning.preferring import PreferenceReport, prefer
 from tuning.recipe import Recipe, recipe_of
 from tuning.windows import Window, Windowing, Windows
@@ -93,7 +94,7 @@ def help_job(folder: Path, peers: Peers) -> None:
     :raises FamiliarError: as `run_job`
     """
     job = read_job(folder)
-    loaded = load(Path(job.base_folder), quantize=job.config.quantize)
+    loaded = load_for(job)
     train_adapter(folder, job, loaded, lambda _: None, recipe=recipe_of(job.config), peers=peers)
 
 
@@ -104,7 +105,7 @@ def run_job(folder: Path, tell: Report, peers: Peers = ALONE) -> Metrics:
     """
     job = read_job(folder)
     tell({"phase": "loading"})
-    loaded = load(Path(job.base_folder), quantize=job.config.quantize)
+    loaded = load_for(job)
     learned = learn(folder, job, loaded, tell, recipe=recipe_of(job.config), peers=peers)
     tell({"phase": "checking"})
     ends = stop_ids(loaded.tokenizer, learned.model.generation_config)
@@ -162,7 +163,7 @@ def written(folder: Path, job: Job, loaded: Loaded, done: Done) -> Learned:
     methods.save(done.attached, folder / "adapter", base_name=job.base_name)
     model = done.attached.model
     if written_differently(done.attached.recipe):
-        model = adapted(load(Path(job.base_folder)).model, folder / "adapter")
+        model = adapted(load_for(replace(job, config=replace(job.config, quantize=""))).model, folder / "adapter")
     return Learned(model.eval(), loaded.tokenizer, done.parts, done.fitted, _training(done))
 
 
@@ -322,9 +323,18 @@ def _windowing(loaded: Loaded, config: TuneConfig) -> Windowing:
     return Windowing(loaded.tokenizer, max_tokens=config.max_tokens, max_prompt_tokens=config.max_prompt_tokens)
 
 
-def load(folder: Path, *, quantize: str = "") -> Loaded:
-    """The base model, frozen, on the fastest device: float32 on a CPU, bfloat16 where an accelerator has it.
+def load_for(job: Job) -> Loaded:
+    """A job's base model as its settings want it.
 
+    :raises FamiliarError: as `load`
+    """
+    return load(Path(job.base_folder), quantize=job.config.quantize, dtype=job.config.dtype)
+
+
+def load(folder: Path, *, quantize: str = "", dtype: str = "float32") -> Loaded:
+    """The base model, frozen, on the fastest device.
+
+    :param dtype: "auto", "float32" or "bfloat16"
     :param quantize: "4bit" has bitsandbytes hold its weights as in QLoRA (arXiv 2305.14314)
     :raises FamiliarError: the folder holds no such model, or it can't be quantized here
     """
@@ -332,12 +342,12 @@ def load(folder: Path, *, quantize: str = "") -> Loaded:
     from transformers import AutoModelForCausalLM, AutoTokenizer
 
     cuda = torch.cuda.is_available()
-    dtype = torch.bfloat16 if cuda and torch.cuda.is_bf16_supported() else torch.float32
-    quantization = _quantization(quantize, dtype, cuda=cuda)
+    chosen = getattr(torch, training_dtype("cuda" if cuda else "cpu", dtype))
+    quantization = _quantization(quantize, chosen, cuda=cuda)
     try:
         tokenizer = AutoTokenizer.from_pretrained(folder, local_files_only=True)
         model = AutoModelForCausalLM.from_pretrained(
-            folder, dtype=dtype, local_files_only=True, quantization_config=quantization
+            folder, dtype=chosen, local_files_only=True, quantization_config=quantization
         )
     except (OSError, ValueError) as exc:
         raise FamiliarError(f"{folder} can't be loaded as a language model: {exc}") from exc

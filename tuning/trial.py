@@ -18,7 +18,7 @@ from tuning.fitting import Report
 from tuning.job import read_job
 from tuning.measure import adapter_off, mean_loss
 from tuning.recipe import recipe_of
-from tuning.train import learn, load
+from tuning.train import learn, load_for
 from tuning.worker import end_with_parent, lower_priority, peak_mb, report
 
 NAME = "trial.json"
@@ -67,7 +67,7 @@ def run_trial(folder: Path, tell: Report, *, with_base: bool = False) -> TrialRe
     :raises FamiliarError: the method doesn't fit the model, or the loss is not a number
     """
     job = read_job(folder)
-    loaded = load(Path(job.base_folder), quantize=job.config.quantize)
+    loaded = load_for(job)
     learned = learn(folder, job, loaded, tell, recipe=recipe_of(job.config, comparing=True))
     peak = peak_mb()
     loss = mean_loss(learned.model, learned.parts.test.windows)

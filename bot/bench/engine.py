@@ -13,9 +13,10 @@ from pathlib import Path
 from bot.bench.rows import BenchRow
 from bot.engines.base import Generated, Generation
 from bot.engines.local import LocalEngine
-from bot.engines.weights import DType, Weights, load_tokenizer, load_weights
+from bot.engines.weights import Weights, load_tokenizer, load_weights
 from memory.records import Message
 from tuning.chat_format import render
+from tuning.precision import DType
 
 _STORY = Message("user", "Write a very long story about a lighthouse, with as many people and places as you can.")
 _SENTENCE = "The cabin stands by the lake, and the boat is kept in the shed behind it. "

@@ -201,7 +201,7 @@ class _Trial:
 
         self._began = time.perf_counter()
         self._config = config
-        loaded = load(base)
+        loaded = load(base, dtype=config.dtype)
         self._tokenizer = loaded.tokenizer
         self._model = attach(loaded.model, config)
         pairs, _ = preferring.encode(self._tokenizer, Preferences(tuple(test)), max_tokens=config.max_tokens)
@@ -256,7 +256,7 @@ def _drawn(setting: _Setting, results: Path, *, ends: float) -> list[Drawn]:
         return held
     from tuning.train import load
 
-    loaded = load(setting.base)
+    loaded = load(setting.base, dtype="auto")
     for start in range(0, len(missing), AT_ONCE):
         part = missing[start : start + AT_ONCE]
         for item in sample(loaded.model, loaded.tokenizer, part, limit=setting.sizes.reply_tokens, seed=len(held)):

@@ -36,7 +36,7 @@ def small_tune(
     :param template: the chat template that is trained under, where it is not the model's own
     :raises FamiliarError: the base can't be loaded, or the loss is not a number
     """
-    loaded = load(base.folder)
+    loaded = load(base.folder, dtype=config.dtype)
     windowing = Windowing(loaded.tokenizer, max_tokens=config.max_tokens, max_prompt_tokens=config.max_prompt_tokens)
     right = loaded.tokenizer.chat_template
     loaded.tokenizer.chat_template = template or right

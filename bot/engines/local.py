@@ -18,10 +18,11 @@ from bot.engines.prefix import steps
 from bot.engines.queue import FairQueue
 from bot.engines.scoring import log_likelihood
 from bot.engines.text import CLOSE, OPEN, Detokenizer, VisibleText
-from bot.engines.weights import DType, Weights, context_length, load_tokenizer, load_weights
+from bot.engines.weights import Weights, context_length, load_tokenizer, load_weights
 from memory.errors import FamiliarError
 from memory.records import Message
 from tuning.chat_format import IGNORED, encode_example, opens_reasoning, render, render_text
+from tuning.precision import DType
 from tuning.repeats import repeats_from
 
 _SAMPLED_FROM = 50

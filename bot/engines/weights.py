@@ -4,14 +4,13 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 from bot.engines.adapters import Adapters
 from bot.engines.prefix import PrefixCache
 from memory.errors import FamiliarError, first_line
 from tuning.chat_format import stop_ids
-
-DType = Literal["auto", "float32", "bfloat16", "float16"]
+from tuning.precision import DType, best_dtype
 
 # Short enough to reuse most of a stable beginning, long enough for matrix products near their full speed: 1,024 tokens
 # in steps of 128 take 12 % longer than in one pass on a CPU, in steps of 192 2 %.
@@ -80,12 +79,3 @@ def load_weights(folder: Path, tokenizer: Any, *, dtype: DType, threads: int) ->
     model.eval()
     step = _CPU_STEP if device == "cpu" else _ACCELERATOR_STEP
     return Weights(model, Adapters(model), PrefixCache(step), stop_ids(tokenizer, model.generation_config))
-
-
-def best_dtype(device: str) -> DType:
-    """bfloat16 where the hardware multiplies it; elsewhere it is several times slower than float32."""
-    import torch
-
-    if device == "cuda":
-        return "bfloat16" if torch.cuda.is_bf16_supported(including_emulation=False) else "float16"
-    return "bfloat16" if torch.cpu.get_capabilities().get("amx_bf16") else "float32"

@@ -34,8 +34,8 @@ def made(method: str, init: str = "default", **changes: Any) -> Recipe:
     return recipe_of(config, comparing=True)
 
 
-def trained(base: BaseModel, recipe: Recipe) -> tuple[Any, Any]:
-    loaded = load(base.folder)
+def trained(base: BaseModel, recipe: Recipe, *, dtype: str = "float32") -> tuple[Any, Any]:
+    loaded = load(base.folder, dtype=dtype)
     windows = made_windows(loaded)
     attached = attach(loaded.model, recipe, windows=windows)
     before = mean_loss(attached.model.eval(), windows)
@@ -69,6 +69,28 @@ def test_servable_method_answers_in_the_engine_as_it_was_trained(
     assert served < own
     with engine.active(None):
         assert mean_loss(fresh, windows) == own
+
+
+@pytest.mark.parametrize(
+    ("method", "init"),
+    [
+        *((name, "default") for name in ("lora", "dora", "adalora", "miss")),
+        *(("lora", name) for name in ("pissa", "olora", "eva")),
+    ],
+)
+def test_a_base_in_bfloat16_trains_an_adapter_in_float32(
+    base: BaseModel, tmp_path: Path, method: str, init: str
+) -> None:
+    """What was learned on a rounded base is kept exactly, and helps such a base when the engine loads it."""
+    attached, windows = trained(base, made(method, init), dtype="bfloat16")
+    assert {str(weight.dtype) for weight in trained_weights(attached.model).values()} == {"torch.float32"}
+    save(attached, tmp_path, base_name="tiny")
+    fresh = load(base.folder, dtype="bfloat16").model
+    own = mean_loss(fresh, windows)
+    with Adapters(fresh).active(AdapterFiles("a", tmp_path)):
+        served = mean_loss(fresh, windows)
+    assert served == pytest.approx(mean_loss(attached.model, windows), rel=0.01)
+    assert served < own
 
 
 @pytest.mark.parametrize("method", ["oft", "ia3", "ln", "prompt", "prefix"])

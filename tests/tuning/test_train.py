@@ -158,7 +158,7 @@ def test_written_adapter_answers_as_the_trained_one_did(base: BaseModel, tmp_pat
     folder = tmp_path / "job"
     write_job(folder, job(base))
     metrics = run_job(folder, quiet)
-    fresh = load(base.folder)
+    fresh = load(base.folder, dtype="auto")
     model = PeftModel.from_pretrained(fresh.model, folder / "adapter").eval()
     windowing = Windowing(fresh.tokenizer, max_tokens=CONFIG.max_tokens, max_prompt_tokens=CONFIG.max_prompt_tokens)
     test = windowing.windows(job(base).test).windows

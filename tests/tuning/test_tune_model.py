@@ -27,7 +27,7 @@ def test_real_model_learns_a_manner_and_answers_in_it(smollm2: Path, tmp_path: P
     store.add_user("ann", role="owner")
     add_dialogue(store, user_id=1, count=12)
     base = BaseModel("smollm2-135m", smollm2, "sha256-of-it")
-    config = TuneConfig(epochs=6, batch_size=4, max_tokens=256)
+    config = TuneConfig(epochs=4, batch_size=4, max_tokens=256)
     result = run_tune(store, tmp_path, base, TuneRequest(1, PERSONA, config, GateConfig()))
     assert result.status == "live", result.reason
     assert result.examples == 12
