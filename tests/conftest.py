@@ -9,6 +9,12 @@ import platformdirs
 import pytest
 
 
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Files with a slow test first, so that none of them is still running when all others are done."""
+    slow = {item.path for item in items if item.get_closest_marker("slow")}
+    items.sort(key=lambda item: item.path not in slow)
+
+
 @pytest.fixture(scope="session")
 def model_folder() -> Path:
     """Where models are kept: FAMILIAR_MODEL_FOLDER, else the folder that every home shares."""

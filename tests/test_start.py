@@ -250,6 +250,16 @@ def test_test_runs_every_check_and_pytest_last() -> None:
     assert steps[-1].command[-2:] == ["-k", "search"]
 
 
+def test_tests_share_processors_and_memory() -> None:
+    """As many processes as there is room for, and no more threads in all than processors."""
+    assert start.workers(2, 24.0)[:2] == ["-n", "2"]
+    assert start.workers(64, 512.0)[:2] == ["-n", "4"]
+    assert start.workers(8, 12.0)[:2] == ["-n", "2"]
+    assert start.workers(1, 64.0) == start.workers(4, 8.0) == []
+    assert [start.threads(count, start.workers(count, 64.0)) for count in (1, 2, 16)] == ["1", "1", "4"]
+    assert start.threads(4, []) == "4"
+
+
 def test_an_old_python_is_named_with_what_is_needed() -> None:
     """The message holds the version found, the one needed and how to name another."""
     message = start.python_error((3, 9), "/usr/bin/python3")
