@@ -13,6 +13,7 @@ from typing import Any, get_args
 
 from tuning.chat_format import IGNORED, EncodedExample
 from tuning.dataset import Example, Source
+from tuning.masters import Masters
 from tuning.measure import labelled_loss
 
 _PROBE_TOKENS = 256
@@ -91,10 +92,11 @@ def seconds_per_token(model: Any) -> float:
         ids, tuple(IGNORED if place % 4 or not place else token for place, token in enumerate(ids))
     )
     best = float("inf")
-    for _ in range(_PROBES + 1):  # the first warms up
-        began = time.perf_counter()
-        labelled_loss(model, encoded).backward()
-        best = min(best, time.perf_counter() - began)
-        model.zero_grad(set_to_none=True)
+    with Masters(model):
+        for _ in range(_PROBES + 1):  # the first warms up
+            began = time.perf_counter()
+            labelled_loss(model, encoded).backward()
+            best = min(best, time.perf_counter() - began)
+            model.zero_grad(set_to_none=True)
     torch.set_rng_state(random)
     return best / _PROBE_TOKENS

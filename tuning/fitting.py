@@ -16,8 +16,9 @@ from dataclasses import dataclass, field
 from typing import Any, Protocol
 
 from memory.errors import FamiliarError
+from tuning.masters import Masters
 from tuning.measure import label_count, labelled_loss, mean_loss
-from tuning.methods import Attached, spread_ranks, trained_weights
+from tuning.methods import Attached, spread_ranks
 from tuning.peers import Peers
 from tuning.recipe import Recipe, rate
 from tuning.windows import Window, batches
@@ -86,7 +87,8 @@ class Fit:
     ) -> None:
         self._attached, self._recipe, self._model = attached, attached.recipe, attached.model
         self._validation, self._tell, self._keeper, self._peers = validation, tell, keeper, peers
-        self._weights = trained_weights(self._model)
+        self._masters = Masters(self._model)
+        self._weights = self._masters.weights
         self._optimizer = _optimizer(list(self._weights.values()), self._recipe)
         self._plan = plan(windows, self._recipe)
         self._validate_at = validation_steps(len(self._plan), self._recipe) if validation else frozenset()
@@ -101,7 +103,15 @@ class Fit:
         :raises FamiliarError: the loss is not a number
         """
         began, cpu = time.perf_counter(), time.process_time()
-        self._resume()
+        with self._masters:
+            self._resume()
+            self._steps()
+        state = self._state
+        best = state.best_step or state.step
+        seconds, cpu_seconds = time.perf_counter() - began, time.process_time() - cpu
+        return Fitted(state.step, len(self._plan), best, state.best_loss, seconds, cpu_seconds)
+
+    def _steps(self) -> None:
         state, patience = self._state, self._recipe.patience
         while state.step < len(self._plan) and not (patience and state.worse >= patience):
             state.step += 1
@@ -112,9 +122,6 @@ class Fit:
                 self._keeper.keep(self._kept())
         if state.best:
             self._put(state.best)
-        best = state.best_step or state.step
-        seconds, cpu_seconds = time.perf_counter() - began, time.process_time() - cpu
-        return Fitted(state.step, len(self._plan), best, state.best_loss, seconds, cpu_seconds)
 
     def _step(self, step: int) -> None:
         batch = self._plan[step - 1]
@@ -126,6 +133,7 @@ class Fit:
         loss = self._gradients(batch)
         self._check(loss, step)
         self._optimizer.step()
+        self._masters.publish()
         if self._recipe.method == "adalora":
             self._model.base_model.update_and_allocate(step)
         self._optimizer.zero_grad(set_to_none=True)
@@ -140,6 +148,7 @@ class Fit:
         for window in self._peers.share(batch):
             part = labelled_loss(self._model, window.encoded, weights=window.weights) / tokens
             part.backward()
+            self._masters.collect()
             loss += float(part.detach())
         self._peers.add_gradients(list(self._weights.values()))
         return self._peers.add(loss)
@@ -193,6 +202,7 @@ class Fit:
         with torch.no_grad():
             for name, weight in self._weights.items():
                 weight.copy_(values[name])
+        self._masters.publish()
 
 
 class _Pace:
