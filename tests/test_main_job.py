@@ -42,7 +42,7 @@ class Job:
         self.settings = Settings(
             model=ModelConfig(name="smollm2-135m", folder=str(models)),
             telegram=replace(telegram, edit_seconds=0.05),
-            tuning=TuneConfig(min_examples=20, min_hours=20, check_minutes=0.02, max_load=100),
+            tuning=TuneConfig(min_examples=20, min_hours=20, check_minutes=0.02, max_load=100, epochs=1),
         )
         self.app = App(home, self.settings, now=lambda: self.clock)
         self.person: UserDriver = server.user(7, "Ada")

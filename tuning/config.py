@@ -48,7 +48,7 @@ class TuneConfig:
     """Share of the steps over which it rises from zero."""
     weight_decay: float = 0.0
     """AdamW's decay of the adapter's weights, or SGD's."""
-    epochs: int = 1
+    epochs: int = 3
     """Most passes over the examples."""
     batch_size: int = 4
     """Examples per optimiser step, by accumulation."""
