@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
@@ -26,15 +25,6 @@ EXAMPLE = Example(
     turn_ids=(5,),
     document_ids=(9,),
 )
-
-
-@pytest.fixture
-def store(tmp_path: Path) -> Iterator[Store]:
-    opened = Store(tmp_path / "familiar.db")
-    opened.add_user("ann", role="owner")
-    opened.add_user("bo", role="member")
-    yield opened
-    opened.close()
 
 
 @pytest.fixture

@@ -9,17 +9,12 @@ from typing import Any
 import pytest
 
 from tests.tuning.made import made_examples, made_job, quiet
-from tests.tuning.tiny import CONFIG, tiny_base
+from tests.tuning.tiny import CONFIG
 from tuning.budget import Shape, activation_bytes, by_worth, most_that_fit, needs_checkpointing, seconds_per_token
 from tuning.dataset import in_order
 from tuning.job import BaseModel, write_job
 from tuning.process import sentence
 from tuning.train import attach, load, run_job
-
-
-@pytest.fixture(scope="module")
-def base(tmp_path_factory: pytest.TempPathFactory) -> BaseModel:
-    return tiny_base(tmp_path_factory.mktemp("base"))
 
 
 def test_what_the_user_made_sure_of_comes_first() -> None:

@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from pathlib import Path
 
-import pytest
 from sqlite_utils import Database
 
 from memory.config import ImportConfig
@@ -23,15 +21,6 @@ from tuning.choices import choices_of, choose
 from tuning.dataset import Example
 from tuning.filters import Choices
 from tuning.sources import read_dataset
-
-
-@pytest.fixture
-def store(tmp_path: Path) -> Iterator[Store]:
-    opened = Store(tmp_path / "familiar.db")
-    opened.add_user("ann", role="owner")
-    opened.add_user("bo", role="member")
-    yield opened
-    opened.close()
 
 
 def examples(store: Store, user_id: int = 1) -> tuple[Example, ...]:

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from tests.tuning.tiny import CONFIG, PERSONA, tiny_base
+from tests.tuning.tiny import CONFIG, PERSONA
 from tuning.chat_format import stop_ids
 from tuning.config import TuneConfig
 from tuning.dataset import Dialogue, Example, Line, dialogue_examples
@@ -23,11 +23,6 @@ from tuning.windows import Windowing
 
 _SHARP = 30.0
 SECRET = "vault 4711 9023"
-
-
-@pytest.fixture(scope="module")
-def base(tmp_path_factory: pytest.TempPathFactory) -> BaseModel:
-    return tiny_base(tmp_path_factory.mktemp("base"))
 
 
 def examples(count: int, *, secret: str = "") -> tuple[Example, ...]:

@@ -10,7 +10,7 @@ import pytest
 
 from memory.errors import FamiliarError
 from tests.tuning.made import made_examples, made_job, made_windows, quiet
-from tests.tuning.tiny import CONFIG, tiny_base
+from tests.tuning.tiny import CONFIG
 from tuning.checkpoint import NAME, Checkpoints, fingerprint
 from tuning.fitting import Fit, plan, validation_steps
 from tuning.job import BaseModel, LiveAdapter, write_job
@@ -19,11 +19,6 @@ from tuning.methods import attach, trained_weights
 from tuning.recipe import recipe_of
 from tuning.train import load, run_job
 from tuning.windows import Window, Windowing
-
-
-@pytest.fixture(scope="module")
-def base(tmp_path_factory: pytest.TempPathFactory) -> BaseModel:
-    return tiny_base(tmp_path_factory.mktemp("base"))
 
 
 class Killed(Exception):

@@ -6,7 +6,7 @@ import pytest
 import torch
 
 from tests.tuning.made import made_windows, quiet
-from tests.tuning.tiny import CONFIG, tiny_base
+from tests.tuning.tiny import CONFIG
 from tuning.fitting import Fit
 from tuning.job import BaseModel
 from tuning.masters import Masters
@@ -14,11 +14,6 @@ from tuning.measure import labelled_loss
 from tuning.methods import attach, trained_weights
 from tuning.recipe import recipe_of
 from tuning.train import load
-
-
-@pytest.fixture(scope="module")
-def base(tmp_path_factory: pytest.TempPathFactory) -> BaseModel:
-    return tiny_base(tmp_path_factory.mktemp("base"))
 
 
 def test_gradients_of_several_passes_are_added_in_float32(base: BaseModel) -> None:

@@ -12,7 +12,7 @@ from bot.engines.adapters import Adapters
 from bot.engines.base import AdapterFiles
 from memory.errors import FamiliarError
 from tests.tuning.made import made_windows, quiet
-from tests.tuning.tiny import CONFIG, tiny_base
+from tests.tuning.tiny import CONFIG
 from tuning.config import TuneConfig
 from tuning.fitting import Fit
 from tuning.job import BaseModel
@@ -20,11 +20,6 @@ from tuning.measure import mean_loss
 from tuning.methods import attach, save, trained_weights
 from tuning.recipe import Recipe, recipe_of
 from tuning.train import load
-
-
-@pytest.fixture(scope="module")
-def base(tmp_path_factory: pytest.TempPathFactory) -> BaseModel:
-    return tiny_base(tmp_path_factory.mktemp("base"))
 
 
 def made(method: str, init: str = "default", **changes: Any) -> Recipe:

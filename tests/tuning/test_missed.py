@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Iterator
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -17,7 +16,7 @@ from memory.records import Message, NewTurn, Timings
 from memory.schema import migrations
 from memory.store import Store
 from memory.turns import add_turn, give_feedback, open_conversation
-from tests.tuning.tiny import CONFIG, EASY, PERSONA, add_dialogue, tiny_base
+from tests.tuning.tiny import CONFIG, EASY, PERSONA, add_dialogue
 from tuning.adapters import AdapterEraser, Outcome, Registry
 from tuning.dataset import Example
 from tuning.job import BaseModel
@@ -26,19 +25,6 @@ from tuning.tune import FOLDER, TuneRequest, run_tune, tune_due
 
 REQUEST = TuneRequest(user_id=1, persona=PERSONA, config=CONFIG, gate=EASY)
 MARKER = "quexzil-8842771936"
-
-
-@pytest.fixture(scope="module")
-def base(tmp_path_factory: pytest.TempPathFactory) -> BaseModel:
-    return tiny_base(tmp_path_factory.mktemp("base"))
-
-
-@pytest.fixture
-def store(tmp_path: Path) -> Iterator[Store]:
-    opened = Store(tmp_path / "familiar.db")
-    opened.add_user("ann", role="owner")
-    yield opened
-    opened.close()
 
 
 def is_due(store: Store, *, after: timedelta = timedelta(0)) -> bool:

@@ -12,10 +12,9 @@ import pytest
 
 from memory.errors import FamiliarError
 from memory.records import Message
-from tests.tuning.tiny import CONFIG, PERSONA, tiny_base
+from tests.tuning.tiny import CONFIG, PERSONA
 from tuning import preferring
 from tuning.chat_format import IGNORED, encode_example
-from tuning.job import BaseModel
 from tuning.methods import Attached, save
 from tuning.pairs import Pair, Preferences, Vote
 from tuning.preferring import (
@@ -31,22 +30,12 @@ from tuning.preferring import (
     skip_kto,
 )
 from tuning.recipe import recipe_of
-from tuning.train import Loaded, attach, load
+from tuning.train import Loaded, attach
 
 DAY = "2026-01-02T00:00:00+00:00"
 LEARNING = replace(
     CONFIG, preference_min_pairs=8, preference_learning_rate=0.02, preference_epochs=3, max_tokens=128, batch_size=4
 )
-
-
-@pytest.fixture(scope="module")
-def base(tmp_path_factory: pytest.TempPathFactory) -> BaseModel:
-    return tiny_base(tmp_path_factory.mktemp("base"))
-
-
-@pytest.fixture
-def loaded(base: BaseModel) -> Loaded:
-    return load(base.folder)
 
 
 def pair(number: int, *, question: str = "how is day") -> Pair:

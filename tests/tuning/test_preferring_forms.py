@@ -11,18 +11,13 @@ import pytest
 from memory.records import Message
 from tests.tuning.made import made_job, quiet
 from tests.tuning.test_gate import GOOD
-from tests.tuning.tiny import PERSONA, tiny_base
+from tests.tuning.tiny import PERSONA
 from tuning.job import BaseModel, write_job
 from tuning.measure import mean_loss
 from tuning.pairs import Pair, Preferences
 from tuning.preferring import Accuracy, PreferenceReport, Stage, accuracy, encode, held_out
 from tuning.recipe import recipe_of
 from tuning.train import adapted, learn, load, with_preference
-
-
-@pytest.fixture(scope="module")
-def base(tmp_path_factory: pytest.TempPathFactory) -> BaseModel:
-    return tiny_base(tmp_path_factory.mktemp("base"))
 
 
 def pairs(first: int, count: int) -> Preferences:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -23,14 +22,6 @@ from tuning.filters import Detectors
 from tuning.preparing import Prepared, decide, languages_of, prepare
 
 NOW = datetime(2026, 6, 1, tzinfo=UTC)
-
-
-@pytest.fixture
-def store(tmp_path: Path) -> Iterator[Store]:
-    opened = Store(tmp_path / "familiar.db")
-    opened.add_user("ann", role="owner")
-    yield opened
-    opened.close()
 
 
 def prepared(store: Store, *, config: TuneConfig = CONFIG, detectors: Detectors = HARMLESS) -> Prepared:

@@ -2,11 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from datetime import UTC, datetime
-from pathlib import Path
-
-import pytest
 
 from memory.candidates import Answer, choose, keep_candidates
 from memory.records import Message, NewTurn, Passage, RecalledMemory, Timings
@@ -15,15 +11,6 @@ from memory.turns import Said, add_turn, give_feedback, open_conversation
 from tests.embedder import WordEmbedder
 from tests.tuning.tiny import PERSONA, add_dialogue
 from tuning.sources import dialogues, read_dataset, unjudged_turns
-
-
-@pytest.fixture
-def store(tmp_path: Path) -> Iterator[Store]:
-    opened = Store(tmp_path / "familiar.db")
-    opened.add_user("ann", role="owner")
-    opened.add_user("bo", role="member")
-    yield opened
-    opened.close()
 
 
 def say(

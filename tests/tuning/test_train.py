@@ -12,7 +12,7 @@ import pytest
 
 from memory.errors import FamiliarError
 from memory.records import Message
-from tests.tuning.tiny import CONFIG, PERSONA, tiny_base
+from tests.tuning.tiny import CONFIG, PERSONA
 from tuning.chat_format import IGNORED, encode_example, render, stop_ids, template_sha256
 from tuning.dataset import Dialogue, Example, Line, dialogue_examples
 from tuning.job import BaseModel, Job, drop_texts, read_job, read_metrics, template_of, write_job
@@ -21,16 +21,6 @@ from tuning.probes import PROBES, Probe
 from tuning.recipe import rate
 from tuning.train import Loaded, attach, fit, load, run_job
 from tuning.windows import Window, Windowing
-
-
-@pytest.fixture(scope="module")
-def base(tmp_path_factory: pytest.TempPathFactory) -> BaseModel:
-    return tiny_base(tmp_path_factory.mktemp("base"))
-
-
-@pytest.fixture
-def loaded(base: BaseModel) -> Loaded:
-    return load(base.folder)
 
 
 def examples(count: int = 16) -> tuple[Example, ...]:

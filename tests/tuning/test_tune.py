@@ -10,7 +10,6 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Iterator
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -21,7 +20,7 @@ import pytest
 
 from memory.errors import FamiliarError
 from memory.store import Store
-from tests.tuning.tiny import CONFIG, EASY, HARMLESS, PERSONA, Harmless, add_dialogue, tiny_base
+from tests.tuning.tiny import CONFIG, EASY, HARMLESS, PERSONA, Harmless, add_dialogue
 from tuning.adapters import AdapterEraser, Registry
 from tuning.checkpoint import NAME as CHECKPOINT
 from tuning.dataset import Example
@@ -34,19 +33,6 @@ from tuning.tune import FOLDER, TuneRequest, run_tune, tune_due
 
 ROOT = Path(__file__).resolve().parents[2]
 REQUEST = TuneRequest(user_id=1, persona=PERSONA, config=replace(CONFIG, epochs=4), gate=EASY, detectors=HARMLESS)
-
-
-@pytest.fixture(scope="module")
-def base(tmp_path_factory: pytest.TempPathFactory) -> BaseModel:
-    return tiny_base(tmp_path_factory.mktemp("base"))
-
-
-@pytest.fixture
-def store(tmp_path: Path) -> Iterator[Store]:
-    opened = Store(tmp_path / "familiar.db")
-    opened.add_user("ann", role="owner")
-    yield opened
-    opened.close()
 
 
 def statuses(store: Store) -> list[str]:

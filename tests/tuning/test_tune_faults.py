@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import shutil
-from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
@@ -12,7 +11,7 @@ import pytest
 from memory.errors import FamiliarError
 from memory.store import Store
 from tests.tuning.made import made_examples
-from tests.tuning.tiny import CONFIG, EASY, HARMLESS, PERSONA, Harmless, add_dialogue, tiny_base
+from tests.tuning.tiny import CONFIG, EASY, HARMLESS, PERSONA, Harmless, add_dialogue
 from tuning.adapters import Adapter, AdapterEraser, Outcome, Registry
 from tuning.checkpoint import NAME as CHECKPOINT
 from tuning.dataset import Example
@@ -22,19 +21,6 @@ from tuning.resume import INTERRUPTED
 from tuning.tune import FOLDER, TuneRequest, run_tune
 
 REQUEST = TuneRequest(user_id=1, persona=PERSONA, config=CONFIG, gate=EASY, detectors=HARMLESS)
-
-
-@pytest.fixture(scope="module")
-def base(tmp_path_factory: pytest.TempPathFactory) -> BaseModel:
-    return tiny_base(tmp_path_factory.mktemp("base"))
-
-
-@pytest.fixture
-def store(tmp_path: Path) -> Iterator[Store]:
-    opened = Store(tmp_path / "familiar.db")
-    opened.add_user("ann", role="owner")
-    yield opened
-    opened.close()
 
 
 @pytest.fixture

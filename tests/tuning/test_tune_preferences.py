@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -16,7 +15,7 @@ from memory.errors import UsageError
 from memory.records import Message, NewTurn, Timings
 from memory.store import Store
 from memory.turns import add_turn, give_feedback, open_conversation
-from tests.tuning.tiny import CONFIG, EASY, PERSONA, add_dialogue, tiny_base
+from tests.tuning.tiny import CONFIG, EASY, PERSONA, add_dialogue
 from tuning.adapters import AdapterEraser, Registry
 from tuning.job import BaseModel, Job, Metrics, drop_texts, read_job, read_metrics, write_job, write_metrics
 from tuning.pair_sources import read_preferences, still_there
@@ -26,20 +25,6 @@ from tuning.tune import FOLDER, TuneRequest, run_tune
 
 CONFIGURED = replace(CONFIG, preference_min_pairs=6, preference_epochs=1, preference_learning_rate=0.01)
 REQUEST = TuneRequest(user_id=1, persona=PERSONA, config=CONFIGURED, gate=EASY)
-
-
-@pytest.fixture(scope="module")
-def base(tmp_path_factory: pytest.TempPathFactory) -> BaseModel:
-    return tiny_base(tmp_path_factory.mktemp("base"))
-
-
-@pytest.fixture
-def store(tmp_path: Path) -> Iterator[Store]:
-    opened = Store(tmp_path / "familiar.db")
-    opened.add_user("ann", role="owner")
-    opened.add_user("bo", role="member")
-    yield opened
-    opened.close()
 
 
 def said(store: Store, number: int, *, user_id: int = 1) -> int:
