@@ -47,6 +47,14 @@ def by_worth(examples: Sequence[Example]) -> list[Example]:
     return [example for _, example in sorted(placed, key=lambda item: item[0])]
 
 
+def epochs_that_fit(seconds: float, most: int, *, budget: float) -> int:
+    """Passes that the budget has time for, at least 1: a second pass adds less than replies that were not seen once.
+
+    :param seconds: of one pass over all examples
+    """
+    return max(1, min(most, int(budget / seconds)))
+
+
 def most_that_fit(costs: Callable[[int], float], count: int, *, budget: float) -> int:
     """The largest number of first examples whose cost is within the budget, at least 1; cost grows with the number."""
     low, high = 1, count

@@ -11,7 +11,7 @@ import json
 import os
 import pickle
 import time
-from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +20,15 @@ from tuning.config import TuneConfig
 from tuning.job import JUDGING, sync
 
 NAME = "checkpoint.pt"
+
+
+@dataclass(frozen=True)
+class Chosen:
+    """How much of its job a run learns."""
+
+    ids: tuple[str, ...]
+    """Of the examples."""
+    epochs: int
 
 
 class Checkpoints:
@@ -37,16 +46,16 @@ class Checkpoints:
         self._kept = self._read()
         if self._kept is None:  # of another run: what it had learned may have been forgotten since
             self._file.unlink(missing_ok=True)
-        self._chosen: tuple[str, ...] = tuple(self._kept["chosen"]) if self._kept else ()
+        self._chosen = Chosen(tuple(self._kept["chosen"]), self._kept["epochs"]) if self._kept else None
 
     @property
-    def chosen(self) -> tuple[str, ...] | None:
-        """Ids of the examples that the kept run learns; None where there is no such run."""
-        return self._chosen if self._kept else None
+    def chosen(self) -> Chosen | None:
+        """What the kept run learns; None where there is no such run."""
+        return self._chosen
 
-    def choose(self, ids: Sequence[str]) -> None:
-        """Say which examples this run learns, before its first state is kept."""
-        self._chosen = tuple(ids)
+    def choose(self, chosen: Chosen) -> None:
+        """Say what this run learns, before its first state is kept."""
+        self._chosen = chosen
 
     def due(self, step: int) -> bool:
         """Whether the last file is old enough."""
@@ -60,9 +69,11 @@ class Checkpoints:
         """
         import torch
 
+        assert self._chosen is not None, "a run says what it learns before it is kept"
         new = self._file.with_suffix(".new")
+        known = {"fingerprint": self._fingerprint, "chosen": list(self._chosen.ids), "epochs": self._chosen.epochs}
         try:
-            torch.save({"fingerprint": self._fingerprint, "chosen": list(self._chosen), "state": state}, new)
+            torch.save(known | {"state": state}, new)
             sync([new])
             os.replace(new, self._file)
             sync([self._file.parent])

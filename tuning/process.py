@@ -198,7 +198,8 @@ def sentence(event: dict[str, Any]) -> str:
     phase = event["phase"]
     if phase == "planned":
         rest = f", {event['over_budget']} left out to end in time" if event["over_budget"] else ""
-        return f"{event['examples']} replies to learn, about {_minutes(event['minutes'])}{rest}"
+        passes = f" in up to {event['epochs']} passes" if event["epochs"] > 1 else ""
+        return f"{event['examples']} replies to learn{passes}, about {_minutes(event['minutes'])}{rest}"
     if phase == "preferring":
         method, step, steps = str(event["method"]).upper(), event["step"], event["steps"]
         return f"learning preferences by {method}: step {step} of {steps}, loss {event['loss']:.2f}"

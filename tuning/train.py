@@ -18,7 +18,7 @@ from typing import Any
 from memory.errors import FamiliarError, UsageError
 from tuning import budget, methods
 from tuning.chat_format import stop_ids, template_sha256
-from tuning.checkpoint import Checkpoints, fingerprint
+from tuning.checkpoint import Checkpoints, Chosen, fingerprint
 from tuning.config import TuneConfig
 from tuning.curves import CurveWriter
 from tuning.dataset import Example, in_order, split_by_time
@@ -57,6 +57,8 @@ class Parts:
     left_out: int = 0
     """Training examples that would have taken the run past its budget."""
     predicted_seconds: float = 0.0
+    epochs: int = 1
+    """Passes that there is time for."""
 
 
 @dataclass(frozen=True)
@@ -211,7 +213,8 @@ def train_adapter(folder: Path, job: Job, loaded: Loaded, tell: Report, *, recip
     attached = methods.attach(loaded.model, recipe, windows=parts.train.windows)
     pace = peers.agreed(budget.seconds_per_token(attached.model)) / peers.count
     parts = _within_budget(parts, pace, recipe, _windowing(loaded, config), config, chosen=kept.chosen)
-    kept.choose(_ids(parts.train))
+    kept.choose(Chosen(_ids(parts.train), parts.epochs))
+    attached = replace(attached, recipe=replace(recipe, epochs=parts.epochs))
     tell(_planned(parts))
     recomputes = _save_memory(attached, parts)
     # Several processes don't go on from a checkpoint: those on other machines have no such file.
@@ -251,31 +254,30 @@ def _within_budget(
     windowing: Windowing,
     config: TuneConfig,
     *,
-    chosen: Sequence[str] | None,
+    chosen: Chosen | None,
 ) -> Parts:
-    """The parts with as many training examples as there is time for; those of the kept run where it goes on.
+    """The parts with as many passes, then as many training examples as there is time for; or as in the kept run.
 
     :param pace: seconds a token
     """
     examples = budget.by_worth(_in_order(parts.train))
     validation = parts.validation.tokens * recipe.validations / 3  # forward only
-    epochs = recipe.epochs
+    most = config.budget_minutes * 60
 
     def windows(count: int) -> Windows:
         return windowing.windows(in_order(examples[:count]))
 
     def seconds(train: Windows) -> float:
-        return pace * epochs * (train.tokens + validation)
+        return pace * (train.tokens + validation)
 
-    train = parts.train
+    train, epochs = parts.train, budget.epochs_that_fit(seconds(parts.train), recipe.epochs, budget=most)
     if chosen is not None:
-        train = windowing.windows([example for example in _in_order(parts.train) if example.id in set(chosen)])
-    elif seconds(train) > config.budget_minutes * 60:
-        count = budget.most_that_fit(
-            lambda count: seconds(windows(count)), len(examples), budget=config.budget_minutes * 60
-        )
-        train = windows(count)
-    return Parts(train, parts.validation, parts.test, len(examples) - train.replies, seconds(train))
+        epochs, ids = chosen.epochs, set(chosen.ids)
+        train = windowing.windows([example for example in _in_order(parts.train) if example.id in ids])
+    elif seconds(train) > most:
+        train = windows(budget.most_that_fit(lambda count: seconds(windows(count)), len(examples), budget=most))
+    left_out = len(examples) - train.replies
+    return Parts(train, parts.validation, parts.test, left_out, epochs * seconds(train), epochs)
 
 
 def _in_order(windows: Windows) -> list[Example]:
@@ -297,7 +299,8 @@ def _save_memory(attached: Attached, parts: Parts) -> bool:
 
 def _planned(parts: Parts) -> dict[str, Any]:
     minutes = round(parts.predicted_seconds / 60, 1)
-    return {"phase": "planned", "examples": parts.train.replies, "minutes": minutes, "over_budget": parts.left_out}
+    planned = {"phase": "planned", "examples": parts.train.replies, "epochs": parts.epochs, "minutes": minutes}
+    return planned | {"over_budget": parts.left_out}
 
 
 def _ids(windows: Windows) -> tuple[str, ...]:

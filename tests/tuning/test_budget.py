@@ -10,7 +10,15 @@ import pytest
 
 from tests.tuning.made import made_examples, made_job, quiet
 from tests.tuning.tiny import CONFIG
-from tuning.budget import Shape, activation_bytes, by_worth, most_that_fit, needs_checkpointing, seconds_per_token
+from tuning.budget import (
+    Shape,
+    activation_bytes,
+    by_worth,
+    epochs_that_fit,
+    most_that_fit,
+    needs_checkpointing,
+    seconds_per_token,
+)
 from tuning.dataset import in_order
 from tuning.job import BaseModel, write_job
 from tuning.process import sentence
@@ -86,6 +94,12 @@ def test_run_over_its_budget_learns_the_newest_and_says_so(
     assert "left out to end in time" in sentence(planned)
 
 
+def test_passes_are_given_up_before_replies() -> None:
+    """As many as there is time for, one at least, and no more than were asked for."""
+    found = [epochs_that_fit(seconds, 3, budget=60.0) for seconds in (10.0, 20.0, 29.0, 31.0, 600.0)]
+    assert found == [3, 3, 2, 1, 1]
+
+
 def test_run_within_its_budget_learns_all(base: BaseModel, tmp_path: Path) -> None:
     """The prediction is of this machine, and nothing is left out."""
     write_job(tmp_path / "job", made_job(base))
@@ -100,6 +114,9 @@ def test_progress_says_loss_and_time_left() -> None:
     event = {"phase": "training", "step": 3, "steps": 20, "loss": 2.314}
     assert sentence(event | {"minutes": 4.4}) == "training: step 3 of 20, loss 2.31, 4 min left"
     assert sentence(event | {"minutes": 0.5}) == "training: step 3 of 20, loss 2.31, 30 s left"
-    assert sentence({"phase": "planned", "examples": 7, "minutes": 3.0, "over_budget": 0}) == (
+    assert sentence({"phase": "planned", "examples": 7, "epochs": 1, "minutes": 3.0, "over_budget": 0}) == (
         "7 replies to learn, about 3 min"
+    )
+    assert sentence({"phase": "planned", "examples": 7, "epochs": 3, "minutes": 9.0, "over_budget": 0}) == (
+        "7 replies to learn in up to 3 passes, about 9 min"
     )

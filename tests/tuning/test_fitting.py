@@ -11,7 +11,7 @@ import pytest
 from memory.errors import FamiliarError
 from tests.tuning.made import made_examples, made_job, made_windows, quiet
 from tests.tuning.tiny import CONFIG
-from tuning.checkpoint import NAME, Checkpoints, fingerprint
+from tuning.checkpoint import NAME, Checkpoints, Chosen, fingerprint
 from tuning.fitting import Fit, plan, validation_steps
 from tuning.job import BaseModel, LiveAdapter, write_job
 from tuning.measure import labelled_loss, mean_loss
@@ -108,10 +108,10 @@ def test_torn_checkpoint_counts_as_none(tmp_path: Path) -> None:
     """A file that was cut short is not trusted."""
     config = replace(CONFIG, checkpoint_minutes=0.0)
     checkpoints = Checkpoints(tmp_path, fingerprint="a", config=config)
-    checkpoints.choose(["one"])
+    checkpoints.choose(Chosen(("one",), 2))
     checkpoints.keep({"step": 3})
     whole = Checkpoints(tmp_path, fingerprint="a", config=config)
-    assert (whole.load(), whole.chosen) == ({"step": 3}, ("one",))
+    assert (whole.load(), whole.chosen) == ({"step": 3}, Chosen(("one",), 2))
     data = (tmp_path / NAME).read_bytes()
     (tmp_path / NAME).write_bytes(data[: len(data) // 2])
     assert Checkpoints(tmp_path, fingerprint="a", config=config).load() is None
@@ -134,6 +134,7 @@ def test_what_only_the_gate_reads_is_no_other_run(base: BaseModel, tmp_path: Pat
 def test_full_disk_names_the_file(tmp_path: Path) -> None:
     """A checkpoint that can't be written ends the run with a cause."""
     checkpoints = Checkpoints(tmp_path / "gone", fingerprint="a", config=CONFIG)
+    checkpoints.choose(Chosen((), 1))
     with pytest.raises(FamiliarError, match=r"checkpoint.new can't be written"):
         checkpoints.keep({"step": 1})
 
