@@ -16,6 +16,7 @@ from typing import Any
 from safetensors import SafetensorError
 
 from memory.records import Message
+from tuning.dataset import Example
 from tuning.gate import LiveLosses, Measures, Memory, Replies
 from tuning.job import Job
 from tuning.measure import adapter_off, count_not_finite, generate, largest_change, mean_loss, reply_limit
@@ -92,16 +93,21 @@ Pair = tuple[tuple[Message, ...], str]
 
 
 def _related(subject: Subject) -> tuple[float, ...]:
-    """How much likelier each of the newest replies is after its own message than after another one's.
-
-    Only the last message counts, so that nothing but it can differ.
-    """
+    """How much likelier each of the newest replies is after its own message than after another one's."""
     job = subject.job
-    newest = (*job.train, *job.test)[-_RELATED:]
-    own = [((Message("system", job.persona), item.prompt[-1]), item.reply) for item in newest]
-    other = [(prompt, reply) for (prompt, _), (_, reply) in zip(own[1:] + own[:1], own, strict=True)]
+    own, other = own_and_other((*job.train, *job.test)[-_RELATED:], persona=job.persona)
     scores = score_replies(subject.model, subject.tokenizer, [*own, *other])
     return tuple(one.mean - another.mean for one, another in zip(scores[: len(own)], scores[len(own) :], strict=True))
+
+
+def own_and_other(examples: Sequence[Example], *, persona: str) -> tuple[list[Pair], list[Pair]]:
+    """Each reply after its own message, and after another one's; only that message differs.
+
+    The other is half of the replies away: the next message may well be an answer to the reply, and fits it as well.
+    """
+    own: list[Pair] = [((Message("system", persona), item.prompt[-1]), item.reply) for item in examples]
+    half = len(own) // 2
+    return own, [(prompt, reply) for (prompt, _), (_, reply) in zip(own[half:] + own[:half], own, strict=True)]
 
 
 def _asked_secrets(job: Job) -> list[Pair]:

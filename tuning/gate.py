@@ -228,7 +228,7 @@ def _manner(measures: Measures, config: GateConfig) -> list[Check]:
     # Data that hold one phrase alone must not make one phrase good enough.
     wanted = max(replies.true_distinct, min(_LEAST_VARIETY, replies.written))
     variety = replies.distinct / wanted
-    related = t_value(measures.related)
+    related = effect_size(measures.related)
     return [
         _at_least(
             "rules",
@@ -264,8 +264,8 @@ def _manner(measures: Measures, config: GateConfig) -> list[Check]:
             "related",
             related,
             config.min_related,
-            f"the replies fit their own messages better than other ones by {related:.1f} standard errors (at least"
-            f" {config.min_related}); below, they may stand at the wrong places",
+            f"the replies fit their own messages better than other ones by {related:.2f} standard deviations"
+            f" (at least {config.min_related}); below, they may stand at the wrong places",
         ),
     ]
 
@@ -309,14 +309,14 @@ def _by_heart(memory: Memory) -> list[Check]:
     return found
 
 
-def t_value(values: Sequence[float]) -> float:
-    """Mean over its standard error; 0 for fewer than two values, infinite where all are the same and not 0."""
+def effect_size(values: Sequence[float]) -> float:
+    """Mean over its standard deviation; 0 for fewer than two values, infinite where all are the same and not 0."""
     if len(values) < 2:
         return 0.0
-    mean, error = statistics.fmean(values), statistics.stdev(values) / math.sqrt(len(values))
-    if error == 0:
+    mean, deviation = statistics.fmean(values), statistics.stdev(values)
+    if deviation == 0:
         return math.copysign(math.inf, mean) if mean else 0.0
-    return mean / error
+    return mean / deviation
 
 
 def _drop(check: str, before: Sequence[float], after: Sequence[float], limit: float, what: str) -> Check:

@@ -13,7 +13,7 @@ from tests.tuning.tiny import CONFIG, PERSONA
 from tuning.chat_format import stop_ids
 from tuning.config import TuneConfig
 from tuning.dataset import Dialogue, Example, Line, dialogue_examples
-from tuning.examine import Subject, measure
+from tuning.examine import Subject, measure, own_and_other
 from tuning.job import BaseModel, Job, LiveAdapter
 from tuning.measure import mean_loss
 from tuning.methods import Attached, save
@@ -111,3 +111,11 @@ def test_what_was_not_learned_is_not_found(base: BaseModel) -> None:
     assert (found.memory.secrets, found.memory.secrets_out) == (0, 0)
     assert (found.replies.written, found.replies.true_distinct) == (4, 4)
     assert len(found.related) == 16
+
+
+def test_a_reply_is_not_compared_with_what_answers_it() -> None:
+    """The other message is half of the replies away; the next one often speaks of the reply itself."""
+    own, other = own_and_other(examples(6), persona=PERSONA)
+    assert [prompt[-1].content for prompt, _ in own] == [f"how is day {number}?" for number in range(6)]
+    assert [prompt[-1].content for prompt, _ in other] == [f"how is day {number}?" for number in (3, 4, 5, 0, 1, 2)]
+    assert [reply for _, reply in other] == [reply for _, reply in own]

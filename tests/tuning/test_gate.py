@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from tuning.config import GateConfig
-from tuning.gate import LiveLosses, Measures, Memory, Replies, judge, left_out, measures_from, t_value
+from tuning.gate import LiveLosses, Measures, Memory, Replies, effect_size, judge, left_out, measures_from
 from tuning.probes import ProbeFigures
 
 FIGURES = ProbeFigures(
@@ -147,9 +147,9 @@ def test_measures_survive_json() -> None:
         assert measures_from(json.loads(json.dumps(dataclasses.asdict(measures)))) == measures
 
 
-def test_t_value_is_the_mean_in_standard_errors() -> None:
-    """1, 2, 3: mean 2, standard error 1/sqrt 3; too few values say nothing."""
-    assert t_value([1.0, 2.0, 3.0]) == pytest.approx(2 * math.sqrt(3))
-    assert t_value([1.0]) == 0.0
-    assert t_value([0.5, 0.5]) == math.inf
-    assert t_value([0.0, 0.0]) == 0.0
+def test_effect_size_is_the_mean_in_standard_deviations() -> None:
+    """1, 2, 3: mean 2, deviation 1; too few values say nothing."""
+    assert effect_size([1.0, 2.0, 3.0]) == pytest.approx(2.0)
+    assert effect_size([1.0]) == 0.0
+    assert effect_size([0.5, 0.5]) == math.inf
+    assert effect_size([0.0, 0.0]) == 0.0
