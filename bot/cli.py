@@ -227,7 +227,12 @@ def _measuring(add: Callable[[str, str, str], argparse.ArgumentParser]) -> None:
 
 
 def _tables(bench: argparse.ArgumentParser) -> None:
-    bench.add_argument("--dialogue", type=Path, metavar="DIALOGUE.jsonl", help="tune: whose replies are learned")
+    bench.add_argument(
+        "--dialogue",
+        type=Path,
+        metavar="DIALOGUE.jsonl",
+        help="tune: whose replies are learned (default: made ones, for speed)",
+    )
     bench.add_argument("--speaker", metavar="NAME", help="tune: who in it")
     bench.add_argument("--replies", type=_at_least_one, metavar="N", help="tune: replies to learn (default: 60)")
     bench.add_argument(

@@ -18,18 +18,15 @@ from pathlib import Path
 
 import numpy as np
 
+from bot.bench.made_turns import SYSTEM, made_turns
 from bot.bench.rows import BenchRow
 from bot.engines.base import Engine, Generation
 from memory.errors import FamiliarError
 from memory.records import Message
 from tuning.config import TuneConfig
-from tuning.dataset import Example
 from tuning.job import BaseModel, Job, Metrics, write_job
 from tuning.process import train_in_child
 
-_SYSTEM = Message(
-    "system", "You are a helpful assistant. " + "The cabin stands by the lake, behind the old mill. " * 12
-)
 _REPLIES = 400
 """More than the tune can learn while the turns are timed."""
 _TESTED = 8
@@ -62,8 +59,8 @@ def bench_beside(base: BaseModel, engine: Engine, config: TuneConfig, *, turns: 
 def _tune(base: BaseModel, config: TuneConfig) -> Iterator[Future[Metrics]]:
     """A tune that has begun to train; it is stopped at the end."""
     begun, enough = threading.Event(), threading.Event()
-    examples = made_examples(_REPLIES)
-    job = Job(base.name, str(base.folder), _SYSTEM.content, config, examples[:-_TESTED], examples[-_TESTED:])
+    examples = made_turns(_REPLIES)
+    job = Job(base.name, str(base.folder), SYSTEM.content, config, examples[:-_TESTED], examples[-_TESTED:])
     with tempfile.TemporaryDirectory(prefix="familiar-bench-") as name, ThreadPoolExecutor(1) as pool:
         folder = Path(name) / "job"
         write_job(folder, job)
@@ -82,28 +79,12 @@ def _mark(line: str, begun: threading.Event) -> None:
         begun.set()
 
 
-def made_examples(count: int) -> tuple[Example, ...]:
-    """Replies of some hundred tokens with their prompts, each a conversation of its own, a minute apart."""
-    return tuple(
-        Example(
-            id=f"turn:{number}",
-            prompt=(_SYSTEM, Message("user", f"What is planned for day {number} of the journey?")),
-            reply=f"On day {number}: " + "we walk along the lake, rest at the mill and cook on the fire. " * 6,
-            at=f"2024-03-05T{number // 60:02}:{number % 60:02}:00",
-            learned_at=f"2024-03-05T{number // 60:02}:{number % 60:02}:00",
-            conversation=f"conversation:{number}",
-            turn_ids=(number,),
-        )
-        for number in range(count)
-    )
-
-
 def _seconds(engine: Engine, turns: int) -> list[float]:
     """How long each of so many turns took, from question to last token."""
     taken = []
     for number in range(turns):
         question = Message("user", f"Tell me all about room {number} of the mill.")
         began = time.perf_counter()
-        engine.generate(Generation((_SYSTEM, question), max_tokens=_TOKENS), on_text=lambda _: None)
+        engine.generate(Generation((SYSTEM, question), max_tokens=_TOKENS), on_text=lambda _: None)
         taken.append(time.perf_counter() - began)
     return taken

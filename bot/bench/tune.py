@@ -20,6 +20,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from bot.bench.made_turns import SYSTEM, made_turns
 from bot.bench.trl_run import FLOAT32
 from bot.prompts import system_prompt
 from memory.errors import FamiliarError, UsageError
@@ -34,6 +35,8 @@ if TYPE_CHECKING:
     from tuning.config import TuneConfig
 
 Note = Callable[[str], None]
+_TESTED = 8
+"""Made replies that are held out."""
 _ROOT = Path(__file__).resolve().parents[2]
 TRL, TRL_FLOAT32 = "trl", "trl-float32"
 METHODS = (
@@ -76,7 +79,8 @@ class TuneRow:
 class Comparison:
     """What is compared on what."""
 
-    dialogue: Path
+    dialogue: Path | None
+    """None: made replies, which tell how fast a recipe is, not how good."""
     speaker: str
     replies: int = 60
     """Training replies, the newest before the test."""
@@ -153,16 +157,21 @@ def _job(app: App, comparison: Comparison) -> Job:
     from bot.eval_people import Person
     from bot.eval_replies import split_replies
 
-    persona = system_prompt(app.settings.chat.persona, Profile())
-    train, test = split_replies(Person(comparison.dialogue, comparison.speaker), persona=persona)
     base: BaseModel = app.base
+    if comparison.dialogue is None:
+        persona, made = SYSTEM.content, made_turns(comparison.replies + _TESTED)
+        train, test = made[:-_TESTED], made[-_TESTED:]
+    else:
+        persona = system_prompt(app.settings.chat.persona, Profile())
+        train, test = split_replies(Person(comparison.dialogue, comparison.speaker), persona=persona)
     newest = train[-comparison.replies :]
     return Job(base.name, str(base.folder), persona, app.settings.tuning, newest, test, base_sha256=base.sha256)
 
 
 def _identity(comparison: Comparison, job: Job) -> str:
-    parts = [comparison.dialogue.read_bytes(), comparison.speaker.encode(), job.base_sha256.encode()]
-    parts += [str(len(job.train)).encode(), str(job.config.max_tokens).encode()]
+    dialogue = comparison.dialogue.read_bytes() if comparison.dialogue else b"made"
+    parts = [dialogue, comparison.speaker.encode(), job.base_sha256.encode()]
+    parts += [str(len(job.train)).encode(), str(job.config.max_tokens).encode(), job.config.dtype.encode()]
     return hashlib.sha256(b"\0".join(parts)).hexdigest()[:16]
 
 

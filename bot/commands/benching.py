@@ -55,10 +55,10 @@ def bench(app: App, args: argparse.Namespace, out: Output) -> int:
 def _tune(app: App, args: argparse.Namespace, out: Output) -> int:
     from bot.bench.tune import METHODS, Comparison, bench_tune, table
 
-    if args.dialogue is None or args.speaker is None:
-        raise UsageError("familiar bench tune needs --dialogue DIALOGUE.jsonl --speaker NAME")
+    if (args.dialogue is None) != (args.speaker is None):
+        raise UsageError("familiar bench tune needs both --dialogue DIALOGUE.jsonl and --speaker NAME, or neither")
     recipes = tuple(args.methods.split(",")) if args.methods else METHODS
-    comparison = Comparison(args.dialogue, args.speaker, args.replies or _REPLIES, recipes, args.results)
+    comparison = Comparison(args.dialogue, args.speaker or "", args.replies or _REPLIES, recipes, args.results)
     rows = []
     for row in bench_tune(app, comparison, note=out.note):
         rows.append(row)

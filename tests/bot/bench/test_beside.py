@@ -6,7 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from bot.bench.beside import bench_beside, made_examples
+from bot.bench.beside import bench_beside
+from bot.bench.made_turns import made_turns
 from bot.engines.local import LocalEngine
 from memory.errors import FamiliarError
 from tests.bot.engines.small_models import random_model
@@ -35,6 +36,6 @@ def test_a_tune_that_fails_is_told(tmp_path: Path) -> None:
 
 def test_made_replies_follow_each_other_in_time() -> None:
     """Each is a conversation of its own, so that a pass learns one reply, and the newest is the last."""
-    examples = made_examples(100)
+    examples = made_turns(100)
     assert len({example.conversation for example in examples}) == 100
     assert [example.at for example in examples] == sorted(example.at or "" for example in examples)

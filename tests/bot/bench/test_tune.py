@@ -40,6 +40,17 @@ def test_rows_are_measured_once(tmp_path: Path) -> None:
     app.close()
 
 
+def test_made_replies_tell_how_fast_a_recipe_is(tmp_path: Path) -> None:
+    """No dialogue is needed; as many are learned as were asked for."""
+    base = tiny_base(tmp_path / "base")
+    config = replace(CONFIG, epochs=1, max_tokens=2048)
+    app = App(tmp_path / "home", Settings(model=ModelConfig(name=str(base.folder)), tuning=config))
+    (row,) = bench_tune(app, Comparison(None, "", 5, ("lora",)))
+    assert row.replies_per_second == pytest.approx(5 / row.cpu_seconds, rel=0.01)
+    assert row.tokens > 5 * 100
+    app.close()
+
+
 def test_names_are_settings() -> None:
     """METHOD+INIT:KEY=VALUE; what is none of these is an error that names it."""
     config = recipe_config("rslora+pissa:rank=4:learning_rate=0.01", CONFIG)
