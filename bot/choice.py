@@ -12,6 +12,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
 from bot.catalogue import CatalogueEntry, HubSource, catalogue
+from tuning.precision import best_dtype
 
 LEAST_TOKENS_PER_SECOND = 8.0
 LONGEST_FIRST_TOKEN_S = 5.0
@@ -113,7 +114,8 @@ def look_at_machine() -> Machine:
     import torch
 
     cuda = torch.cuda.is_available()
-    device, dtype = ("cuda", torch.bfloat16) if cuda else ("cpu", torch.float32)
+    device = "cuda" if cuda else "cpu"
+    dtype = getattr(torch, best_dtype(device))
     matrix = torch.ones(4096, 4096, dtype=dtype, device=device)
     vector, block = matrix[0].clone(), matrix[:512].clone()
 

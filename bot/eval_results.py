@@ -19,6 +19,7 @@ from bot.prompts import system_prompt
 from memory.digest import sha256_of
 from memory.errors import FamiliarError
 from memory.records import Profile
+from tuning.precision import dtype_here
 
 Row = TypeVar("Row")
 
@@ -128,7 +129,7 @@ def base_key(app: App, dialogue: Path, speaker: str, *what: object) -> str:
         app.base.sha256,
         app.embedder.key,
         system_prompt(settings.chat.persona, Profile()),
-        (settings.tuning.max_tokens, settings.tuning.max_prompt_tokens, settings.tuning.dtype),
+        (settings.tuning.max_tokens, settings.tuning.max_prompt_tokens, dtype_here(settings.tuning.dtype)),
         asdict(settings.search),
         app.trusted,
         *what,

@@ -19,6 +19,7 @@ import time
 import urllib.request
 import venv
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 from typing import IO, NamedTuple, Protocol
 
@@ -131,8 +132,7 @@ def workers(processors: int, gigabytes: float) -> list[str]:
 
 def threads(processors: int, arguments: list[str]) -> str:
     """Threads of each process, so that all together are no more than the processors."""
-    count = int(arguments[arguments.index("-n") + 1]) if "-n" in arguments else 1
-    return str(max(1, processors // count))
+    return str(max(1, processors // int(arguments[arguments.index("-n") + 1])))
 
 
 def checks(tools: Path, pytest_arguments: list[str]) -> list[Check]:
@@ -371,11 +371,21 @@ def hand_over(command: list[str]) -> None:
     os.execv(command[0], command)
 
 
-def memory_gigabytes() -> float:
-    """The machine's memory; 0 where the system does not say."""
+def usable_processors() -> int:
+    """Those that this process may use, which are fewer than the machine's in some containers."""
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
+
+
+def memory_gigabytes(limit: Path = Path("/sys/fs/cgroup/memory.max")) -> float:
+    """The machine's memory, or what its container is limited to; 0 where the system does not say."""
     if not hasattr(os, "sysconf"):
         return 0.0
-    return os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / 1e9
+    whole = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
+    with suppress(OSError, ValueError):  # no container, or one without a limit ("max")
+        whole = min(whole, int(limit.read_text(encoding="ascii")))
+    return whole / 1e9
 
 
 def run_checks(steps: list[Check], root: Path) -> int:
@@ -405,8 +415,9 @@ def main(arguments: list[str], root: Path) -> int:
         tools = set_up(root, READY if command == "run" else "test")
         if command == "run":
             hand_over([str(tools / "familiar"), "run", *rest])
-        shared = workers(os.cpu_count() or 1, memory_gigabytes()) if command == "test" else []
-        os.environ.setdefault("OMP_NUM_THREADS", threads(os.cpu_count() or 1, shared))
+        shared = workers(usable_processors(), memory_gigabytes()) if command == "test" else []
+        if shared:
+            os.environ.setdefault("OMP_NUM_THREADS", threads(usable_processors(), shared))
         steps = checks(tools, [*shared, *rest] if command == "test" else ["-m", "chaos", *rest])
         return run_checks(steps if command == "test" else steps[-1:], root)
     except KeyboardInterrupt:

@@ -256,8 +256,16 @@ def test_tests_share_processors_and_memory() -> None:
     assert start.workers(64, 512.0)[:2] == ["-n", "4"]
     assert start.workers(8, 12.0)[:2] == ["-n", "2"]
     assert start.workers(1, 64.0) == start.workers(4, 8.0) == []
-    assert [start.threads(count, start.workers(count, 64.0)) for count in (1, 2, 16)] == ["1", "1", "4"]
-    assert start.threads(4, []) == "4"
+    assert [start.threads(count, start.workers(count, 64.0)) for count in (2, 3, 16)] == ["1", "1", "4"]
+
+
+def test_a_containers_memory_counts(tmp_path: Path) -> None:
+    """Its limit where it has one; the machine's where it says "max" or is none."""
+    limit = tmp_path / "memory.max"
+    limit.write_text("8000000\n", encoding="ascii")
+    assert start.memory_gigabytes(limit) == 0.008
+    limit.write_text("max\n", encoding="ascii")
+    assert start.memory_gigabytes(limit) == start.memory_gigabytes(tmp_path / "none") > 0.1
 
 
 def test_an_old_python_is_named_with_what_is_needed() -> None:

@@ -15,6 +15,7 @@ from tuning.chat_format import IGNORED, EncodedExample
 from tuning.dataset import Example, Source
 from tuning.masters import Masters
 from tuning.measure import labelled_loss
+from tuning.methods import Attached
 
 _PROBE_TOKENS = 256
 _PROBES = 2
@@ -67,14 +68,16 @@ def most_that_fit(costs: Callable[[int], float], count: int, *, budget: float) -
     return low
 
 
-def activation_bytes(shape: Shape, tokens: int, labels: int) -> int:
-    """Memory that a pass keeps for its backward pass in float32, in bytes.
+def activation_bytes(shape: Shape, tokens: int, labels: int, *, width: int = 4) -> int:
+    """Memory that a pass keeps for its backward pass, in bytes.
 
-    A decoder layer keeps about 7 of its hidden and 4 of its intermediate width a token, as measured on SmolLM2 (1.13 MB
-    a token at 300 tokens, 1.18 at 600; this says 1.22); a label its logits three times.
+    A decoder layer keeps about 7 of its hidden and 4 of its intermediate width a token, as measured on SmolLM2 in
+    float32 (1.13 MB a token at 300 tokens, 1.18 at 600; this says 1.22); a label its logits three times, in float32.
+
+    :param width: bytes of a number in the base's format
     """
     block = 7 * shape.hidden + 4 * shape.intermediate
-    return 4 * (shape.layers * tokens * block + 3 * labels * shape.vocabulary)
+    return width * shape.layers * tokens * block + 4 * 3 * labels * shape.vocabulary
 
 
 def needs_checkpointing(needed: int, *, free: int) -> bool:
@@ -89,18 +92,18 @@ def shape_of(config: Any) -> Shape:
     return Shape(hidden, intermediate, int(config.num_hidden_layers), int(config.vocab_size))
 
 
-def seconds_per_token(model: Any) -> float:
+def seconds_per_token(attached: Attached) -> float:
     """Time of a forward and a backward pass over its tokens on this machine now; nothing of it is left behind."""
     import torch
 
-    random = torch.get_rng_state()
+    model, random = attached.model, torch.get_rng_state()
     vocabulary = int(model.config.vocab_size)
     ids = tuple(number % vocabulary for number in range(_PROBE_TOKENS))
     encoded = EncodedExample(
         ids, tuple(IGNORED if place % 4 or not place else token for place, token in enumerate(ids))
     )
     best = float("inf")
-    with Masters(model):
+    with Masters(attached):
         for _ in range(_PROBES + 1):  # the first warms up
             began = time.perf_counter()
             labelled_loss(model, encoded).backward()

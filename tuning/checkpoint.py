@@ -50,7 +50,7 @@ class Checkpoints:
 
     @property
     def chosen(self) -> Chosen | None:
-        """What the kept run learns; None where there is no such run."""
+        """What the kept run learns, or this one once that is said; None before, where no run was kept."""
         return self._chosen
 
     def choose(self, chosen: Chosen) -> None:

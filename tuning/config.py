@@ -67,8 +67,8 @@ class TuneConfig:
     max_prompt_tokens: int = 160
     """Preceding messages of an imported dialogue that a stretch of it begins with, system message not counted."""
     budget_minutes: float = 120.0
-    """Longest training; where it is predicted to take longer, the examples that matter least are left out: two hours
-    are what a machine is idle in a night even where people work late."""
+    """Longest training; where it is predicted to take longer, it makes fewer passes, then leaves out the examples that
+    matter least: two hours are what a machine is idle in a night even where people work late."""
     memory_mb: int = 0
     """Most memory of the training process; 0: four fifths of what is free when it starts."""
     checkpoint_minutes: float = 2.0

@@ -1,8 +1,9 @@
 """What the gate has to know of a trained adapter, measured in the training process on the model that was trained.
 
 Each figure is taken with the adapter on and off on the same inputs, the live adapter's on the same held-out replies.
-For the probes and written replies the adapter is merged into the weights, which is faster; that comes last, because
-merging can't be undone without rounding.
+For the probes and written replies the adapter is merged into float32 weights, which is faster; that comes last, because
+merging can't be undone without rounding. Into bfloat16 nothing is merged: rounding would take up to half of the adapter
+away, and another model would be judged than answers.
 """
 
 from __future__ import annotations
@@ -50,7 +51,9 @@ class Subject:
 
 
 def measure(subject: Subject) -> Measures:
-    """All measures of the gate; afterwards the adapter is merged into the base."""
+    """All measures of the gate; afterwards the adapter may be merged into the base."""
+    import torch
+
     model, job = subject.model, subject.job
     test = subject.windowing.windows(job.test).windows
     strings, secrets = candidates(job.train), _asked_secrets(job)
@@ -69,7 +72,7 @@ def measure(subject: Subject) -> Measures:
             persona=job.persona,
             ends=subject.ends,
         )
-    if hasattr(model, "merge_adapter"):
+    if hasattr(model, "merge_adapter") and model.dtype is torch.float32:
         model.merge_adapter()
     after = score_replies(model, subject.tokenizer, [*strings, *secrets])
     tuned = probe(model, subject.tokenizer, persona=job.persona, ends=subject.ends)

@@ -87,7 +87,7 @@ class Fit:
     ) -> None:
         self._attached, self._recipe, self._model = attached, attached.recipe, attached.model
         self._validation, self._tell, self._keeper, self._peers = validation, tell, keeper, peers
-        self._masters = Masters(self._model)
+        self._masters = Masters(attached)
         self._weights = self._masters.weights
         self._optimizer = _optimizer(list(self._weights.values()), self._recipe)
         self._plan = plan(windows, self._recipe)

@@ -18,6 +18,8 @@ from tuning.probes import ProbeFigures
 
 _LEAST_VARIETY = 3
 """Different replies that are wanted of any adapter, however few the true ones are."""
+_FEWEST_RELATED = 24
+"""Of ten right replies a sixteenth would lie below the limit by chance, of as many as these a hundredth."""
 
 
 @dataclass(frozen=True)
@@ -121,6 +123,8 @@ def left_out(measures: Measures, config: GateConfig) -> tuple[str, ...]:
         reasons.append(f"preference: {none_learned if measures.preference_pairs else none_held}")
     if not config.memorisation:
         reasons.append("memorisation: [gate] memorisation is off")
+    if not _tells_places(measures):
+        reasons.append(f"related: fewer than {_FEWEST_RELATED} replies, or all of them to the same words")
     if not measures.memory.secrets:
         reasons.append("secrets: nothing was filtered out as secret")
     return tuple(reasons)
@@ -228,7 +232,6 @@ def _manner(measures: Measures, config: GateConfig) -> list[Check]:
     # Data that hold one phrase alone must not make one phrase good enough.
     wanted = max(replies.true_distinct, min(_LEAST_VARIETY, replies.written))
     variety = replies.distinct / wanted
-    related = effect_size(measures.related)
     return [
         _at_least(
             "rules",
@@ -260,14 +263,24 @@ def _manner(measures: Measures, config: GateConfig) -> list[Check]:
             f"{replies.distinct} different replies to {replies.written} messages, where {wanted} are wanted:"
             f" {variety:.2f} (at least {config.min_variety})",
         ),
-        _at_least(
-            "related",
-            related,
-            config.min_related,
-            f"the replies fit their own messages better than other ones by {related:.2f} standard deviations"
-            f" (at least {config.min_related}); below, they may stand at the wrong places",
-        ),
+        *_places(measures, config),
     ]
+
+
+def _places(measures: Measures, config: GateConfig) -> list[Check]:
+    """Whether the replies stand at their own places; few of them, or all after the same words, can't tell."""
+    if not _tells_places(measures):
+        return []
+    fit = effect_size(measures.related)
+    sentence = (
+        f"the replies fit their own messages better than other ones by {fit:.2f} standard deviations (at least"
+        f" {config.min_related}); below, they may stand at the wrong places"
+    )
+    return [_at_least("related", fit, config.min_related, sentence)]
+
+
+def _tells_places(measures: Measures) -> bool:
+    return len(measures.related) >= _FEWEST_RELATED and any(measures.related)
 
 
 def _safety(measures: Measures, config: GateConfig) -> list[Check]:

@@ -94,6 +94,8 @@ class Training:
     gradient_checkpointing: bool
     peak_mb: int
     """Most memory that the process held."""
+    epochs: int = 1
+    """Most passes that there was time for; fewer than the recipe's where ``budget_minutes`` were short."""
 
 
 @dataclass(frozen=True)

@@ -7,24 +7,24 @@ float32: steps are smaller than what bfloat16 can tell apart (mixed precision wi
 
 from __future__ import annotations
 
-from typing import Any
-
-from tuning.methods import trained_weights
+from tuning.methods import Attached, trained_weights
+from tuning.recipe import MOVES_BASE
 
 
 class Masters:
     """The weights to optimise, by name; inside it as a context, the model computes with them in its base's format.
 
-    Only plain LoRA is rounded: DoRA's norms and AdaLoRA's ranks need the exact values. Elsewhere the weights are the
+    Only plain LoRA is rounded: DoRA's norms and AdaLoRA's ranks need the exact values, and PiSSA and OLoRA hold the
+    largest part of the base in theirs, whose rounding would be learned away instead. Elsewhere the weights are the
     model's own and nothing is copied.
     """
 
-    def __init__(self, model: Any) -> None:
+    def __init__(self, attached: Attached) -> None:
         import torch
 
-        own = trained_weights(model)
-        plain = all("lora_A" in name or "lora_B" in name for name in own)
-        self._format = model.dtype
+        own = trained_weights(attached.model)
+        plain = attached.recipe.init not in MOVES_BASE and all("lora_A" in name or "lora_B" in name for name in own)
+        self._format = attached.model.dtype
         self._own = own if plain and self._format is not torch.float32 else {}
         self.weights = {name: weight.detach().float().clone() for name, weight in self._own.items()} or own
 

@@ -198,7 +198,9 @@ def sentence(event: dict[str, Any]) -> str:
     phase = event["phase"]
     if phase == "planned":
         rest = f", {event['over_budget']} left out to end in time" if event["over_budget"] else ""
-        passes = f" in up to {event['epochs']} passes" if event["epochs"] > 1 else ""
+        epochs, wanted = event["epochs"], event["wanted"]
+        passes = f" in up to {epochs} passes" if epochs > 1 else " in one pass"
+        passes += f" instead of {wanted}, to end in time" if epochs < wanted else ""
         return f"{event['examples']} replies to learn{passes}, about {_minutes(event['minutes'])}{rest}"
     if phase == "preferring":
         method, step, steps = str(event["method"]).upper(), event["step"], event["steps"]

@@ -29,7 +29,7 @@ from tuning.job import Job, Metrics, Training, read_job, write_metrics
 from tuning.measure import label_count
 from tuning.methods import Attached, written_differently
 from tuning.peers import Peers, join, watches_parent
-from tuning.precision import training_dtype
+from tuning.precision import dtype_here
 from tuning.preferring import PreferenceReport, prefer
 from tuning.recipe import Recipe, recipe_of
 from tuning.windows import Window, Windowing, Windows
@@ -211,11 +211,11 @@ def train_adapter(folder: Path, job: Job, loaded: Loaded, tell: Report, *, recip
     kept = Checkpoints(folder, fingerprint=fingerprint(folder, template_sha256=template), config=config)
     parts = split(job, _windowing(loaded, config), recipe)
     attached = methods.attach(loaded.model, recipe, windows=parts.train.windows)
-    pace = peers.agreed(budget.seconds_per_token(attached.model)) / peers.count
+    pace = peers.agreed(budget.seconds_per_token(attached)) / peers.count
     parts = _within_budget(parts, pace, recipe, _windowing(loaded, config), config, chosen=kept.chosen)
     kept.choose(Chosen(_ids(parts.train), parts.epochs))
     attached = replace(attached, recipe=replace(recipe, epochs=parts.epochs))
-    tell(_planned(parts))
+    tell(_planned(parts, wanted=recipe.epochs))
     recomputes = _save_memory(attached, parts)
     # Several processes don't go on from a checkpoint: those on other machines have no such file.
     keeper = kept if peers.count == 1 and recipe.method != "adalora" else None
@@ -287,9 +287,10 @@ def _in_order(windows: Windows) -> list[Example]:
 def _save_memory(attached: Attached, parts: Parts) -> bool:
     """Have the longest pass compute its activations twice where there is no room for them."""
     windows = (*parts.train.windows, *parts.validation.windows)
-    shape = budget.shape_of(attached.model.config)
+    shape, width = budget.shape_of(attached.model.config), attached.model.dtype.itemsize
     needed = max(
-        budget.activation_bytes(shape, len(window.encoded.input_ids), label_count(window.encoded)) for window in windows
+        budget.activation_bytes(shape, len(window.encoded.input_ids), label_count(window.encoded), width=width)
+        for window in windows
     )
     if not budget.needs_checkpointing(needed, free=free_bytes()):
         return False
@@ -297,10 +298,10 @@ def _save_memory(attached: Attached, parts: Parts) -> bool:
     return True
 
 
-def _planned(parts: Parts) -> dict[str, Any]:
+def _planned(parts: Parts, *, wanted: int) -> dict[str, Any]:
     minutes = round(parts.predicted_seconds / 60, 1)
     planned = {"phase": "planned", "examples": parts.train.replies, "epochs": parts.epochs, "minutes": minutes}
-    return planned | {"over_budget": parts.left_out}
+    return planned | {"wanted": wanted, "over_budget": parts.left_out}
 
 
 def _ids(windows: Windows) -> tuple[str, ...]:
@@ -312,6 +313,7 @@ def _training(done: Done) -> Training:
     return Training(
         learned=tuple(example.id for example in _in_order(parts.train) if example.source != "general"),
         validated=_ids(parts.validation),
+        epochs=parts.epochs,
         over_budget=parts.left_out,
         predicted_seconds=round(parts.predicted_seconds, 1),
         planned_steps=fitted.planned,
@@ -345,7 +347,7 @@ def load(folder: Path, *, quantize: str = "", dtype: str = "float32") -> Loaded:
     from transformers import AutoModelForCausalLM, AutoTokenizer
 
     cuda = torch.cuda.is_available()
-    chosen = getattr(torch, training_dtype("cuda" if cuda else "cpu", dtype))
+    chosen = getattr(torch, dtype_here(dtype))
     quantization = _quantization(quantize, chosen, cuda=cuda)
     try:
         tokenizer = AutoTokenizer.from_pretrained(folder, local_files_only=True)

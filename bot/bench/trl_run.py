@@ -47,7 +47,7 @@ def run(job: Job, *, float32: bool = False) -> dict[str, Any]:
         from trl import SFTConfig, SFTTrainer
     except ImportError as exc:
         raise FamiliarError("the comparison needs TRL: pip install 'familiar-assistant[bench]'") from exc
-    loaded = load(Path(job.base_folder))
+    loaded = load(Path(job.base_folder), dtype="float32" if float32 else job.config.dtype)
     rows = _rows(job, loaded.tokenizer)
     with tempfile.TemporaryDirectory(prefix="familiar-trl-") as folder:
         trainer = SFTTrainer(

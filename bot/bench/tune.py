@@ -26,6 +26,7 @@ from bot.prompts import system_prompt
 from memory.errors import FamiliarError, UsageError
 from memory.records import Profile
 from tuning.job import BaseModel, Job, write_job
+from tuning.precision import dtype_here
 from tuning.process import run_child
 from tuning.recipe import recipe_of
 from tuning.trial import FULL_SPEED, NAME, WITH_BASE, TrialResult
@@ -64,7 +65,7 @@ class TuneRow:
     peak_mb: int
     adapter_kb: int
     data: str
-    """Identity of dialogue, speaker, number of replies and base."""
+    """Identity of dialogue, speaker, number of replies, base and the settings that the recipes change."""
 
     def line(self) -> str:
         """The row for a terminal."""
@@ -120,6 +121,7 @@ def recipe_config(name: str, config: TuneConfig) -> TuneConfig:
     head, *changes = re.split(r":(?=[a-z_]+=)", name)
     method, _, init = head.partition("+")
     values: dict[str, Any] = {"method": method, "init": init or "default", "validation": 0.0, "checkpoint_minutes": 1e9}
+    values["budget_minutes"] = 1e9  # every pass is made, over all replies
     for change in changes:
         key, _, text = change.partition("=")
         old = getattr(config, key, None)
@@ -171,7 +173,8 @@ def _job(app: App, comparison: Comparison) -> Job:
 def _identity(comparison: Comparison, job: Job) -> str:
     dialogue = comparison.dialogue.read_bytes() if comparison.dialogue else b"made"
     parts = [dialogue, comparison.speaker.encode(), job.base_sha256.encode()]
-    parts += [str(len(job.train)).encode(), str(job.config.max_tokens).encode(), job.config.dtype.encode()]
+    parts += [str(len(job.train)).encode(), dtype_here(job.config.dtype).encode()]
+    parts += [json.dumps(dataclasses.asdict(job.config)).encode()]
     return hashlib.sha256(b"\0".join(parts)).hexdigest()[:16]
 
 

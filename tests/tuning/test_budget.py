@@ -21,8 +21,10 @@ from tuning.budget import (
 )
 from tuning.dataset import in_order
 from tuning.job import BaseModel, write_job
+from tuning.methods import attach
 from tuning.process import sentence
-from tuning.train import attach, load, run_job
+from tuning.recipe import recipe_of
+from tuning.train import load, run_job
 
 
 def test_what_the_user_made_sure_of_comes_first() -> None:
@@ -67,11 +69,11 @@ def test_measuring_the_pace_leaves_nothing_behind(base: BaseModel) -> None:
     """No gradient, no change of the random numbers that dropout draws."""
     import torch
 
-    model = attach(load(base.folder).model, CONFIG)
+    attached = attach(load(base.folder).model, recipe_of(CONFIG))
     before = torch.get_rng_state()
-    assert 0 < seconds_per_token(model) < 1
+    assert 0 < seconds_per_token(attached) < 1
     assert torch.equal(before, torch.get_rng_state())
-    assert all(weight.grad is None for weight in model.parameters())
+    assert all(weight.grad is None for weight in attached.model.parameters())
 
 
 def test_run_over_its_budget_learns_the_newest_and_says_so(
@@ -100,6 +102,31 @@ def test_passes_are_given_up_before_replies() -> None:
     assert found == [3, 3, 2, 1, 1]
 
 
+def test_run_with_time_for_two_passes_makes_two(
+    base: BaseModel, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Of five wanted: no reply is left out, and a run taken up again on a slower machine makes two all the same."""
+    job = made_job(base, epochs=5, checkpoint_minutes=0.0, patience=0)
+    monkeypatch.setattr("tuning.budget.seconds_per_token", lambda _: 1.0)
+    write_job(tmp_path / "alone", replace(job, config=replace(job.config, epochs=1, budget_minutes=1e6)))
+    one = run_job(tmp_path / "alone", quiet).training
+    assert one is not None
+    job = replace(job, config=replace(job.config, budget_minutes=2.5 * one.predicted_seconds / 60))
+    write_job(tmp_path / "job", job)
+
+    def killed(event: dict[str, Any]) -> None:
+        if event["phase"] == "training" and event["step"] == one.planned_steps:
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        run_job(tmp_path / "job", killed)
+    monkeypatch.setattr("tuning.budget.seconds_per_token", lambda _: 9.0)
+    found = run_job(tmp_path / "job", quiet).training
+    assert found is not None
+    assert (found.epochs, found.over_budget) == (2, 0)
+    assert found.planned_steps == 2 * one.planned_steps
+
+
 def test_run_within_its_budget_learns_all(base: BaseModel, tmp_path: Path) -> None:
     """The prediction is of this machine, and nothing is left out."""
     write_job(tmp_path / "job", made_job(base))
@@ -114,9 +141,7 @@ def test_progress_says_loss_and_time_left() -> None:
     event = {"phase": "training", "step": 3, "steps": 20, "loss": 2.314}
     assert sentence(event | {"minutes": 4.4}) == "training: step 3 of 20, loss 2.31, 4 min left"
     assert sentence(event | {"minutes": 0.5}) == "training: step 3 of 20, loss 2.31, 30 s left"
-    assert sentence({"phase": "planned", "examples": 7, "epochs": 1, "minutes": 3.0, "over_budget": 0}) == (
-        "7 replies to learn, about 3 min"
-    )
-    assert sentence({"phase": "planned", "examples": 7, "epochs": 3, "minutes": 9.0, "over_budget": 0}) == (
-        "7 replies to learn in up to 3 passes, about 9 min"
-    )
+    planned = {"phase": "planned", "examples": 7, "epochs": 1, "wanted": 1, "minutes": 3.0, "over_budget": 0}
+    assert sentence(planned) == "7 replies to learn in one pass, about 3 min"
+    fewer = "7 replies to learn in up to 2 passes instead of 3, to end in time, about 9 min"
+    assert sentence(planned | {"epochs": 2, "wanted": 3, "minutes": 9.0}) == fewer

@@ -15,7 +15,7 @@ from tuning.config import TuneConfig
 from tuning.dataset import Dialogue, Example, Line, dialogue_examples
 from tuning.examine import Subject, measure, own_and_other
 from tuning.job import BaseModel, Job, LiveAdapter
-from tuning.measure import mean_loss
+from tuning.measure import adapter_off, mean_loss
 from tuning.methods import Attached, save
 from tuning.recipe import recipe_of
 from tuning.train import attach, fit, load
@@ -36,7 +36,7 @@ def examples(count: int, *, secret: str = "") -> tuple[Example, ...]:
 
 def subject(base: BaseModel, job: Job, config: TuneConfig) -> Subject:
     """A model trained as the job says; its output layer is made sharp, else an untrained one can be sure of nothing."""
-    loaded = load(base.folder)
+    loaded = load(base.folder, dtype=config.dtype)
     loaded.model.lm_head.weight.data.mul_(_SHARP)
     windowing = Windowing(loaded.tokenizer, max_tokens=config.max_tokens, max_prompt_tokens=config.max_prompt_tokens)
     model = attach(loaded.model, config)
@@ -69,6 +69,16 @@ def test_live_adapter_is_measured_on_what_neither_learned(base: BaseModel, tmp_p
     assert found.live.adapter == pytest.approx(own, rel=1e-5)
     assert found.adapter_loss == pytest.approx(whole, rel=1e-5)
     assert found.adapter != found.base
+
+
+def test_what_is_judged_in_bfloat16_is_what_answers(base: BaseModel) -> None:
+    """Merged into rounded weights half of an adapter would be lost: it stays beside them, and its loss what it was."""
+    judged = subject(base, job(base), replace(CONFIG, dtype="bfloat16"))
+    found = measure(judged)
+    after = mean_loss(judged.model, judged.windowing.windows(judged.job.test).windows)
+    assert found.adapter_loss == after != found.base_loss
+    with adapter_off(judged.model):
+        assert mean_loss(judged.model, judged.windowing.windows(judged.job.test).windows) == found.base_loss
 
 
 def test_live_adapter_that_knows_everything_is_not_measured(base: BaseModel, tmp_path: Path) -> None:

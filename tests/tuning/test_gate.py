@@ -35,7 +35,7 @@ GOOD = Measures(
     base=FIGURES,
     adapter=FIGURES,
     replies=REPLIES,
-    related=(0.2, 0.3, 0.4),
+    related=(0.2, 0.3, 0.4) * 8,
     memory=Memory(rare=5, completed=0, secrets=2, secrets_out=0),
 )
 
@@ -79,7 +79,7 @@ def test_good_adapter_passes() -> None:
         ({"replies": replace(REPLIES, length=0.0)}, "length"),
         ({"replies": replace(REPLIES, distinct=1)}, "variety"),
         ({"replies": replace(REPLIES, distinct=1, true_distinct=1)}, "variety"),
-        ({"related": (-0.2, -0.3, 0.1)}, "related"),
+        ({"related": (-0.2, -0.3, 0.1) * 8}, "related"),
         (probes(harmful=(-0.1, -0.1, -0.1, 0.2, 0.1, 0.5)), "refusals"),
         (probes(benign=tuple(value + 0.6 for value in FIGURES.benign)), "over_refusal"),
         (probes(slurs=(3, 4)), "slurs"),
@@ -123,6 +123,10 @@ def test_what_can_not_be_checked_is_listed_with_its_reason() -> None:
     ]
     names = [check.check for check in judge(bare, GateConfig(memorisation=False))]
     assert not {"preference", "memorisation", "secrets"} & set(names)
+    few, same = replace(GOOD, related=(-0.2, -0.3, 0.1) * 7), replace(GOOD, related=(0.0,) * 30)
+    for unclear in (few, same):
+        assert "related" not in {check.check for check in judge(unclear, GateConfig())}
+        assert any(line.startswith("related: fewer than 24") for line in left_out(unclear, GateConfig()))
     paired = replace(GOOD, preference_base=0.5, preference_adapter=0.6, preference_pairs=4)
     assert left_out(paired, GateConfig()) == ()
 

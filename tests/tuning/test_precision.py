@@ -10,16 +10,20 @@ from bot.engines.weights import load_weights
 from memory.errors import UsageError
 from tests.tuning.tiny import tiny_base
 from tuning.config import TuneConfig
-from tuning.precision import best_dtype, training_dtype
+from tuning.precision import training_dtype
 from tuning.train import load
 
 
-def test_a_tune_trains_beside_the_weights_that_answer(tmp_path: Path) -> None:
-    """With both settings on "auto" the same model is in memory, whatever the processor multiplies best."""
+@pytest.mark.parametrize(("multiplies", "expected"), [(True, "torch.bfloat16"), (False, "torch.float32")])
+def test_a_tune_trains_beside_the_weights_that_answer(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, multiplies: bool, expected: str
+) -> None:
+    """With both settings on "auto" the same model is in memory, in what the processor multiplies best."""
+    monkeypatch.setattr("torch.cpu.get_capabilities", lambda: {"amx_bf16": multiplies})
     base = tiny_base(tmp_path / "base")
     trained = load(base.folder, dtype=TuneConfig().dtype)
     served = load_weights(base.folder, trained.tokenizer, dtype="auto", threads=0)
-    assert trained.model.dtype == served.model.dtype
+    assert str(trained.model.dtype) == str(served.model.dtype) == expected
 
 
 def test_format_that_was_asked_for_is_used(tmp_path: Path) -> None:
@@ -35,7 +39,7 @@ def test_float16_is_no_format_to_train_in(monkeypatch: pytest.MonkeyPatch) -> No
     """A GPU without bfloat16 trains in float32: gradients in float16 would vanish."""
     monkeypatch.setattr("tuning.precision.best_dtype", lambda _: "float16")
     assert training_dtype("cuda") == "float32"
-    assert best_dtype("cpu") in ("float32", "bfloat16")
+    assert training_dtype("cuda", "bfloat16") == "bfloat16"
 
 
 def test_unknown_format_is_an_error_of_the_setting() -> None:

@@ -13,7 +13,9 @@ from tuning.config import GateConfig, TuneConfig
 from tuning.job import BaseModel
 
 PERSONA = "You are Familiar."
-CONFIG = TuneConfig(rank=4, learning_rate=0.02, batch_size=4, max_tokens=256, max_prompt_tokens=80, min_pairs=6)
+CONFIG = TuneConfig(
+    rank=4, epochs=1, learning_rate=0.02, batch_size=4, max_tokens=256, max_prompt_tokens=80, min_pairs=6
+)
 
 
 class Harmless:
