@@ -12,7 +12,6 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
 from bot.catalogue import CatalogueEntry, HubSource, catalogue
-from tuning.precision import best_dtype
 
 LEAST_TOKENS_PER_SECOND = 8.0
 LONGEST_FIRST_TOKEN_S = 5.0
@@ -112,6 +111,8 @@ def look_at_machine() -> Machine:
     """Measure this machine; about a second after torch has been imported."""
     import psutil
     import torch
+
+    from tuning.precision import best_dtype
 
     cuda = torch.cuda.is_available()
     device = "cuda" if cuda else "cpu"
