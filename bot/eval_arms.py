@@ -31,7 +31,7 @@ from tuning.config import TuneConfig
 from tuning.dataset import Example
 from tuning.job import Job, write_job
 from tuning.likelihood import Sequences
-from tuning.measure import count_copied, label_count
+from tuning.measure import count_copied, label_count, merge_where_exact
 from tuning.probes import PROBES
 from tuning.process import sentence
 from tuning.recipe import recipe_of
@@ -107,7 +107,6 @@ def tuned_model(app: App, loaded: Loaded, train: Sequence[Example], *, recall: R
 
     :raises FamiliarError: training failed
     """
-    import torch
     from peft import PeftModel
 
     if not folder.is_dir():
@@ -115,8 +114,7 @@ def tuned_model(app: App, loaded: Loaded, train: Sequence[Example], *, recall: R
     else:
         model = PeftModel.from_pretrained(loaded.model, folder)
     model.eval()
-    if loaded.model.dtype is torch.float32:  # else rounding would take most of the adapter away
-        model.merge_adapter()  # faster than beside the base, which is not needed any more
+    merge_where_exact(model)
     return model
 
 

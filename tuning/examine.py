@@ -20,7 +20,15 @@ from memory.records import Message
 from tuning.dataset import Example
 from tuning.gate import LiveLosses, Measures, Memory, Replies
 from tuning.job import Job
-from tuning.measure import adapter_off, count_not_finite, generate, largest_change, mean_loss, reply_limit
+from tuning.measure import (
+    adapter_off,
+    count_not_finite,
+    generate,
+    largest_change,
+    mean_loss,
+    merge_where_exact,
+    reply_limit,
+)
 from tuning.memorisation import candidates, comes_out, completed, is_formula, rarest
 from tuning.probing import probe, probe_base
 from tuning.repeats import repeats_from
@@ -52,8 +60,6 @@ class Subject:
 
 def measure(subject: Subject) -> Measures:
     """All measures of the gate; afterwards the adapter may be merged into the base."""
-    import torch
-
     model, job = subject.model, subject.job
     test = subject.windowing.windows(job.test).windows
     strings, secrets = candidates(job.train), _asked_secrets(job)
@@ -72,8 +78,7 @@ def measure(subject: Subject) -> Measures:
             persona=job.persona,
             ends=subject.ends,
         )
-    if hasattr(model, "merge_adapter") and model.dtype is torch.float32:
-        model.merge_adapter()
+    merge_where_exact(model)
     after = score_replies(model, subject.tokenizer, [*strings, *secrets])
     tuned = probe(model, subject.tokenizer, persona=job.persona, ends=subject.ends)
     replies, texts = _replies(subject, limit=reply_limit(test))

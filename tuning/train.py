@@ -165,7 +165,7 @@ def written(folder: Path, job: Job, loaded: Loaded, done: Done) -> Learned:
     methods.save(done.attached, folder / "adapter", base_name=job.base_name)
     model = done.attached.model
     if written_differently(done.attached.recipe):
-        model = adapted(load_for(replace(job, config=replace(job.config, quantize=""))).model, folder / "adapter")
+        model = adapted(load(Path(job.base_folder), dtype=job.config.dtype).model, folder / "adapter")
     return Learned(model.eval(), loaded.tokenizer, done.parts, done.fitted, _training(done))
 
 

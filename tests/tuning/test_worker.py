@@ -33,4 +33,4 @@ def test_its_session_is_made_nice_too(tmp_path: Path, leads: bool) -> None:
 def test_a_system_without_sessions_is_no_fault(tmp_path: Path) -> None:
     """There is no such file."""
     command = [sys.executable, "-c", LOWER, str(tmp_path / "none" / "autogroup")]
-    subprocess.run(command, cwd=ROOT, capture_output=True, check=True, start_new_session=True)
+    assert subprocess.run(command, cwd=ROOT, capture_output=True, check=False, start_new_session=True).returncode == 0
