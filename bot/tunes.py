@@ -12,13 +12,14 @@ from typing import TYPE_CHECKING, Literal
 
 from bot.recollecting import most_passages, recall_in, recollect_with
 from memory.records import User
+from tuning.due import tune_due
 from tuning.preparing import Prepared, prepare
 from tuning.recollection import Recollect, Recollection
 from tuning.schedule import Due
 from tuning.search import Tried
 from tuning.searching import run_search
 from tuning.surroundings import look_around
-from tuning.tune import TuneRequest, TuneResult, run_tune, tune_due
+from tuning.tune import TuneRequest, TuneResult, run_tune
 
 if TYPE_CHECKING:
     from bot.app import App

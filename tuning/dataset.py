@@ -289,6 +289,11 @@ def learned_after(examples: Iterable[Example], moment: str | None) -> int:
     return sum(_parsed(example.learned_at) > since for example in given)
 
 
+def own_turns(examples: Iterable[Example]) -> frozenset[int]:
+    """Turns whose replies are examples."""
+    return frozenset(int(example.id.removeprefix("turn:")) for example in examples if example.id.startswith("turn:"))
+
+
 def _moment(example: Example) -> datetime:
     return _parsed(example.at)
 

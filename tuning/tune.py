@@ -23,8 +23,9 @@ from tuning.adapters import Adapter, Outcome, Registry, StartedBy
 from tuning.choices import struck_turns
 from tuning.config import GateConfig, TuneConfig
 from tuning.data_report import DataReport
-from tuning.dataset import Example, learned_after, split_by_time
+from tuning.dataset import Example, own_turns, split_by_time
 from tuning.detectors import StandardDetectors
+from tuning.due import note_skipped
 from tuning.filters import Detectors
 from tuning.gate import Check, judge, left_out
 from tuning.general import ensure_replay, general_examples
@@ -38,13 +39,10 @@ from tuning.preparing import Prepared, prepare, read
 from tuning.process import OnProgress, Stopped, train_in_child
 from tuning.recollection import Recollect, with_recollections
 from tuning.resume import CANCELLED, INTERRUPTED
-from tuning.schedule import Due, Missed, Surroundings, due
 
 FOLDER, FIGURES = "adapters", "gate-figures"
 """In the home; the second is what the gate's probes show of the base, and derived."""
 _TRIES = 3
-_MISSED = ("live", "training")
-"""An adapter that was withdrawn while it was one of these leaves something to be done."""
 
 
 @dataclass(frozen=True)
@@ -99,6 +97,7 @@ def run_tune(
             examples = dataset.examples
             preferences = still_there(store, preferences, user_id=request.user_id)
             if len(examples) < request.config.min_pairs:
+                note_skipped(store, user_id=request.user_id)
                 reason = _too_few(len(examples), prepared.report, request.config)
                 return TuneResult(None, "skipped", len(examples), reason=reason)
             adapter = registry.begin(
@@ -155,35 +154,6 @@ def _still_there(store: Store, request: TuneRequest, prepared: Prepared) -> Prep
     examples = tuple(item for item in prepared.examples if stays(item))
     left_out = tuple(item for item in prepared.left_out if stays(item.example))
     return dataclasses.replace(prepared, examples=examples, left_out=left_out)
-
-
-def tune_due(
-    store: Store,
-    *,
-    user_id: int,
-    persona: str,
-    config: TuneConfig,
-    now: datetime,
-    surroundings: Surroundings = Surroundings(),  # noqa: B008 - frozen, so that it can be shared
-) -> Due:
-    """Whether a tune for this user should start by itself now.
-
-    :param now: with the offset of the local time that ``[tuning] hours`` are about
-    """
-    rows = store.rows(
-        "SELECT status, started_at, withdrawn_at, withdrawn_from FROM adapters WHERE user_id = ? ORDER BY started_at",
-        (user_id,),
-    )
-    last = datetime.fromisoformat(rows[-1]["started_at"]) if rows else None
-    # What an interrupted or withdrawn adapter had learned is not learned.
-    learned = [row["started_at"] for row in rows if row["status"] in ("live", "retired", "rejected")]
-    examples = read(store, user_id=user_id, persona=persona, config=config, now=now).examples
-    withdrawn = max((row["withdrawn_at"] for row in rows if row["withdrawn_from"] in _MISSED), default=None)
-    missed = None
-    if withdrawn is not None and not any(started > withdrawn for started in learned):
-        missed = Missed(datetime.fromisoformat(withdrawn), len(examples))
-    new = learned_after(examples, learned[-1] if learned else None)
-    return due(now, last, new, config, surroundings, missed=missed)
 
 
 @dataclass(frozen=True)
@@ -250,7 +220,7 @@ def _train_and_judge(
     folder = registry.root / adapter.id
     train, test = split_by_time(learned.dataset.examples, share=request.gate.held_out)
     preferred, preferred_test = split_preferences(
-        learned.preferences, share=request.gate.held_out, trained=_own_turns(train), tested=_own_turns(test)
+        learned.preferences, share=request.gate.held_out, trained=own_turns(train), tested=own_turns(test)
     )
     registry.go_on(adapter)
     job = Job(
@@ -291,11 +261,6 @@ def _train_and_judge(
     failed = [check.sentence for check in checks if not check.passed]
     outcome = Outcome("rejected" if failed else "live", "; ".join(failed) or None, checks, manifest)
     return registry.finish(adapter.id, outcome, user_id=adapter.user_id)
-
-
-def _own_turns(examples: Sequence[Example]) -> frozenset[int]:
-    """Turns whose replies are examples."""
-    return frozenset(int(example.id.removeprefix("turn:")) for example in examples if example.id.startswith("turn:"))
 
 
 def secrets_of(dataset: Prepared) -> tuple[str, ...]:

@@ -19,9 +19,10 @@ from memory.turns import add_turn, give_feedback, open_conversation
 from tests.tuning.tiny import CONFIG, EASY, PERSONA, add_dialogue
 from tuning.adapters import AdapterEraser, Outcome, Registry
 from tuning.dataset import Example
+from tuning.due import tune_due
 from tuning.job import BaseModel
 from tuning.sources import read_dataset
-from tuning.tune import FOLDER, TuneRequest, run_tune, tune_due
+from tuning.tune import FOLDER, TuneRequest, run_tune
 
 REQUEST = TuneRequest(user_id=1, persona=PERSONA, config=CONFIG, gate=EASY)
 MARKER = "quexzil-8842771936"

@@ -11,7 +11,6 @@ import sys
 import threading
 import time
 from dataclasses import replace
-from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -29,7 +28,7 @@ from tuning.job import BaseModel, Job, write_job
 from tuning.lock import TuneRunning, tune_lock
 from tuning.recollection import Recollection
 from tuning.sources import read_dataset
-from tuning.tune import FOLDER, TuneRequest, run_tune, tune_due
+from tuning.tune import FOLDER, TuneRequest, run_tune
 
 ROOT = Path(__file__).resolve().parents[2]
 REQUEST = TuneRequest(user_id=1, persona=PERSONA, config=replace(CONFIG, epochs=4), gate=EASY, detectors=HARMLESS)
@@ -226,29 +225,6 @@ def test_two_tunes_never_run_at_once(store: Store, base: BaseModel, tmp_path: Pa
     with tune_lock(tmp_path / FOLDER), pytest.raises(TuneRunning, match="running already"):
         run_tune(store, tmp_path, base, REQUEST)
     assert statuses(store) == []
-
-
-def test_due_counts_what_is_new_since_the_last_tune(store: Store, base: BaseModel, tmp_path: Path) -> None:
-    """Enough new examples make a tune due; those it learned don't count again, unless it failed or was withdrawn."""
-    config = replace(CONFIG, min_examples=8, min_hours=1.0)
-    now = datetime.now(UTC)
-
-    def due_at(moment: datetime) -> bool:
-        return tune_due(store, user_id=1, persona=PERSONA, config=config, now=moment).due
-
-    assert not due_at(now)
-    add_dialogue(store, user_id=1)
-    assert due_at(now)
-    registry = Registry(store, tmp_path / FOLDER)
-    registry.begin(user_id=1, base=base, examples=(), started_by="schedule")
-    registry.recover()
-    assert not due_at(now)
-    assert due_at(now + timedelta(hours=2)), "what an interrupted run had learned is not learned"
-    with store.transaction() as db:
-        db.execute("UPDATE adapters SET status = 'retired'")
-    assert not due_at(now + timedelta(hours=2))
-    add_dialogue(store, user_id=1, count=9, first=30)
-    assert due_at(now + timedelta(hours=2))
 
 
 def test_training_ends_when_its_parent_has_died(store: Store, base: BaseModel, tmp_path: Path) -> None:
