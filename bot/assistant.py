@@ -123,9 +123,11 @@ class Assistant:
         conversation_id: int,
         on_text: OnText = lambda _: None,
         cancel: threading.Event | None = None,
+        stored: Callable[[Turn], None] = lambda _: None,
     ) -> Turn:
         """Answer one message and store the turn; ``on_text`` is given the reply piece by piece.
 
+        :param stored: called in the transaction that stores the turn, which what it raises undoes
         :raises FamiliarError: the message is too long for the model, or the store can't be written
         """
         self._second.interrupt()
@@ -164,7 +166,11 @@ class Assistant:
             asked_at=clock.asked_at,
             mean_logprob=_sureness(reply),
         )
-        return add_turn(self._store, new, user_id=user.id, said=self._said(text, user=user, at=clock.asked_at))
+        said = self._said(text, user=user, at=clock.asked_at)
+        with self._store.transaction():
+            turn = add_turn(self._store, new, user_id=user.id, said=said)
+            stored(turn)
+        return turn
 
     def second_answer(self, turn: Turn, *, user: User) -> Candidates | None:
         """Another answer to the message of a turn, to choose from, where the model was least sure of the first.

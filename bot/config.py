@@ -113,6 +113,12 @@ class TelegramConfig:
     """Port that the webhook server listens on."""
     edit_seconds: float = 1.0
     """Least seconds between two edits or drafts of a reply that is being written."""
+    chat_seconds: float = 1.0
+    """Least seconds between two messages to one chat; Telegram asks for one."""
+    timeout_seconds: float = 20.0
+    """After so long without an answer of Telegram nobody knows whether it did what it was asked."""
+    join_seconds: float = 0.5
+    """After a message, wait so long for another that belongs to it."""
 
 
 @dataclass(frozen=True)

@@ -17,7 +17,7 @@ from typing import Any
 
 from memory.errors import FamiliarError
 from memory.facts.keeping import exported_facts, exported_readings, exported_rules
-from memory.places import TABLES
+from memory.places import TABLES, Table
 from memory.records import Document, User
 from memory.store import Store, utc_now
 
@@ -25,8 +25,8 @@ MARKER = "familiar-export.json"
 FORMAT = "familiar-export"
 VERSION = 1
 _ELSEWHERE = (
-    *("users", "documents", "conversations", "turns", "feedback", "chunks", "telegram_messages"),
-    *("facts", "standing_rules", "files"),
+    *("users", "documents", "conversations", "turns", "feedback", "chunks", "facts", "standing_rules", "files"),
+    *("telegram_messages", "telegram_inbox", "telegram_replies", "telegram_outbox"),
 )
 """Tables that have their own file here, or say nothing outside this home."""
 _PAGE = 200
@@ -74,10 +74,16 @@ def _write(store: Store, folder: Path, user: User) -> Exported:
     _write_lines(folder / "readings.jsonl", exported_readings(store, user_id=user.id))
     _write_lines(folder / "rules.jsonl", exported_rules(store, user_id=user.id))
     _write_json(folder / "profile.json", {"name": user.name, **asdict(user.profile)})
-    for table in TABLES:
-        if table.everything and table.on_text != "derived" and table.name not in _ELSEWHERE:
-            _write_lines(folder / "tables" / f"{table.name}.jsonl", _rows(store, table.name, table.owner, user.id))
+    for table in exported_tables():
+        _write_lines(folder / "tables" / f"{table.name}.jsonl", _rows(store, table.name, table.owner, user.id))
     return Exported(len(documents), turns, len(feedback))
+
+
+def exported_tables() -> tuple[Table, ...]:
+    """Those whose rows are written, and read back, as they are."""
+    return tuple(
+        table for table in TABLES if table.everything and table.on_text != "derived" and table.name not in _ELSEWHERE
+    )
 
 
 def _stem(document: Document) -> str:

@@ -15,11 +15,10 @@ from typing import Any
 
 import numpy as np
 
-from memory import places
 from memory.chunking import embedded_text
 from memory.embedding import Embedder
 from memory.errors import FamiliarError
-from memory.exporting import FORMAT, MARKER, VERSION
+from memory.exporting import FORMAT, MARKER, VERSION, exported_tables
 from memory.facts.keeping import take_facts, take_readings, take_rules
 from memory.records import Citation, Message, NewDocument, NewTurn, Passage, Profile, RecalledMemory, Receipt, Timings
 from memory.store import Store
@@ -197,7 +196,7 @@ class ExportReader:
 
     def _table(self, path: Path) -> Receipt:
         """Rows of a table that this version knows, under the numbers that they have here."""
-        if path.stem not in {table.name for table in places.TABLES if table.everything}:
+        if path.stem not in {table.name for table in exported_tables()}:
             return Receipt(str(path), "skipped", reason=f"this version keeps nothing called {path.stem}")
         added = lost = 0
         with self._store.transaction() as db:

@@ -139,7 +139,12 @@ def decide(store: Store, user_id: int, *, allowed: bool) -> User | None:
     return decided
 
 
+def group_name(chat_id: int) -> str:
+    """The name of the user whose memory a group's is."""
+    return f"group:{chat_id}"
+
+
 def group_user(store: Store, chat_id: int, *, language: str) -> User:
     """Whose memory a group's conversation is: a user of its own, made at the first message."""
-    name = f"group:{chat_id}"
+    name = group_name(chat_id)
     return store.user(name) or store.add_user(name, role="member", profile=Profile(language=language))

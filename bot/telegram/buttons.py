@@ -16,8 +16,9 @@ from bot.telegram import choosing, examples, forgetting, knowing, learning, pref
 from bot.telegram.access import decide
 from bot.telegram.desk import Visit
 from bot.telegram.learning import judge
-from bot.telegram.outbox import Place
 from bot.telegram.render import Part, plain_parts
+from bot.telegram.sending import Place
+from bot.telegram.threads import in_thread
 from bot.telegram.wording import Command, pressed
 
 Press = Callable[[Visit, Sequence[str]], Awaitable[None]]
@@ -69,10 +70,26 @@ async def _decide(visit: Visit, user_id: int, *, allowed: bool) -> None:
     if decided is None or decided.telegram_id is None:
         return
     text = visit.phrase("tg_allowed" if allowed else "tg_refused", name=decided.name)
-    await visit.desk.outbox.edit(visit.place, visit.message.message_id, Part(text))
+    await visit.desk.sender.edit(visit.place, visit.message.message_id, Part(text))
     if allowed:
-        place = Place(decided.telegram_id, private=True)
-        await visit.desk.outbox.send_all(place, plain_parts(say(decided.profile.language, "tg_you_may")))
+        parts = plain_parts(say(decided.profile.language, "tg_you_may"))
+        await visit.desk.outbox.send_all(Place(decided.telegram_id, private=True), parts, key=visit.key(), user=decided)
+
+
+async def stop(visit: Visit, values: Sequence[str]) -> None:
+    """End the reply that is being written in this chat."""
+    del values
+    visit.desk.stop_writing(visit.place.chat_id)
+
+
+async def again(visit: Visit, values: Sequence[str]) -> None:
+    """Send what may not have arrived, since its reader says so."""
+    outbox, chat_id = visit.desk.outbox, visit.place.chat_id
+    reply = await in_thread(lambda: outbox.again(int(values[0]), chat_id=chat_id))
+    text = visit.phrase("tg_sent_again" if reply else "tg_nothing_to_send_again")
+    await visit.desk.sender.edit(visit.place, visit.message.message_id, Part(text))
+    if reply is not None:
+        await outbox.deliver(reply)
 
 
 PRESSES: Mapping[str, Press] = {
@@ -90,6 +107,8 @@ PRESSES: Mapping[str, Press] = {
     "set": preferences.changed,
     "allow": allow,
     "refuse": refuse,
+    "stop": stop,
+    "again": again,
 }
 _NOTES: Mapping[str, str] = {"up": "tg_thanks", "down": "tg_how_to_correct", "pick": "tg_thanks"}
 """What the button says when it is pressed."""

@@ -9,9 +9,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from bot.telegram.desk import Visit, guarded
-from bot.telegram.ledger import note_messages
-from bot.telegram.outbox import Buttons
+from bot.telegram.outbox import Reply
 from bot.telegram.render import Part, footer, reply_parts
+from bot.telegram.sending import Buttons
 from bot.telegram.threads import in_thread
 from memory.candidates import CHOICES, Choice, choose
 from memory.errors import FamiliarError
@@ -38,8 +38,15 @@ async def _offer(visit: Visit, turn: Turn, shown_in: int | None) -> None:
     if offer is None or visit.desk.cancel.is_set():
         return
     parts = reply_parts(visit.phrase("tg_two_answers", second=offer.second))
-    sent = await visit.desk.outbox.send_all(visit.place, parts, reply_to=shown_in, buttons=_buttons(visit, turn.id))
-    note_messages(visit.services.store, visit.place.chat_id, sent, turn)
+    outbox, buttons = visit.desk.outbox, _buttons(visit, turn.id)
+
+    def write() -> Reply:
+        with visit.services.store.transaction():
+            reply = outbox.open(visit.place, key=f"second:{turn.id}", user=visit.user, reply_to=shown_in)
+            outbox.put(reply, parts, buttons=buttons, turn=turn)
+        return reply
+
+    await outbox.deliver(await in_thread(write))
 
 
 def _buttons(visit: Visit, turn_id: int) -> Buttons:
@@ -62,4 +69,4 @@ async def picked(visit: Visit, values: Sequence[str]) -> None:
         part = reply_parts(offer.second, footer(turn, language=visit.language))[-1]
     else:
         part = Part(visit.phrase("tg_kept_first" if named == "first" else "tg_kept_neither"))
-    await visit.desk.outbox.edit(visit.place, visit.message.message_id, part)
+    await visit.desk.sender.edit(visit.place, visit.message.message_id, part)

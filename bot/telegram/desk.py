@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
+import itertools
 import logging
 import secrets
 import threading
-from collections.abc import Coroutine
-from dataclasses import dataclass
+from collections.abc import Callable, Coroutine, Iterator, Sequence
+from dataclasses import dataclass, field
 from pathlib import PurePath
 from typing import Any
 from weakref import WeakValueDictionary
@@ -17,14 +19,21 @@ from telegram.error import Forbidden, TelegramError
 
 from bot.locales import say
 from bot.telegram.access import Access
-from bot.telegram.outbox import Buttons, Outbox, Place, kind
+from bot.telegram.ledger import moved
+from bot.telegram.outbox import Outbox
 from bot.telegram.ports import Services
-from bot.telegram.render import plain_parts
+from bot.telegram.render import Part, plain_parts
+from bot.telegram.sending import Buttons, Place, Sender, kind
+from bot.telegram.threads import in_thread
 from bot.telegram.wording import Command
 from memory.errors import FamiliarError
 from memory.records import User
 
 _log = logging.getLogger(__name__)
+
+
+class Interrupted(Exception):
+    """The bot ends while a message is being answered; it is answered after the next start."""
 
 
 class Desk:
@@ -33,7 +42,9 @@ class Desk:
     def __init__(self, services: Services, bot: Bot) -> None:
         self.services = services
         self.bot = bot
-        self.outbox = Outbox(bot)
+        seconds = services.settings.telegram.chat_seconds
+        self.sender = Sender(bot, chat_seconds=seconds, migrated=self._moved)
+        self.outbox = Outbox(services.store, self.sender)
         self.access = Access(services.store, services.clock)
         self.cancel = threading.Event()
         """Set when the bot stops: turns end at their next word, tunes at once."""
@@ -41,6 +52,7 @@ class Desk:
         """The same for what waits in the event loop."""
         self.tuning = asyncio.Lock()
         """One tune at a time: two would take the machine from the chat."""
+        self._turns: dict[int, threading.Event] = {}
         self._imports: WeakValueDictionary[int, asyncio.Lock] = WeakValueDictionary()
         self._tasks: set[asyncio.Task[None]] = set()
 
@@ -54,10 +66,34 @@ class Desk:
         """Files of one user are taken in one after the other, in the order in which they came."""
         return self._imports.setdefault(user.id, asyncio.Lock())
 
+    @contextlib.contextmanager
+    def turn_in(self, chat_id: int) -> Iterator[threading.Event]:
+        """While a chat is answered: what ends the writing at the next word."""
+        cancel = threading.Event()
+        self._turns[chat_id] = cancel
+        if self.cancel.is_set():
+            cancel.set()
+        try:
+            yield cancel
+        finally:
+            del self._turns[chat_id]
+
+    def stop_writing(self, chat_id: int) -> bool:
+        """End the reply that is being written in a chat; False where none is."""
+        cancel = self._turns.get(chat_id)
+        if cancel is not None:
+            cancel.set()
+        return cancel is not None
+
     def end(self) -> None:
         """Let replies and tunes under way come to their end."""
         self.cancel.set()
         self.stopping.set()
+        for cancel in self._turns.values():
+            cancel.set()
+
+    async def _moved(self, old_chat: int, new_chat: int) -> None:
+        await in_thread(lambda: moved(self.services.store, old_chat, new_chat))
 
     async def close(self, *, seconds: float) -> None:
         """Wait so long for what still runs beside the chat, then give it up."""
@@ -67,6 +103,34 @@ class Desk:
         for task in self._tasks:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
+
+
+class Handling:
+    """How far updates are handled: how many messages were sent for it, and what still runs beside the chat."""
+
+    def __init__(self) -> None:
+        self._numbers = itertools.count()
+        self._held = 1
+        self._when_done: Callable[[], None] = lambda: None
+
+    def number(self) -> int:
+        """0, 1, 2 and so on."""
+        return next(self._numbers)
+
+    def hold(self) -> None:
+        """One thing more must end."""
+        self._held += 1
+
+    def release(self) -> None:
+        """One of them has."""
+        self._held -= 1
+        if self._held == 0:
+            self._when_done()
+
+    def finish(self, when_done: Callable[[], None]) -> None:
+        """The handler has returned; call this once nothing runs any more."""
+        self._when_done = when_done
+        self.release()
 
 
 @dataclass(frozen=True)
@@ -84,7 +148,11 @@ class Visit:
     command: Command | None = None
     query: CallbackQuery | None = None
     edited: bool = False
-    update_id: int = 0
+    update_ids: tuple[int, ...] = ()
+    """The updates that are handled together."""
+    texts: tuple[str, ...] = ()
+    """What was written, of several messages in a row each."""
+    handling: Handling = field(default_factory=Handling)
 
     @property
     def services(self) -> Services:
@@ -100,10 +168,39 @@ class Visit:
         """A phrase in the user's language."""
         return say(self.language, key, **values)
 
+    @property
+    def cited(self) -> int | None:
+        """The message that an answer in a group refers to."""
+        return None if self.place.private else self.message.message_id
+
+    def key(self) -> str:
+        """Names the next message that the handler sends, the same again when the updates are handled again."""
+        return f"{self.update_ids[0]}:{self.handling.number()}"
+
     async def tell(self, text: str, *, buttons: Buttons | None = None, reply: bool = False) -> list[int]:
         """Send a text as it stands."""
-        reply_to = self.message.message_id if reply or not self.place.private else None
-        return await self.desk.outbox.send_all(self.place, plain_parts(text), reply_to=reply_to, buttons=buttons)
+        return await self.show(
+            plain_parts(text), buttons=buttons, reply_to=self.message.message_id if reply else self.cited
+        )
+
+    async def show(
+        self, parts: Sequence[Part], *, buttons: Buttons | None = None, reply_to: int | None = None
+    ) -> list[int]:
+        """Send the messages of one answer."""
+        return await self.desk.outbox.send_all(
+            self.place, parts, key=self.key(), user=self.user, reply_to=reply_to, buttons=buttons
+        )
+
+    def beside(self, work: Coroutine[Any, Any, None]) -> None:
+        """Go on beside the chat; the message counts as handled when that is done too."""
+        self.handling.hold()
+
+        async def held() -> None:
+            await guarded(self, work)
+            # Not after a cancellation: what the end of the bot cut off is done again after the next start.
+            self.handling.release()
+
+        self.desk.start(held())
 
 
 async def guarded(visit: Visit, work: Coroutine[Any, Any, None]) -> None:
@@ -113,11 +210,13 @@ async def guarded(visit: Visit, work: Coroutine[Any, Any, None]) -> None:
     """
     try:
         await work
+    except Interrupted:
+        raise
     except Forbidden:
         _log.info("user %d has blocked the bot", visit.person.id)
     except Exception as exc:  # noqa: BLE001 - the edge of a turn: one failed message must not stop the bot
         number = secrets.token_hex(3)
-        _log.error("error %s: update %d, user %d: %s", number, visit.update_id, visit.user.id, where(exc))
+        _log.error("error %s: update %d, user %d: %s", number, visit.update_ids[0], visit.user.id, where(exc))
         reason = f" {exc}" if isinstance(exc, FamiliarError) else ""
         try:
             await visit.tell(visit.phrase("tg_sorry", number=number) + reason)

@@ -9,8 +9,8 @@ from collections.abc import Sequence
 
 from bot.commands.examples import short, states
 from bot.telegram.desk import Visit
-from bot.telegram.outbox import Buttons
 from bot.telegram.render import Part
+from bot.telegram.sending import Buttons
 from bot.telegram.threads import in_thread
 from memory.errors import FamiliarError
 from tuning.choices import Choice
@@ -38,7 +38,7 @@ async def decided(visit: Visit, values: Sequence[str]) -> None:
     except FamiliarError:  # it was forgotten, or is not theirs: there is nothing to decide about
         return
     place, buttons = visit.place, _buttons(listed)
-    await visit.desk.outbox.edit(place, visit.message.message_id, Part(_text(visit, listed)), buttons=buttons)
+    await visit.desk.sender.edit(place, visit.message.message_id, Part(_text(visit, listed)), buttons=buttons)
 
 
 def _decide(visit: Visit, id_: str, choice: Choice) -> list[tuple[Example, str]]:

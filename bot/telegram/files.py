@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from telegram import Document
 
-from bot.telegram.desk import Visit, guarded
+from bot.telegram.desk import Visit
 from bot.telegram.render import Part
 from bot.telegram.threads import in_thread
 from bot.telegram.wording import ImportWish, import_wish
@@ -22,7 +22,7 @@ async def document(visit: Visit) -> None:
     if size > DOWNLOAD_LIMIT:
         await visit.tell(visit.phrase("tg_too_big", name=name, megabytes=f"{size / 2**20:.0f}"))
         return
-    visit.desk.start(guarded(visit, _import(visit, sent, name)))
+    visit.beside(_import(visit, sent, name))
 
 
 async def _import(visit: Visit, sent: Document, name: str) -> None:
@@ -36,7 +36,7 @@ async def _import(visit: Visit, sent: Document, name: str) -> None:
         )
     text = receipt_text(visit, receipt, wish, name=name)
     if progress:
-        await visit.desk.outbox.edit(visit.place, progress[0], Part(text))
+        await visit.desk.sender.edit(visit.place, progress[0], Part(text))
     else:
         await visit.tell(text)
 

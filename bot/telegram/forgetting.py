@@ -11,8 +11,8 @@ from dataclasses import dataclass
 
 from bot.telegram.desk import Visit
 from bot.telegram.learning import tune_all_due
-from bot.telegram.outbox import Buttons
 from bot.telegram.render import Part
+from bot.telegram.sending import Buttons
 from bot.telegram.talking import replied_turn
 from bot.telegram.threads import in_thread
 from bot.telegram.wording import command_of
@@ -117,7 +117,7 @@ def _words_asked_for(visit: Visit) -> str | None:
 
 
 async def _close(visit: Visit, text: str) -> None:
-    await visit.desk.outbox.edit(visit.place, visit.message.message_id, Part(text))
+    await visit.desk.sender.edit(visit.place, visit.message.message_id, Part(text))
 
 
 def _short(text: str) -> str:

@@ -1,76 +1,132 @@
 """What every update passes before a handler sees it: is it new, who wrote it, may they, and is it meant for the bot.
 
-Messages of one chat are handled in order, chats beside each other; pressed buttons wait for nothing.
+An update is kept before Telegram is told that it arrived, and is done when its answer is written down.
 """
 
 from __future__ import annotations
 
 import asyncio
+import contextlib
+import json
 import logging
-from collections.abc import Awaitable
-from typing import Any
-from weakref import WeakValueDictionary
+from collections.abc import Sequence
 
 import telegram
-from telegram import Chat, Message, Update
-from telegram.error import TelegramError
-from telegram.ext import BaseUpdateProcessor
+from telegram import Bot, Chat, Message, Update
 
 from bot.locales import language_of, say
-from bot.telegram.access import Admission, Person, group_user
-from bot.telegram.desk import Desk, Visit, guarded, where
+from bot.telegram import inbox
+from bot.telegram.access import Admission, Person, by_telegram_id, group_name, group_user
+from bot.telegram.desk import Desk, Interrupted, Visit, guarded, where
 from bot.telegram.handlers import handle
-from bot.telegram.ledger import first_time
-from bot.telegram.outbox import Place
+from bot.telegram.lanes import Lanes
+from bot.telegram.ledger import moved
 from bot.telegram.render import plain_parts
+from bot.telegram.sending import Place
+from bot.telegram.threads import in_thread, pause
 from bot.telegram.wording import command_of, mentions
 from memory.errors import FamiliarError
 from memory.records import User
+from memory.store import Store
 
-_AT_ONCE = 4096
-"""Updates under way; so many that one chat's flood does not keep another's message waiting."""
 _ANSWERS = {"unpaired": "tg_not_paired", "wrong code": "tg_wrong_code", "waiting": "tg_asked_owner"}
+_AGAIN_SECONDS = 2.0
 _log = logging.getLogger(__name__)
 
 
-class ChatOrder(BaseUpdateProcessor):
-    """Handles each chat's messages one after the other, and everything else at once."""
+class Door:
+    """Where updates come in: the queue that python-telegram-bot's updater puts them into.
 
-    def __init__(self) -> None:
-        super().__init__(_AT_ONCE)
-        self._locks: WeakValueDictionary[int, asyncio.Lock] = WeakValueDictionary()
+    The updater confirms an update to Telegram after `put` has returned, so that what is kept by then is never lost.
+    """
 
-    async def do_process_update(self, update: object, coroutine: Awaitable[Any]) -> None:
-        """Wait for the chat's earlier messages, then handle this one."""
-        chat = update.effective_chat if isinstance(update, Update) and update.callback_query is None else None
-        if chat is None:
-            await coroutine
+    def __init__(self, store: Store, lanes: Lanes, stop: asyncio.Event) -> None:
+        self._store = store
+        self._lanes = lanes
+        self._stop = stop
+
+    async def put(self, update: object) -> None:
+        """Keep an update, and have it handled where it is new; waits while it can't be kept, as on a full disk."""
+        if not isinstance(update, Update):
             return
-        lock = self._locks.setdefault(chat.id, asyncio.Lock())
-        async with lock:
-            await coroutine
+        while True:
+            try:
+                new = await in_thread(lambda: _keep(self._store, update))
+                break
+            except FamiliarError as exc:
+                _log.error("update %d can't be kept: %s", update.update_id, where(exc))
+                if await pause(self._stop, _AGAIN_SECONDS):
+                    raise  # the updater ends without confirming it
+        if new:
+            self._lanes.add(update)
 
-    async def initialize(self) -> None:
-        """Nothing to prepare."""
 
-    async def shutdown(self) -> None:
-        """Nothing to give back."""
+def _keep(store: Store, update: Update) -> bool:
+    chat, author = update.effective_chat, update.effective_user
+    group = chat is not None and chat.type != Chat.PRIVATE
+    user = store.user(group_name(chat.id)) if chat and group else by_telegram_id(store, author.id) if author else None
+    return inbox.keep(
+        store,
+        update.update_id,
+        update.to_json(),
+        chat_id=chat.id if chat else None,
+        user_id=user.id if user else None,
+    )
 
 
-async def receive(desk: Desk, update: Update) -> None:
-    """Handle an update if it is new, allowed and meant for the bot."""
+def unfinished(store: Store, bot: Bot) -> tuple[list[Update], list[Update]]:
+    """Updates that a start finds not handled: those to handle now, and those that ended the process too often."""
+    again: list[Update] = []
+    given_up: list[Update] = []
+    for received in inbox.waiting(store):
+        update = Update.de_json(json.loads(received.payload), bot)
+        (given_up if received.tries >= inbox.MOST_TRIES else again).append(update)
+    return again, given_up
+
+
+async def receive(desk: Desk, updates: Sequence[Update]) -> None:
+    """Handle updates that belong together, if they are allowed and meant for the bot."""
+    store, ids = desk.services.store, [update.update_id for update in updates]
+
+    def finished() -> None:
+        inbox.done(store, ids)
+
     try:
-        if not first_time(desk.services.store, update.update_id):
+        await in_thread(lambda: inbox.begin(store, ids))
+        await _follow(store, updates[0])
+        visit = await _visit(desk, updates)
+        if visit is None:
+            await in_thread(finished)
             return
-        visit = await _visit(desk, update)
-    except (TelegramError, FamiliarError) as exc:
-        _log.error("update %d could not be handled: %s", update.update_id, where(exc))
-        return
-    if visit is not None:
-        await guarded(visit, handle(visit))
+        with contextlib.suppress(Interrupted):  # they wait for the next start
+            await guarded(visit, handle(visit))
+            visit.handling.finish(finished)
+    except Exception as exc:  # noqa: BLE001 - the edge of a turn: one update must not stop its chat
+        _log.error("update %d could not be handled: %s", ids[0], where(exc))
 
 
-async def _visit(desk: Desk, update: Update) -> Visit | None:
+async def give_up(desk: Desk, update: Update) -> None:
+    """Say that a message can't be handled, since handling it ended the bot several times."""
+    store = desk.services.store
+    message = _message(update)
+    await in_thread(lambda: inbox.done(store, [update.update_id], failed=True))
+    _log.error("update %d ended the bot %d times and is left", update.update_id, inbox.MOST_TRIES)
+    if message is not None:
+        language = language_of(update.effective_user.language_code if update.effective_user else None)
+        parts = plain_parts(say(language, "tg_given_up"))
+        await desk.outbox.send_all(_place(message.chat, message), parts, key=f"{update.update_id}:0")
+
+
+async def _follow(store: Store, update: Update) -> None:
+    """Note that a group has become a supergroup."""
+    message = update.message
+    if message is not None and message.migrate_to_chat_id is not None:
+        old, new = message.chat.id, message.migrate_to_chat_id
+        await in_thread(lambda: moved(store, old, new))
+
+
+async def _visit(desk: Desk, updates: Sequence[Update]) -> Visit | None:
+    update = updates[0]
     query, message, author = update.callback_query, _message(update), update.effective_user
     if message is None or author is None or author.is_bot:
         return None
@@ -81,12 +137,21 @@ async def _visit(desk: Desk, update: Update) -> Visit | None:
         return None
     code = asked.argument if asked and asked.name == "start" else None
     admission = desk.access.admit(_person(author), code=code, private=place.private and query is None)
-    await _tell_outsider(desk, place, author, admission)
+    await _tell_outsider(desk, place, update, admission)
     if admission.user is None or admission.answer not in ("allowed", "paired"):
         return None
-    user = admission.user if place.private else _group(desk, place, admission.user)
-    edited = update.edited_message is not None
-    return Visit(desk, admission.user, user, place, message, asked, query, edited, update.update_id)
+    return Visit(
+        desk,
+        person=admission.user,
+        user=admission.user if place.private else _group(desk, place, admission.user),
+        place=place,
+        message=message,
+        command=asked,
+        query=query,
+        edited=update.edited_message is not None,
+        update_ids=tuple(each.update_id for each in updates),
+        texts=tuple(found.text or "" for each in updates if (found := _message(each)) is not None),
+    )
 
 
 def _message(update: Update) -> Message | None:
@@ -113,12 +178,12 @@ def _group(desk: Desk, place: Place, person: User) -> User:
     return group_user(desk.services.store, place.chat_id, language=person.profile.language)
 
 
-async def _tell_outsider(desk: Desk, place: Place, author: telegram.User, admission: Admission) -> None:
+async def _tell_outsider(desk: Desk, place: Place, update: Update, admission: Admission) -> None:
     key = _ANSWERS.get(admission.answer)
-    if key is None:
+    if key is None or update.effective_user is None:
         return
-    text = say(language_of(author.language_code), key)
-    await desk.outbox.send_all(place, plain_parts(text))
+    text = say(language_of(update.effective_user.language_code), key)
+    await desk.outbox.send_all(place, plain_parts(text), key=f"{update.update_id}:outsider")
     if admission.answer == "waiting" and admission.user is not None:
         await _ask_owner(desk, admission.user)
 
@@ -130,4 +195,7 @@ async def _ask_owner(desk: Desk, stranger: User) -> None:
     language = owner.profile.language
     choice = [(say(language, f"tg_{word}"), f"{word}:{stranger.id}") for word in ("allow", "refuse")]
     question = say(language, "tg_may_talk", name=stranger.name)
-    await desk.outbox.send_all(Place(owner.telegram_id, private=True), plain_parts(question), buttons=[choice])
+    place = Place(owner.telegram_id, private=True)
+    await desk.outbox.send_all(
+        place, plain_parts(question), key=f"may-talk:{stranger.id}", user=owner, buttons=[choice]
+    )

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 from bot.explain import explain, explain_influence, missing_line
 from bot.telegram.buttons import press
-from bot.telegram.desk import Visit, guarded
+from bot.telegram.desk import Visit
 from bot.telegram.examples import examples
 from bot.telegram.files import document
 from bot.telegram.forgetting import forget
@@ -20,7 +20,7 @@ from bot.telegram.preferences import settings
 from bot.telegram.render import reply_parts, source_lines
 from bot.telegram.talking import answer, awaits_correction, conversation_of, correct, replied_turn
 from bot.telegram.threads import in_thread
-from bot.telegram.wording import summary_wish, without_mention
+from bot.telegram.wording import is_stop, summary_wish, without_mention
 from memory.records import Turn
 from memory.turns import turn_by_id, turns_of
 
@@ -69,7 +69,7 @@ async def summary(visit: Visit) -> None:
     wish = summary_wish(visit.command.argument)
     made = await in_thread(lambda: visit.services.summarize(user=visit.user, about=wish.about, since=wish.since))
     sources = "\n".join(source_lines(made.citations, language=visit.language))
-    await visit.desk.outbox.send_all(visit.place, reply_parts(made.text, sources))
+    await visit.show(reply_parts(made.text, sources), reply_to=visit.cited)
 
 
 async def why(visit: Visit) -> None:
@@ -88,13 +88,19 @@ async def why(visit: Visit) -> None:
     stored = explain(turn, language=language)
     await visit.tell(f"{stored}\n\n{missing_line(missing, language=language)}" if missing else stored)
     if missing is None:
-        visit.desk.start(guarded(visit, _tell_influence(visit, turn)))
+        visit.beside(_tell_influence(visit, turn))
 
 
 async def _tell_influence(visit: Visit, turn: Turn) -> None:
     """Beside the chat: what has to be computed takes as long as some replies."""
     influence = await in_thread(lambda: visit.services.explainer.influence(turn))
     await visit.tell(explain_influence(influence, language=visit.language))
+
+
+async def stop(visit: Visit) -> None:
+    """End the reply that is being written; what is there of it stays."""
+    if not visit.desk.stop_writing(visit.place.chat_id):
+        await visit.tell(visit.phrase("tg_nothing_to_stop"))
 
 
 async def correction(visit: Visit) -> None:
@@ -109,7 +115,7 @@ async def correction(visit: Visit) -> None:
 
 async def text(visit: Visit) -> None:
     """Something to answer, or the right text for a reply that was found bad."""
-    written = without_mention(visit.message.text or "", bot=visit.desk.bot.username)
+    written = "\n".join(without_mention(said, bot=visit.desk.bot.username) for said in visit.texts).strip()
     turn_id = replied_turn(visit)
     if not written:
         await show_help(visit)
@@ -139,6 +145,7 @@ HANDLERS: tuple[Route, ...] = (
     Route(lambda visit: visit.edited, ignore),
     Route(command("start"), start),
     Route(command("help"), show_help),
+    Route(lambda visit: is_stop(visit.message.text or ""), stop),
     Route(command("import"), how_to_import, private_only=True),
     Route(command("summary"), summary),
     Route(command("why"), why),

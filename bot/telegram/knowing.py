@@ -9,8 +9,8 @@ from collections.abc import Sequence
 
 from bot.commands.facts import Known, delete, known_of
 from bot.telegram.desk import Visit
-from bot.telegram.outbox import Buttons
 from bot.telegram.render import Part
+from bot.telegram.sending import Buttons
 from memory.errors import FamiliarError
 from memory.facts.graph import around
 from memory.facts.store import facts_of
@@ -35,7 +35,7 @@ async def deleted(visit: Visit, values: Sequence[str]) -> None:
         return
     listed = _listed(visit, about="")
     place, buttons = visit.place, _buttons(listed)
-    await visit.desk.outbox.edit(place, visit.message.message_id, Part(_text(visit, listed)), buttons=buttons)
+    await visit.desk.sender.edit(place, visit.message.message_id, Part(_text(visit, listed)), buttons=buttons)
 
 
 def _listed(visit: Visit, *, about: str) -> list[Known]:

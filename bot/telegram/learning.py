@@ -11,10 +11,10 @@ from telegram.error import TelegramError
 
 from bot.learned import answering, rolled_back_text
 from bot.locales import say
-from bot.telegram.desk import Desk, Visit, guarded, where
-from bot.telegram.outbox import Place
+from bot.telegram.desk import Desk, Visit, where
 from bot.telegram.ports import Tuned
 from bot.telegram.render import Part, plain_parts
+from bot.telegram.sending import Place
 from bot.telegram.streaming import EditPreview, Stream
 from bot.telegram.threads import in_thread, pause
 from memory.records import User
@@ -25,7 +25,7 @@ _log = logging.getLogger(__name__)
 
 async def tune(visit: Visit) -> None:
     """Start a tune, with one message that follows it."""
-    visit.desk.start(guarded(visit, _tune_and_tell(visit)))
+    visit.beside(_tune_and_tell(visit))
 
 
 async def _tune_and_tell(visit: Visit) -> None:
@@ -33,11 +33,12 @@ async def _tune_and_tell(visit: Visit) -> None:
     if desk.tuning.locked():  # looked at here, with nothing awaited before it is taken: two presses start one tune
         await visit.tell(visit.phrase("tg_tune_busy"))
         return
-    preview = EditPreview(desk.outbox, place)
     seconds = visit.services.settings.telegram.edit_seconds
     async with desk.tuning:
+        reply = await in_thread(lambda: desk.outbox.open(place, key=visit.key(), user=visit.user))
+        preview = EditPreview(desk.outbox, reply)
         await preview.show(visit.phrase("tg_tuning"))
-        async with Stream(preview, desk.outbox, place, seconds=seconds) as stream:
+        async with Stream(preview, desk.sender, place, seconds=seconds) as stream:
             result = await in_thread(
                 lambda: visit.services.tune(
                     visit.user,
@@ -46,7 +47,9 @@ async def _tune_and_tell(visit: Visit) -> None:
                     cancel=desk.cancel,
                 )
             )
-    await preview.finish(plain_parts(tuned_text(result, language=visit.language)))
+    parts = plain_parts(tuned_text(result, language=visit.language))
+    await in_thread(lambda: desk.outbox.put(reply, parts))
+    await desk.outbox.deliver(reply)
 
 
 def tuned_text(result: Tuned, *, language: str) -> str:
@@ -72,7 +75,7 @@ async def asked(visit: Visit, values: Sequence[str]) -> None:
     if values[0] == "now":
         await tune(visit)
         return
-    await visit.desk.outbox.edit(visit.place, visit.message.message_id, Part(visit.phrase("tg_tune_put_off")))
+    await visit.desk.sender.edit(visit.place, visit.message.message_id, Part(visit.phrase("tg_tune_put_off")))
 
 
 async def tune_all_due(desk: Desk) -> None:

@@ -1,34 +1,9 @@
-"""What Telegram's numbers mean here: updates that were seen, and which turn a message of the bot shows.
-
-An update is noted before it is handled, so that one which is delivered again, be it after a restart, is not answered
-again.
-"""
+"""What Telegram's numbers mean here: which turn a message of the bot shows, and which chat is which."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
-from memory.records import Turn
-from memory.store import Store, utc_now
-
-
-def first_time(store: Store, update_id: int) -> bool:
-    """Note an update; False where it was noted before."""
-    with store.transaction() as db:
-        cursor = db.execute(
-            "INSERT INTO telegram_updates (update_id, received_at) VALUES (?, ?) ON CONFLICT DO NOTHING",
-            (update_id, utc_now()),
-        )
-    return cursor.rowcount > 0
-
-
-def note_messages(store: Store, chat_id: int, message_ids: Sequence[int], turn: Turn) -> None:
-    """Remember which turn these messages show."""
-    with store.transaction() as db:
-        db.executemany(
-            "INSERT OR REPLACE INTO telegram_messages (chat_id, message_id, user_id, turn_id) VALUES (?, ?, ?, ?)",
-            [(chat_id, message_id, turn.user_id, turn.id) for message_id in message_ids],
-        )
+from bot.telegram.access import group_name
+from memory.store import Store
 
 
 def turn_shown_in(store: Store, chat_id: int, message_id: int, *, user_id: int) -> int | None:
@@ -38,3 +13,14 @@ def turn_shown_in(store: Store, chat_id: int, message_id: int, *, user_id: int) 
         (chat_id, message_id, user_id),
     )
     return int(rows[0]["turn_id"]) if rows else None
+
+
+def moved(store: Store, old_chat: int, new_chat: int) -> None:
+    """A group has become a supergroup: its memory, settings, conversation and open replies follow; twice does no harm.
+
+    Messages keep the numbers that they had in the old chat, where nobody can press their buttons any more.
+    """
+    with store.transaction() as db:
+        db.execute("UPDATE OR IGNORE users SET name = ? WHERE name = ?", (group_name(new_chat), group_name(old_chat)))
+        for table in ("conversations", "telegram_replies", "telegram_inbox"):
+            db.execute(f"UPDATE {table} SET chat_id = ? WHERE chat_id = ?", (new_chat, old_chat))

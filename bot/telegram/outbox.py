@@ -1,235 +1,281 @@
-"""Sending: what Telegram can't take at the moment is sent later, what may have arrived is not sent twice.
+"""Replies kept until they are delivered: each message of the bot once, across failures, waits and restarts.
 
-Every answer of Telegram to a failed call leads to one of a few reactions (`react`, pure). A wait that Telegram orders
-holds for the whole chat, previews included. Only texts that never left this machine, or that Telegram said it did not
-take, are sent again.
+A message is written down before it is sent. One that Telegram may or may not have taken is not sent again: it is
+marked as unknown and offered by a button, since a gap that is announced is better than the same reply twice.
 """
 
 from __future__ import annotations
 
 import asyncio
-import datetime as dt
+import json
 import logging
-import time
-from collections.abc import Awaitable, Callable, Sequence
-from dataclasses import dataclass, replace
-from typing import Literal, TypeVar
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from typing import Any
+from weakref import WeakValueDictionary
 
-import httpx
-from telegram import Bot, InlineKeyboardButton, InlineKeyboardMarkup, MessageEntity, ReplyParameters
-from telegram.constants import ChatAction
-from telegram.error import BadRequest, ChatMigrated, Forbidden, NetworkError, RetryAfter, TelegramError
+from telegram.error import Forbidden, TelegramError
 
-from bot.telegram.render import Part
+from bot.locales import say
+from bot.telegram.render import Part, Span
+from bot.telegram.sending import Buttons, Place, Sender, kind
+from bot.telegram.threads import in_thread
+from memory.records import Turn, User
+from memory.store import Store, utc_now
 
-Action = Literal["resend", "without thread", "without formatting", "done", "unknown", "give up"]
-Buttons = Sequence[Sequence[tuple[str, str]]]
-"""Rows of (text, callback data)."""
-T = TypeVar("T")
-
-_ATTEMPTS = 8
-_LONGEST_PAUSE = 60.0
-_NEVER_SENT = (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout)
 _log = logging.getLogger(__name__)
+_KEPT = "waiting"
 
 
 @dataclass(frozen=True)
-class Place:
-    """Where a conversation happens."""
+class Reply:
+    """What answers something: its messages, of which there may be none yet."""
 
-    chat_id: int
-    private: bool
-    thread_id: int | None = None
+    id: int
+    place: Place
+    reply_to: int | None
+    user_id: int | None
+    turn_id: int | None
+    preview_id: int | None
+    """The message in which it was shown while it was being written."""
 
 
 @dataclass(frozen=True)
-class Reaction:
-    """What to do after a failed call."""
-
-    action: Action
-    wait: float = 0.0
-    """Seconds before the next call to this chat."""
-
-
-def react(error: TelegramError, *, attempt: int, repeatable: bool) -> Reaction:
-    """Decide from Telegram's answer; ``repeatable``: doing it twice does no harm (an edit)."""
-    pause = min(0.5 * 2**attempt, _LONGEST_PAUSE)
-    if isinstance(error, RetryAfter):
-        return Reaction("resend", seconds_of(error))
-    if isinstance(error, BadRequest):
-        return Reaction(_after_refusal(str(error).lower()))
-    if not isinstance(error, NetworkError):
-        return Reaction("give up")
-    answered = error.__cause__ is None or not isinstance(error.__cause__, httpx.HTTPError)
-    if repeatable or answered or isinstance(error.__cause__, _NEVER_SENT):
-        return Reaction("resend", pause)
-    return Reaction("unknown")
-
-
-def _after_refusal(description: str) -> Action:
-    if "not modified" in description:
-        return "done"
-    if "thread" in description or "topic" in description:
-        return "without thread"
-    if "not found" in description or "can't be edited" in description:
-        return "give up"
-    return "without formatting"
-
-
-def seconds_of(error: RetryAfter) -> float:
-    """How long Telegram wants us to wait."""
-    value = error.retry_after
-    return value.total_seconds() if isinstance(value, dt.timedelta) else float(value)
-
-
-def keyboard(buttons: Buttons | None) -> InlineKeyboardMarkup | None:
-    """Inline buttons."""
-    if not buttons:
-        return None
-    return InlineKeyboardMarkup(
-        [[InlineKeyboardButton(text, callback_data=data) for text, data in row] for row in buttons]
-    )
+class _Row:
+    id: int
+    position: int
+    part: Part
+    buttons: Buttons | None
+    state: str
+    message_id: int | None
 
 
 class Outbox:
-    """Sends and edits the bot's messages."""
+    """Writes replies down and delivers them."""
 
-    def __init__(self, bot: Bot) -> None:
-        self._bot = bot
-        self._quiet_until: dict[int, float] = {}
+    def __init__(self, store: Store, sender: Sender) -> None:
+        self._store = store
+        self.sender = sender
+        self._delivering: WeakValueDictionary[int, asyncio.Lock] = WeakValueDictionary()
 
-    def quiet_for(self, place: Place) -> float:
-        """Seconds that Telegram still wants nothing sent to the chat."""
-        return max(0.0, self._quiet_until.get(place.chat_id, 0.0) - time.monotonic())
+    # -- writing down; called from any thread, also within a transaction
 
-    def keep_quiet(self, place: Place, error: RetryAfter) -> None:
-        """Send nothing to the chat for as long as Telegram said."""
-        self._quiet_until[place.chat_id] = time.monotonic() + seconds_of(error)
-
-    async def send(
-        self, place: Place, part: Part, *, reply_to: int | None = None, buttons: Buttons | None = None
-    ) -> int | None:
-        """Send one message and give its id; None where Telegram may or may not have it.
-
-        :raises TelegramError: it can't be sent (the user blocked the bot, the chat is gone)
-        """
-
-        async def call(place: Place, part: Part) -> int:
-            message = await self._bot.send_message(
-                place.chat_id,
-                part.text,
-                entities=_entities(part),
-                message_thread_id=place.thread_id,
-                reply_parameters=ReplyParameters(reply_to, allow_sending_without_reply=True) if reply_to else None,
-                reply_markup=keyboard(buttons),
+    def open(
+        self, place: Place, *, key: str | None = None, user: User | None = None, reply_to: int | None = None
+    ) -> Reply:
+        """A reply to fill; the same again for the same key, so that what is handled twice is answered once."""
+        with self._store.transaction() as db:
+            db.execute(
+                'INSERT INTO telegram_replies ("key", chat_id, private, thread_id, reply_to, user_id, at)'
+                " VALUES (?, ?, ?, ?, ?, ?, ?) ON CONFLICT DO NOTHING",
+                (key, place.chat_id, place.private, place.thread_id, reply_to, user.id if user else None, utc_now()),
             )
-            return message.message_id
+            found = 'WHERE "key" = ?' if key else "WHERE id = last_insert_rowid()"
+            row = db.execute(f"SELECT * FROM telegram_replies {found}", (key,) if key else ()).fetchone()
+        return _reply(row)
 
-        return await self._persist(call, place, part, repeatable=False)
+    def put(
+        self, reply: Reply, parts: Sequence[Part], *, buttons: Buttons | None = None, turn: Turn | None = None
+    ) -> None:
+        """Write the messages of a reply down, the buttons under the last; once, whatever is put again."""
+        now, last = utc_now(), len(parts) - 1
+        rows = [
+            (reply.id, reply.user_id, place, part.text, _spans(part), _lines(buttons if place == last else None), now)
+            for place, part in enumerate(parts)
+        ]
+        with self._store.transaction() as db:
+            if turn is not None:
+                db.execute("UPDATE telegram_replies SET turn_id = ? WHERE id = ?", (turn.id, reply.id))
+            db.executemany(
+                "INSERT INTO telegram_outbox (reply_id, user_id, position, text, spans, buttons, state, at)"
+                " VALUES (?, ?, ?, ?, ?, ?, 'waiting', ?) ON CONFLICT DO NOTHING",
+                rows,
+            )
+
+    def shown_in(self, reply: Reply, message_id: int) -> None:
+        """Remember the message in which a reply is shown while it is being written; its first part takes its place."""
+        with self._store.transaction() as db:
+            db.execute("UPDATE telegram_replies SET preview_id = ? WHERE id = ?", (message_id, reply.id))
+
+    # -- delivering
 
     async def send_all(
-        self, place: Place, parts: Sequence[Part], *, reply_to: int | None = None, buttons: Buttons | None = None
+        self,
+        place: Place,
+        parts: Sequence[Part],
+        *,
+        key: str | None = None,
+        user: User | None = None,
+        reply_to: int | None = None,
+        buttons: Buttons | None = None,
     ) -> list[int]:
-        """Send the messages of one reply, the buttons under the last; one that fails does not stop those after it.
+        """Write the messages of one reply down and deliver them; gives the ids of those that surely arrived.
+
+        :param key: what it answers; a reply of the same key that was sent before is not sent again
+        :raises Forbidden: the user blocked the bot
+        """
+
+        def write() -> Reply:
+            with self._store.transaction():
+                reply = self.open(place, key=key, user=user, reply_to=reply_to)
+                self.put(reply, parts, buttons=buttons)
+            return reply
+
+        return await self.deliver(await in_thread(write))
+
+    async def deliver(self, reply: Reply) -> list[int]:
+        """Send what of a reply still waits; one message that fails does not stop those after it.
 
         :raises Forbidden: the user blocked the bot
         """
-        ids = []
-        for number, part in enumerate(parts, 1):
-            under = buttons if number == len(parts) else None
+        async with self._delivering.setdefault(reply.id, asyncio.Lock()):
+            reply = await in_thread(lambda: self._again(reply))
+            for row in await in_thread(lambda: self._rows(reply)):
+                if row.state == _KEPT:
+                    await self._deliver_row(reply, row)
+            rows = await in_thread(lambda: self._rows(reply))
+        return [row.message_id for row in rows if row.message_id is not None]
+
+    async def _deliver_row(self, reply: Reply, row: _Row) -> None:
+        try:
+            message_id = await self._send(reply, row)
+        except Forbidden:
+            await in_thread(lambda: self._refuse(reply))
+            raise
+        except TelegramError as exc:
+            _log.warning("message %d to chat %d failed: %s", row.id, reply.place.chat_id, kind(exc))
+            await in_thread(lambda: self._mark(row.id, "refused"))
+        else:
+            await in_thread(lambda: self._sent(reply, row, message_id))
+
+    async def _send(self, reply: Reply, row: _Row) -> int | None:
+        """Send or edit one message; None where Telegram may or may not have it."""
+
+        async def trying(under_way: bool) -> None:
+            await in_thread(lambda: self._mark(row.id, "sending" if under_way else _KEPT))
+
+        if row.position == 0 and reply.preview_id is not None:
             try:
-                sent = await self.send(place, part, reply_to=reply_to if number == 1 else None, buttons=under)
+                await self.sender.edit(reply.place, reply.preview_id, row.part, buttons=row.buttons)
+                return reply.preview_id
             except Forbidden:
                 raise
-            except TelegramError as exc:
-                _log.warning("part %d of %d to chat %d failed: %s", number, len(parts), place.chat_id, kind(exc))
-                continue
-            if sent is not None:
-                ids.append(sent)
-        return ids
-
-    async def edit(self, place: Place, message_id: int, part: Part, *, buttons: Buttons | None = None) -> None:
-        """Give a message of the bot another text; one that has it already is fine.
-
-        :raises TelegramError: the message is gone, or the chat is
-        """
-
-        async def call(place: Place, part: Part) -> None:
-            await self._edit_once(place, message_id, part, buttons=buttons)
-
-        await self._persist(call, place, part, repeatable=True)
-
-    async def _edit_once(self, place: Place, message_id: int, part: Part, *, buttons: Buttons | None = None) -> None:
-        await self._bot.edit_message_text(
-            part.text, place.chat_id, message_id, entities=_entities(part), reply_markup=keyboard(buttons)
+            except TelegramError as exc:  # somebody deleted it
+                _log.info("message %d can't be edited (%s) and is sent anew", row.id, kind(exc))
+        return await self.sender.send(
+            reply.place,
+            row.part,
+            reply_to=reply.reply_to if row.position == 0 else None,
+            buttons=row.buttons,
+            trying=trying,
         )
 
-    async def preview_edit(self, place: Place, message_id: int, part: Part) -> None:
-        """Edit once, without persisting: a preview that fails is made up for by the next.
+    # -- after a restart
 
-        :raises TelegramError: it failed
+    def recover(self) -> list[Reply]:
+        """Replies to deliver after a start, oldest first.
+
+        What was under way when the process ended may have arrived.
         """
-        await self._edit_once(place, message_id, part)
-
-    async def preview_draft(self, place: Place, draft_id: int, part: Part) -> None:
-        """Show a passing draft in a private chat.
-
-        :raises TelegramError: it failed
-        """
-        await self._bot.send_message_draft(
-            place.chat_id, draft_id, part.text, message_thread_id=place.thread_id, entities=_entities(part)
+        with self._store.transaction() as db:
+            db.execute("UPDATE telegram_outbox SET state = 'unknown', at = ? WHERE state = 'sending'", (utc_now(),))
+        rows = self._store.rows(
+            "SELECT * FROM telegram_replies WHERE id IN"
+            " (SELECT reply_id FROM telegram_outbox WHERE state = 'waiting') ORDER BY id"
         )
+        return [_reply(row) for row in rows]
 
-    async def typing(self, place: Place) -> None:
-        """Show "typing..." for a few seconds.
+    def unannounced(self) -> list[Reply]:
+        """Replies of which a message may not have arrived, and whose reader was not told so yet.
 
-        :raises TelegramError: it failed
+        An announcement is itself not announced: it has no reader who could be told by another one.
         """
-        await self._bot.send_chat_action(place.chat_id, ChatAction.TYPING, message_thread_id=place.thread_id)
+        rows = self._store.rows(
+            "SELECT * FROM telegram_replies AS r WHERE id IN"
+            " (SELECT reply_id FROM telegram_outbox WHERE state = 'unknown')"
+            " AND coalesce(\"key\", '') NOT LIKE 'again:%'"
+            " AND NOT EXISTS (SELECT 1 FROM telegram_replies WHERE \"key\" = 'again:' || r.id)"
+        )
+        return [_reply(row) for row in rows]
 
-    async def _persist(
-        self, call: Callable[[Place, Part], Awaitable[T]], place: Place, part: Part, *, repeatable: bool
-    ) -> T | None:
-        for attempt in range(_ATTEMPTS):
-            await asyncio.sleep(self.quiet_for(place))
-            try:
-                return await call(place, part)
-            except ChatMigrated as exc:
-                place = replace(place, chat_id=exc.new_chat_id, thread_id=None)
-            except TelegramError as exc:
-                reaction = react(exc, attempt=attempt, repeatable=repeatable)
-                _log.info("chat %d: %s, so %s", place.chat_id, kind(exc), reaction.action)
-                if reaction.action in ("done", "unknown"):
-                    return None
-                changed = _changed(reaction.action, place, part)
-                if changed is None or attempt == _ATTEMPTS - 1:
-                    raise
-                place, part = changed
-                if isinstance(exc, RetryAfter):
-                    self.keep_quiet(place, exc)
-                else:
-                    await asyncio.sleep(reaction.wait)
-        return None
+    def announcement(self, reply: Reply, *, language: str) -> Reply:
+        """What says that part of a reply may not have arrived, with a button that sends it again."""
+        button = [[(say(language, "tg_send_again"), f"again:{reply.id}")]]
+        with self._store.transaction():
+            announcement = self.open(reply.place, key=f"again:{reply.id}")
+            self.put(announcement, [Part(say(language, "tg_may_not_have_arrived"))], buttons=button)
+        return announcement
+
+    def again(self, reply_id: int, *, chat_id: int) -> Reply | None:
+        """Let what may not have arrived wait once more; None where nothing is left of it, or it is another chat's."""
+        with self._store.transaction() as db:
+            rows = db.execute(
+                "SELECT * FROM telegram_replies WHERE id = ? AND chat_id = ?", (reply_id, chat_id)
+            ).fetchall()
+            if not rows:
+                return None
+            changed = db.execute(
+                "UPDATE telegram_outbox SET state = 'waiting' WHERE reply_id = ? AND state = 'unknown'", (reply_id,)
+            ).rowcount
+        return _reply(rows[0]) if changed else None
+
+    # -- rows
+
+    def _again(self, reply: Reply) -> Reply:
+        """As it is now: where it is shown may have become known since."""
+        rows = self._store.rows("SELECT * FROM telegram_replies WHERE id = ?", (reply.id,))
+        return _reply(rows[0]) if rows else reply  # forgotten meanwhile, with all its messages
+
+    def _rows(self, reply: Reply) -> list[_Row]:
+        rows = self._store.rows("SELECT * FROM telegram_outbox WHERE reply_id = ? ORDER BY position", (reply.id,))
+        return [_row(row) for row in rows]
+
+    def _mark(self, row_id: int, state: str) -> None:
+        with self._store.transaction() as db:
+            db.execute("UPDATE telegram_outbox SET state = ?, at = ? WHERE id = ?", (state, utc_now(), row_id))
+
+    def _refuse(self, reply: Reply) -> None:
+        """Nothing more of a reply can be delivered, and its text is not kept."""
+        with self._store.transaction() as db:
+            db.execute(
+                "UPDATE telegram_outbox SET state = 'refused', text = NULL, spans = NULL, buttons = NULL, at = ?"
+                " WHERE reply_id = ? AND state IN ('waiting', 'sending')",
+                (utc_now(), reply.id),
+            )
+
+    def _sent(self, reply: Reply, row: _Row, message_id: int | None) -> None:
+        """Note what came of a message; the text of one that arrived is not kept."""
+        with self._store.transaction() as db:
+            if message_id is None:
+                self._mark(row.id, "unknown")
+                return
+            db.execute(
+                "UPDATE telegram_outbox SET state = 'sent', message_id = ?, text = NULL, spans = NULL, buttons = NULL,"
+                " at = ? WHERE id = ?",
+                (message_id, utc_now(), row.id),
+            )
+            db.execute(
+                "INSERT OR REPLACE INTO telegram_messages (chat_id, message_id, user_id, turn_id)"
+                " SELECT chat_id, ?, user_id, turn_id FROM telegram_replies WHERE id = ? AND turn_id IS NOT NULL",
+                (message_id, reply.id),
+            )
 
 
-def _changed(action: Action, place: Place, part: Part) -> tuple[Place, Part] | None:
-    """What to try next; None where nothing is left to try."""
-    if action == "resend":
-        return place, part
-    if action == "without thread" and place.thread_id is not None:
-        return replace(place, thread_id=None), part
-    if action == "without formatting" and part.spans:
-        return place, Part(part.text)
-    return None
+def _reply(row: Any) -> Reply:
+    place = Place(row["chat_id"], private=bool(row["private"]), thread_id=row["thread_id"])
+    return Reply(row["id"], place, row["reply_to"], row["user_id"], row["turn_id"], row["preview_id"])
 
 
-def kind(error: BaseException) -> str:
-    """An error for the log: its type, without its text, which may hold an address with the token or what was said."""
-    cause = error.__cause__
-    return type(error).__name__ + (f" ({type(cause).__name__})" if cause else "")
+def _row(row: Any) -> _Row:
+    spans = tuple(Span(**span) for span in json.loads(row["spans"] or "[]"))
+    buttons = [[(text, data) for text, data in line] for line in json.loads(row["buttons"])] if row["buttons"] else None
+    part = Part(row["text"] or "", spans)
+    return _Row(row["id"], row["position"], part, buttons, row["state"], row["message_id"])
 
 
-def _entities(part: Part) -> list[MessageEntity]:
-    return [
-        MessageEntity(span.type, span.offset, span.length, url=span.url, language=span.language) for span in part.spans
-    ]
+def _spans(part: Part) -> str:
+    return json.dumps([asdict(span) for span in part.spans], ensure_ascii=False)
+
+
+def _lines(buttons: Buttons | None) -> str | None:
+    return json.dumps(buttons, ensure_ascii=False) if buttons else None

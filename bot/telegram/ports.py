@@ -30,8 +30,12 @@ class Turns(Protocol):
         conversation_id: int,
         on_text: Callable[[str], None] = ...,
         cancel: threading.Event | None = None,
+        stored: Callable[[Turn], None] = ...,
     ) -> Turn:
-        """Answer one message and store the turn; ``on_text`` gets the reply piece by piece."""
+        """Answer one message and store the turn; ``on_text`` gets the reply piece by piece.
+
+        ``stored`` is called in the transaction that stores the turn, which what it raises undoes.
+        """
         ...
 
 

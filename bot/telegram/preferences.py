@@ -10,11 +10,14 @@ from telegram import Bot, BotCommand, BotCommandScopeChat
 
 from bot.locales import LANGUAGES, say
 from bot.telegram.desk import Visit
-from bot.telegram.outbox import Buttons
 from bot.telegram.render import Part
+from bot.telegram.sending import Buttons
 from memory.records import Profile
 
-COMMANDS = ("start", "help", "import", "summary", "why", "forget", "facts", "examples", "tune", "adapters", "settings")
+COMMANDS = (
+    *("start", "help", "import", "summary", "why", "forget", "facts", "examples", "tune", "adapters", "settings"),
+    "stop",
+)
 _CHOICES: dict[str, tuple[str, ...]] = {
     "language": LANGUAGES,
     "form": ("prose", "bullets"),
@@ -48,7 +51,7 @@ async def changed(visit: Visit, values: Sequence[str]) -> None:
     user = replace(visit.user, profile=profile)
     visit.services.store.update_user(user)
     shown = replace(visit, user=user)
-    await visit.desk.outbox.edit(visit.place, visit.message.message_id, Part(_text(shown)), buttons=_buttons(profile))
+    await visit.desk.sender.edit(visit.place, visit.message.message_id, Part(_text(shown)), buttons=_buttons(profile))
     if name == "language":
         scope = BotCommandScopeChat(visit.place.chat_id)
         await visit.desk.bot.set_my_commands(menu(profile.language), scope=scope)

@@ -17,25 +17,27 @@ import socket
 import threading
 import time
 from collections.abc import Awaitable, Callable, Iterator
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 from urllib.parse import urlsplit
 
-from telegram import Update
 from telegram.error import BadRequest, Conflict, InvalidToken, NetworkError, RetryAfter, TelegramError
-from telegram.ext import Application, ApplicationBuilder, TypeHandler
+from telegram.ext import AIORateLimiter, ExtBot, Updater
+from telegram.request import HTTPXRequest
 
 from bot.config import TelegramConfig
 from bot.telegram.access import is_paired, pairing_code
 from bot.telegram.desk import Desk
 from bot.telegram.fact_reading import read_facts
-from bot.telegram.gate import ChatOrder, receive
+from bot.telegram.gate import Door, give_up, receive, unfinished
+from bot.telegram.lanes import Lanes
 from bot.telegram.learning import check_votes, tune_by_schedule
 from bot.telegram.logs import quiet_logs
-from bot.telegram.outbox import kind, seconds_of
 from bot.telegram.ports import Services
 from bot.telegram.preferences import set_menus
 from bot.telegram.reembedding import embed_again
+from bot.telegram.sending import kind, seconds_of
 from bot.telegram.threads import first_of, in_thread, pause
+from bot.telegram.undelivered import announce_unknown, deliver_quietly
 from memory.errors import FamiliarError, UsageError
 from memory.records import Receipt, Turn, User
 
@@ -44,8 +46,6 @@ if TYPE_CHECKING:
     from bot.summaries import Summary
 
 Note = Callable[[str], None]
-App_ = Application[Any, Any, Any, Any, Any, Any]
-
 _UPDATES = ["message", "edited_message", "callback_query"]
 _TOKEN = re.compile(r"\d+:[A-Za-z0-9_-]{20,}")
 _CONFLICTS = 2
@@ -53,7 +53,7 @@ _CONFLICTS = 2
 _POLL_SECONDS = 30
 _GRACE_SECONDS = 5.0
 """After a stop, replies under way may still be finished for so long, then they end at the next word."""
-_STOP_SECONDS = 15.0
+_STOP_SECONDS = 9.0
 _LONGEST_RETRY = 60.0
 
 
@@ -145,10 +145,12 @@ class _Turns:
         conversation_id: int,
         on_text: Callable[[str], None] = lambda _: None,
         cancel: threading.Event | None = None,
+        stored: Callable[[Turn], None] = lambda _: None,
     ) -> Turn:
         with self._app.fact_reading.turn():
-            assistant = self._app.assistant
-            return assistant.turn(text, user=user, conversation_id=conversation_id, on_text=on_text, cancel=cancel)
+            return self._app.assistant.turn(
+                text, user=user, conversation_id=conversation_id, on_text=on_text, cancel=cancel, stored=stored
+            )
 
 
 async def run(services: Callable[[], Services], config: TelegramConfig, *, note: Note, stop: asyncio.Event) -> None:
@@ -161,12 +163,11 @@ async def run(services: Callable[[], Services], config: TelegramConfig, *, note:
     if not _TOKEN.fullmatch(config.token.reveal()):
         raise UsageError(_WRONG_TOKEN)
     with quiet_logs(config.token):
-        application = _build(config)
+        bot = _build(config)
         try:
-            await _run_connected(application, services, _Line(config, note, stop))
+            await _run_connected(bot, services, _Line(config, note, stop))
         finally:
-            await application.shutdown()
-            await application.bot.shutdown()  # what never got as far as to be initialised keeps its connections open
+            await bot.shutdown()
 
 
 _WRONG_TOKEN = (
@@ -233,22 +234,19 @@ _TWO_BOTS = (
 )
 
 
-def _build(config: TelegramConfig) -> App_:
-    return (
-        ApplicationBuilder()
-        .token(config.token.reveal())
-        .base_url(config.api_url)
-        .base_file_url(config.file_url)
-        .concurrent_updates(ChatOrder())
-        .connection_pool_size(64)
-        .pool_timeout(30)
-        .read_timeout(20)
-        .build()
+def _build(config: TelegramConfig) -> ExtBot[Any]:
+    """The client; its limits are Telegram's, and a 429 to one chat holds up no other, as nothing is retried in it."""
+    return ExtBot(
+        config.token.reveal(),
+        base_url=config.api_url,
+        base_file_url=config.file_url,
+        request=HTTPXRequest(connection_pool_size=64, pool_timeout=30, read_timeout=config.timeout_seconds),
+        rate_limiter=AIORateLimiter(overall_max_rate=30, overall_time_period=1, group_max_rate=20, max_retries=0),
     )
 
 
-async def _run_connected(application: App_, services: Callable[[], Services], line: _Line) -> None:
-    if not await line.reach(application.initialize):
+async def _run_connected(bot: ExtBot[Any], services: Callable[[], Services], line: _Line) -> None:
+    if not await line.reach(bot.initialize):
         return
     ready = asyncio.ensure_future(in_thread(services))
     stopped = asyncio.create_task(line.stop.wait())
@@ -256,41 +254,57 @@ async def _run_connected(application: App_, services: Callable[[], Services], li
     if line.stop.is_set():
         ready.cancel()
         return
-    desk = Desk(ready.result(), application.bot)
-    application.add_handler(TypeHandler(Update, functools.partial(_receive, desk)))
+    desk = Desk(ready.result(), bot)
+    lanes = Lanes(functools.partial(receive, desk), join_seconds=line.config.join_seconds)
     if not is_paired(desk.services.store):
         line.note(f"pairing code: {pairing_code(desk.services.store)}")
     try:
-        await _answer_until_stopped(application, desk, line, stopped)
+        await _answer_until_stopped(desk, lanes, line, stopped)
     finally:
         stopped.cancel()
-        await _close(application, desk)
 
 
-async def _receive(desk: Desk, update: Update, _context: object) -> None:
-    await receive(desk, update)
+async def _answer_until_stopped(desk: Desk, lanes: Lanes, line: _Line, stopped: asyncio.Future[Any]) -> None:
+    door = cast("asyncio.Queue[object]", Door(desk.services.store, lanes, line.stop))  # the updater only puts into it
+    updater = Updater(desk.bot, door)
+    await updater.initialize()
+    try:
+        listen = functools.partial(_listen, updater, line)
+        if not await line.reach(lambda: set_menus(desk.bot)):
+            return
+        await _go_on(desk, lanes)
+        if not await line.reach(listen):
+            return
+        _start_jobs(desk)
+        line.note("ready")
+        await first_of(line.broken, stopped)
+        if line.broken.done():
+            line.broken.result()
+    finally:
+        await _close(updater, lanes, desk)
 
 
-async def _answer_until_stopped(application: App_, desk: Desk, line: _Line, stopped: asyncio.Future[Any]) -> None:
-    await application.start()
-    listen = functools.partial(_listen, application, line)
-    if not (await line.reach(lambda: set_menus(application.bot)) and await line.reach(listen)):
-        return
+def _start_jobs(desk: Desk) -> None:
     if desk.services.settings.tuning.enabled:
         desk.start(tune_by_schedule(desk))
-    desk.start(embed_again(desk))
-    desk.start(read_facts(desk))
-    desk.start(check_votes(desk))
-    line.note("ready")
-    await first_of(line.broken, stopped)
-    if line.broken.done():
-        line.broken.result()
+    for job in (embed_again, read_facts, check_votes, announce_unknown):
+        desk.start(job(desk))
 
 
-async def _listen(application: App_, line: _Line) -> None:
+async def _go_on(desk: Desk, lanes: Lanes) -> None:
+    """Take up what the last run left: replies that were not delivered, then messages that were not answered."""
+    for reply in await in_thread(desk.outbox.recover):
+        lanes.before_all(reply.place.chat_id, functools.partial(deliver_quietly, desk, reply))
+    again, given_up = await in_thread(lambda: unfinished(desk.services.store, desk.bot))
+    for update in given_up:
+        await give_up(desk, update)
+    for update in again:
+        lanes.add(update)
+
+
+async def _listen(updater: Updater, line: _Line) -> None:
     """Start to receive updates, by webhook where an address is set, else by long polling."""
-    updater, config = application.updater, line.config
-    assert updater is not None
+    config = line.config
     if not config.webhook_url:
         await updater.start_polling(timeout=_POLL_SECONDS, allowed_updates=_UPDATES, error_callback=line.polling_failed)
         return
@@ -314,16 +328,14 @@ def _check_free(address: str, port: int) -> None:
         raise UsageError(f"{where} can't be listened on: {exc.strerror}; name a free port of this machine") from exc
 
 
-async def _close(application: App_, desk: Desk) -> None:
-    """Take no more updates, let replies under way end, and tell whoever still waits."""
+async def _close(updater: Updater, lanes: Lanes, desk: Desk) -> None:
+    """Take no more updates and let replies under way end; what is not answered by then is after the next start."""
     timer = asyncio.get_running_loop().call_later(_GRACE_SECONDS, desk.end)
     try:
-        if application.updater is not None and application.updater.running:
-            await application.updater.stop()
+        if updater.running:
+            await updater.stop()
     finally:
         # A model that does not come back costs the reply under way, not what was stored.
-        with contextlib.suppress(TimeoutError):
-            async with asyncio.timeout(_STOP_SECONDS):
-                await application.stop()
+        await lanes.close(seconds=_STOP_SECONDS)
         timer.cancel()
         await desk.close(seconds=_GRACE_SECONDS)

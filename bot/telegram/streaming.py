@@ -1,7 +1,7 @@
 """A reply that is still being written, shown as it grows: drafts in private chats, spaced edits elsewhere.
 
-Previews are a courtesy and may fail in any way; the reply itself is sent by `finish`, which never relies on them. A
-preview under way is waited for before the reply is sent, so that an old text can't come after the final one.
+Previews are a courtesy and may fail in any way; the reply itself is delivered by the outbox, which never relies on
+them. A preview under way is waited for before that, so that an old text can't come after the final one.
 """
 
 from __future__ import annotations
@@ -9,27 +9,29 @@ from __future__ import annotations
 import asyncio
 import logging
 import threading
-from collections.abc import Sequence
 from types import TracebackType
 from typing import Protocol, Self
 
-from telegram.error import Forbidden, RetryAfter, TelegramError
+from telegram.error import RetryAfter, TelegramError
 
-from bot.telegram.outbox import Buttons, Outbox, Place, kind
+from bot.telegram.outbox import Outbox, Reply
 from bot.telegram.render import Part, reply_parts
-from bot.telegram.threads import pause
+from bot.telegram.sending import Buttons, Place, Sender, kind
+from bot.telegram.threads import in_thread, pause
 
-GROUP_SPACING = 3.0
-"""Edits in a group are this many times further apart: Telegram allows a bot twenty messages a minute there."""
+GROUP_SPACING = 5.0
+"""Edits in a group are this many times further apart: of the twenty messages a minute that Telegram allows there, some
+must be left for replies."""
 _TYPING_SECONDS = 4.5
 _DRAFT_SECONDS = 20.0
 """A draft vanishes after thirty seconds unless it is sent again."""
 _MOST_FAILURES = 3
+_BEGINNING = "…"
 _log = logging.getLogger(__name__)
 
 
 class Preview(Protocol):
-    """A way to show a text that is not finished, and at last the finished one."""
+    """A way to show a text that is not finished."""
 
     refresh: float | None
     """Seconds after which the same text has to be shown again."""
@@ -41,74 +43,68 @@ class Preview(Protocol):
         """
         ...
 
-    async def finish(self, parts: Sequence[Part], *, buttons: Buttons | None = None) -> list[int]:
-        """Send the whole; gives the ids of its messages."""
-        ...
-
 
 class DraftPreview:
     """Drafts, which become no message; the end of a long text is shown."""
 
     refresh: float | None = _DRAFT_SECONDS
 
-    def __init__(self, outbox: Outbox, place: Place, *, draft_id: int) -> None:
-        self._outbox = outbox
+    def __init__(self, sender: Sender, place: Place, *, draft_id: int) -> None:
+        self._sender = sender
         self._place = place
         self._draft_id = draft_id
 
     async def show(self, text: str) -> None:
         """Show the text as a draft."""
-        await self._outbox.preview_draft(self._place, self._draft_id, reply_parts(text)[-1])
-
-    async def finish(self, parts: Sequence[Part], *, buttons: Buttons | None = None) -> list[int]:
-        """Send the whole as messages."""
-        return await self._outbox.send_all(self._place, parts, buttons=buttons)
+        await self._sender.preview_draft(self._place, self._draft_id, reply_parts(text)[-1])
 
 
 class EditPreview:
-    """A message that is edited while its text grows, up to the length of one message."""
+    """A message that is edited while its text grows, up to the length of one message, and into the reply at last.
+
+    It begins without a word of the reply: when nobody knows whether it arrived, the reply is sent as a message of its
+    own, and what may be left over says nothing twice.
+    """
 
     refresh: float | None = None
 
-    def __init__(self, outbox: Outbox, place: Place, *, reply_to: int | None = None) -> None:
+    def __init__(self, outbox: Outbox, reply: Reply, *, buttons: Buttons | None = None) -> None:
         self._outbox = outbox
-        self._place = place
-        self._reply_to = reply_to
-        self._message_id: int | None = None
+        self._reply = reply
+        self._buttons = buttons
+        self._message_id = reply.preview_id
+        self._lost = False
         self._shown = Part("")
 
     async def show(self, text: str) -> None:
-        """Send the text, from the second time on as an edit; one that changes nothing is left out."""
+        """Show the text; one that changes nothing is left out."""
         part = reply_parts(text)[0]
-        if self._message_id is None:
-            self._message_id = await self._outbox.send(self._place, part, reply_to=self._reply_to)
-        elif part != self._shown:
-            await self._outbox.preview_edit(self._place, self._message_id, part)
-        self._shown = part
+        if self._message_id is None and not self._lost:
+            await self._begin()
+        if self._message_id is not None and part != self._shown:
+            await self._outbox.sender.preview_edit(self._reply.place, self._message_id, part, buttons=self._buttons)
+            self._shown = part
 
-    async def finish(self, parts: Sequence[Part], *, buttons: Buttons | None = None) -> list[int]:
-        """Put the first part in the message's place and send the others after it."""
-        if self._message_id is None or not parts:
-            return await self._outbox.send_all(self._place, parts, reply_to=self._reply_to, buttons=buttons)
-        first, rest = parts[0], parts[1:]
-        try:
-            await self._outbox.edit(self._place, self._message_id, first, buttons=None if rest else buttons)
-        except Forbidden:
-            raise
-        except TelegramError as exc:  # somebody deleted it
-            _log.info("the reply in chat %d can't be edited (%s) and is sent anew", self._place.chat_id, kind(exc))
-            return await self._outbox.send_all(self._place, parts, buttons=buttons)
-        return [self._message_id, *(await self._outbox.send_all(self._place, rest, buttons=buttons))]
+    async def _begin(self) -> None:
+        reply, sender = self._reply, self._outbox.sender
+        sent = await sender.send(reply.place, Part(_BEGINNING), reply_to=reply.reply_to, buttons=self._buttons)
+        self._lost, self._message_id = sent is None, sent
+        if sent is not None:
+            await in_thread(lambda: self._outbox.shown_in(reply, sent))
 
 
 class Stream:
-    """Takes text from a worker thread and shows it at most every ``seconds``; a context manager."""
+    """Takes text from a worker thread and shows it at most every ``seconds``; a context manager.
 
-    def __init__(self, preview: Preview, outbox: Outbox, place: Place, *, seconds: float) -> None:
+    :param after: seconds before anything is shown: a text that is finished by then needs no preview
+    """
+
+    def __init__(self, preview: Preview, sender: Sender, place: Place, *, seconds: float, after: float = 0.0) -> None:
         self._preview = preview
-        self._outbox = outbox
+        self._sender = sender
         self._place = place
         self._seconds = seconds
+        self._after = after
         self._lock = threading.Lock()
         self._text = ""
         self._news = asyncio.Event()
@@ -145,17 +141,18 @@ class Stream:
     async def _type(self) -> None:
         while not self._text and not self._end.is_set():
             try:
-                await self._outbox.typing(self._place)
+                await self._sender.typing(self._place)
             except TelegramError:  # only a courtesy
                 return
             await pause(self._end, _TYPING_SECONDS)
 
     async def _pump(self) -> None:
         shown = ""
+        await pause(self._end, self._after)
         while not self._end.is_set() and self._failures < _MOST_FAILURES:
             fresh = await pause(self._news, self._preview.refresh)
             self._news.clear()
-            if await pause(self._end, self._outbox.quiet_for(self._place)):
+            if await pause(self._end, self._sender.quiet_for(self._place)):
                 return
             text = self._text
             if text.strip() and (text != shown or not fresh):
@@ -167,7 +164,7 @@ class Stream:
         try:
             await self._preview.show(text)
         except RetryAfter as exc:
-            self._outbox.keep_quiet(self._place, exc)
+            self._sender.keep_quiet(self._place, exc)
         except TelegramError as exc:
             self._failures += 1
             _log.info("a preview in chat %d failed: %s", self._place.chat_id, kind(exc))

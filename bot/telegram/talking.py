@@ -2,16 +2,23 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime, timedelta
+
+from bot.locales import say
 from bot.telegram.choosing import offer_beside
-from bot.telegram.desk import Visit
+from bot.telegram.desk import Interrupted, Visit
+from bot.telegram.inbox import done
 from bot.telegram.learning import judge
-from bot.telegram.ledger import note_messages, turn_shown_in
-from bot.telegram.outbox import Buttons
+from bot.telegram.ledger import turn_shown_in
+from bot.telegram.outbox import Reply
 from bot.telegram.render import footer, reply_parts
+from bot.telegram.sending import Buttons
 from bot.telegram.streaming import GROUP_SPACING, DraftPreview, EditPreview, Preview, Stream
 from bot.telegram.threads import in_thread
 from memory.records import Turn
 from memory.turns import feedback_of, open_conversation
+
+_LATE = timedelta(minutes=15)
 
 
 def conversation_of(visit: Visit) -> int:
@@ -22,34 +29,61 @@ def conversation_of(visit: Visit) -> int:
 
 
 async def answer(visit: Visit, text: str) -> None:
-    """Answer a message with a turn of the assistant."""
+    """Answer a message with a turn of the assistant, whose storing is also what writes the reply down.
+
+    :raises Interrupted: the bot ends; nothing is stored, and the message waits for the next start
+    """
     desk, conversation = visit.desk, conversation_of(visit)
-    if desk.cancel.is_set():
-        await visit.tell(visit.phrase("tg_stopping"))
-        return
-    preview = _preview(visit)
-    async with _stream(visit, preview) as stream:
-        turn = await in_thread(
-            lambda: visit.services.assistant.turn(
-                text, user=visit.user, conversation_id=conversation, on_text=stream.feed, cancel=desk.cancel
+    reply = await in_thread(
+        lambda: desk.outbox.open(visit.place, key=visit.key(), user=visit.user, reply_to=visit.cited)
+    )
+
+    def stored(turn: Turn) -> None:
+        if desk.cancel.is_set():
+            raise Interrupted
+        note = late_note(visit.message.date, datetime.now(UTC), language=visit.language)
+        parts = reply_parts(f"{note}{turn.reply}", footer(turn, language=visit.language))
+        desk.outbox.put(reply, parts, buttons=turn_buttons(turn, visit), turn=turn)
+        done(visit.services.store, visit.update_ids, reply_id=reply.id)
+
+    with desk.turn_in(visit.place.chat_id) as cancel:
+        async with _stream(visit, _preview(visit, reply)) as stream:
+            turn = await in_thread(
+                lambda: visit.services.assistant.turn(
+                    text,
+                    user=visit.user,
+                    conversation_id=conversation,
+                    on_text=stream.feed,
+                    cancel=cancel,
+                    stored=stored,
+                )
             )
-        )
-    parts = reply_parts(turn.reply, footer(turn, language=visit.language))
-    sent = await preview.finish(parts, buttons=turn_buttons(turn, visit))
-    note_messages(visit.services.store, visit.place.chat_id, sent, turn)
+    sent = await desk.outbox.deliver(reply)
     offer_beside(visit, turn, shown_in=sent[-1] if sent else None)
 
 
-def _preview(visit: Visit) -> Preview:
-    outbox, place = visit.desk.outbox, visit.place
-    if place.private:
-        return DraftPreview(outbox, place, draft_id=visit.message.message_id)
-    return EditPreview(outbox, place, reply_to=visit.message.message_id)
+def late_note(written: datetime, now: datetime, *, language: str) -> str:
+    """What stands before an answer that comes so late that its reader may have forgotten the question."""
+    if now - written < _LATE:
+        return ""
+    return say(language, "tg_late", when=f"{written.astimezone():%Y-%m-%d %H:%M}") + "\n\n"
+
+
+def _preview(visit: Visit, reply: Reply) -> Preview:
+    if visit.place.private:
+        return DraftPreview(visit.desk.sender, visit.place, draft_id=visit.message.message_id)
+    return EditPreview(visit.desk.outbox, reply, buttons=[[(visit.phrase("tg_stop_button"), "stop")]])
 
 
 def _stream(visit: Visit, preview: Preview) -> Stream:
-    seconds = visit.services.settings.telegram.edit_seconds * (1.0 if visit.place.private else GROUP_SPACING)
-    return Stream(preview, visit.desk.outbox, visit.place, seconds=seconds)
+    seconds, private = visit.services.settings.telegram.edit_seconds, visit.place.private
+    return Stream(
+        preview,
+        visit.desk.sender,
+        visit.place,
+        seconds=seconds if private else seconds * GROUP_SPACING,
+        after=0.0 if private else seconds,
+    )
 
 
 def turn_buttons(turn: Turn, visit: Visit) -> Buttons:

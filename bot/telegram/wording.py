@@ -13,6 +13,9 @@ _LEARN = re.compile(r"^\s*(?:/learn(?:@\w+)?|learn from|学习)\s*[:：]?\s*(.+?
 _ME = re.compile(r"^\s*(?:me|我)\s*[:：]\s*(.+?)\s*$", re.IGNORECASE | re.MULTILINE)
 
 
+_STOP = re.compile(r"(?:/stop(?:@\w+)?|stop|stop it|停|停止|停下|别说了)[.!。！]?", re.IGNORECASE)
+
+
 @dataclass(frozen=True)
 class Command:
     """A command and what stands after it."""
@@ -27,6 +30,11 @@ def command_of(text: str, *, bot: str) -> Command | None:
     if found is None or (found[2] and found[2].lower() != bot.lower()):
         return None
     return Command(found[1].lower(), (found[3] or "").strip())
+
+
+def is_stop(text: str) -> bool:
+    """Whether a message says no more than that the bot should stop writing."""
+    return _STOP.fullmatch(text.strip()) is not None
 
 
 def without_mention(text: str, *, bot: str) -> str:

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import random
+from collections import Counter
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 
 
@@ -45,11 +48,34 @@ class Drop:
 Fault = TooManyRequests | Refusal | NoAnswer | Slow | Drop
 
 
+class BadNetwork:
+    """Faults by chance: each call of these methods goes wrong with the share of each fault."""
+
+    def __init__(self, shares: Mapping[Fault, float], *, methods: Collection[str], seed: int) -> None:
+        self._shares = shares
+        self._methods = frozenset(method.lower() for method in methods)
+        self._random = random.Random(seed)
+        self.happened: Counter[Fault] = Counter()
+
+    def draw(self, method: str) -> Fault | None:
+        """The fault for this call, if there is one."""
+        if method.lower() not in self._methods:
+            return None
+        point = self._random.random()
+        for fault, share in self._shares.items():
+            point -= share
+            if point < 0:
+                self.happened[fault] += 1
+                return fault
+        return None
+
+
 class FaultPlan:
     """The faults still to happen, first ordered first. Not locked: the world's lock covers it."""
 
     def __init__(self) -> None:
         self._planned: list[tuple[str, Fault]] = []
+        self.network: BadNetwork | None = None
 
     def order(self, method: str, fault: Fault, *, times: int) -> None:
         """Let the next `times` calls of the method ("*" for any) fail in this way."""
@@ -61,7 +87,7 @@ class FaultPlan:
             if wanted in ("*", method.lower()):
                 del self._planned[number]
                 return fault
-        return None
+        return self.network.draw(method) if self.network is not None else None
 
     def pending(self) -> int:
         """How many ordered faults have not happened yet."""

@@ -45,7 +45,10 @@ def get_updates(world: World, request: Request) -> object:
                 "Conflict: terminated by other getUpdates request; make sure that only one bot instance is running",
             )
     limit = min(max(request.integer("limit", 100), 1), 100)
-    return [update.as_json() for update in world.updates[:limit]]
+    batch = world.updates[:limit]
+    if world.disorder is not None:
+        world.disorder.shuffle(batch)
+    return [update.as_json() for update in batch]
 
 
 def _webhook_conflict() -> ApiError:

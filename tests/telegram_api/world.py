@@ -7,6 +7,7 @@ update ids likewise, and an update stays until the bot confirms it, as Telegram 
 from __future__ import annotations
 
 import itertools
+import random
 import threading
 import time
 from collections.abc import Callable, Mapping
@@ -62,6 +63,7 @@ class World:
         self.updates: list[Update] = []
         self.copies: dict[int, int] = {}
         self.deliver_twice = 0
+        self.disorder: random.Random | None = None
         self.allowed_updates: frozenset[str] | None = None
         self.webhook = Webhook()
         self.poll_number = 0

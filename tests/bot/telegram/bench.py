@@ -115,7 +115,12 @@ class Bench:
         self.now = 0.0
         self.settings = Settings(
             telegram=TelegramConfig(
-                token=Secret(TOKEN), api_url=server.base_url, file_url=server.base_file_url, edit_seconds=0.02
+                token=Secret(TOKEN),
+                api_url=server.base_url,
+                file_url=server.base_file_url,
+                edit_seconds=0.02,
+                chat_seconds=0.0,
+                join_seconds=0.0,
             ),
             tuning=TuneConfig(check_minutes=0.001),
         )
@@ -234,7 +239,7 @@ class Bench:
 
     async def handled(self, updates: int) -> None:
         """Wait until so many updates have been taken up."""
-        await self.server.until(lambda: self.store.rows("SELECT count(*) FROM telegram_updates")[0][0] >= updates)
+        await self.server.until(lambda: self.store.rows("SELECT count(*) FROM telegram_inbox")[0][0] >= updates)
 
     def user(self, telegram_id: int = OWNER) -> User:
         """The stored user of a Telegram account."""

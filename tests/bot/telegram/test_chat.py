@@ -238,6 +238,11 @@ def spoken(messages: list[Message]) -> list[str]:
     return [message.text.splitlines()[0] for message in messages]
 
 
+def is_finished(message: Message) -> bool:
+    """Whether it has the buttons of a whole reply."""
+    return any(button.text == "👍" for button in message.buttons)
+
+
 async def test_in_a_group_a_reply_grows_by_edits(live: Bench) -> None:
     """It answers the message that called the bot; its last state has number and buttons."""
     ada = await live.owner()
@@ -245,12 +250,13 @@ async def test_in_a_group_a_reply_grows_by_edits(live: Bench) -> None:
     live.on_word = slowly(0.1)
     live.reply = lambda _: "one two three four five"
     asked = ada.send("@familiar_test_bot tell me a story please", chat=group)
-    await live.server.until(lambda: any(message.buttons for message in live.server.replies(group.id)))
+    await live.server.until(lambda: any(is_finished(message) for message in live.server.replies(group.id)))
     (reply,) = live.server.replies(group.id)
     assert reply.reply_to is not None
     assert reply.reply_to.id == asked.id
     assert spoken([reply]) == ["one two three four five"]
-    shown = [version.content.text for version in reply.edits]
+    first, *shown = [version.content.text for version in reply.edits]
+    assert first == "…"
     assert shown
     assert all(reply.text.startswith(text) for text in shown)
     assert len(set(shown)) == len(shown)
@@ -264,7 +270,7 @@ async def test_what_was_said_in_private_never_surfaces_in_a_group(live: Bench) -
     await live.reply_to(ada, "My locker at the pool has the number 4711.")
     group = live.server.group(-1001, added_by=ada)
     ada.send("@familiar_test_bot which number has my locker at the pool?", chat=group)
-    await live.server.until(lambda: live.server.replies(group.id))
+    await live.server.until(lambda: any(is_finished(message) for message in live.server.replies(group.id)))
     assert spoken(live.server.replies(group.id)) == [say("en", "nothing_found")]
     assert not any("4711" in message.content for message in live.engine.requests[-1].messages[1:-1])
 
@@ -276,7 +282,7 @@ async def test_in_a_group_strangers_are_not_heard(live: Bench) -> None:
     group = live.server.group(-1001, added_by=ada)
     eve.send("@familiar_test_bot tell me a story", chat=group)
     ada.send("/help@familiar_test_bot", chat=group)
-    await live.server.until(lambda: live.server.replies(group.id))
+    await live.server.until(lambda: any(is_finished(message) for message in live.server.replies(group.id)))
     assert [message.text for message in live.server.replies(group.id)] == [say("en", "tg_help")]
     assert [user.name for user in live.store.users()] == ["Ada", "group:-1001"]
 
@@ -303,5 +309,5 @@ async def test_a_deleted_topic_does_not_lose_the_reply(live: Bench) -> None:
     await live.server.until(begun.is_set)
     group.delete_topic(3)
     go.set()
-    await live.server.until(lambda: any(message.buttons for message in live.server.replies(group.id)))
+    await live.server.until(lambda: any(is_finished(message) for message in live.server.replies(group.id)))
     assert spoken(live.server.replies(group.id)) == ["Once upon a time."]

@@ -1,168 +1,151 @@
-"""Sending through a network that fails: nothing twice, nothing lost, and Telegram's waits obeyed."""
+"""Replies on their way: written down first, sent once, and known as unknown where nobody can say."""
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+import asyncio
+from collections.abc import AsyncIterator, Iterator
+from pathlib import Path
 
-import httpx
 import pytest
 from telegram import Bot
-from telegram.error import BadRequest, Forbidden, NetworkError, RetryAfter, TimedOut
+from telegram.error import Forbidden
 from telegram.request import HTTPXRequest
 
-from bot.telegram.outbox import Outbox, Place, react
+from bot.telegram.outbox import Outbox
 from bot.telegram.render import Part, Span
-from tests.telegram_api import TOKEN, Drop, NoAnswer, Refusal, TelegramServer, TooManyRequests
+from bot.telegram.sending import Place, Sender
+from memory.store import Store
+from tests.telegram_api import TOKEN, Drop, NoAnswer, Refusal, TelegramServer
 
 ADA = Place(7, private=True)
 
 
-@pytest.fixture(autouse=True)
-def retry_after_as_timedelta(monkeypatch: pytest.MonkeyPatch) -> None:
-    """As the service sets it."""
-    monkeypatch.setenv("PTB_TIMEDELTA", "true")
+@pytest.fixture
+def store(tmp_path: Path) -> Iterator[Store]:
+    """A real database."""
+    opened = Store(tmp_path / "familiar.db")
+    yield opened
+    opened.close()
 
 
 @pytest.fixture
-async def outbox(server: TelegramServer) -> AsyncIterator[Outbox]:
+async def outbox(store: Store, server: TelegramServer) -> AsyncIterator[Outbox]:
     """An outbox over the real client; Ada has written to the bot."""
     server.user(7, "Ada").send("hello")
-    request = HTTPXRequest(read_timeout=0.2)
-    async with Bot(TOKEN, base_url=server.base_url, request=request) as bot:
-        yield Outbox(bot)
+    async with Bot(TOKEN, base_url=server.base_url, request=HTTPXRequest(read_timeout=0.2)) as bot:
+        yield Outbox(store, Sender(bot, chat_seconds=0.0))
 
 
-async def test_retry_after_is_obeyed_and_the_text_arrives(server: TelegramServer, outbox: Outbox) -> None:
-    """Not a call goes out before the time is over, and then it does."""
-    server.fault("sendMessage", TooManyRequests(retry_after=1))
-    await outbox.send(ADA, Part("hi"))
-    first, second = server.calls("sendMessage")
-    assert second.at - first.at >= 1.0
-    assert [message.text for message in server.replies(7)] == ["hi"]
+def states(store: Store) -> list[tuple[str, str | None]]:
+    """Of all messages, with the text that is still kept."""
+    rows = store.rows("SELECT state, text FROM telegram_outbox ORDER BY id")
+    return [(row["state"], row["text"]) for row in rows]
+
+
+def texts(server: TelegramServer) -> list[str]:
+    """What Ada sees."""
+    return [message.text for message in server.replies(7)]
 
 
 @pytest.mark.parametrize("fault", [NoAnswer(delivered=True), Drop(delivered=True), NoAnswer(delivered=False)])
 async def test_what_may_have_arrived_is_not_sent_again(
-    server: TelegramServer, outbox: Outbox, fault: NoAnswer | Drop
+    server: TelegramServer, outbox: Outbox, store: Store, fault: NoAnswer | Drop
 ) -> None:
     """After a time-out nobody knows; a second copy would be worse than a gap, and the parts after it go on."""
     server.fault("sendMessage", fault)
     ids = await outbox.send_all(ADA, [Part("one"), Part("two"), Part("three")])
     assert len(ids) == 2
-    assert [message.text for message in server.replies(7)] == ["one"] * fault.delivered + ["two", "three"]
+    assert texts(server) == ["one"] * fault.delivered + ["two", "three"]
+    assert states(store) == [("unknown", "one"), ("sent", None), ("sent", None)]
 
 
-async def test_what_telegram_says_it_did_not_take_is_sent_again(server: TelegramServer, outbox: Outbox) -> None:
-    """502 is an answer."""
-    server.fault("sendMessage", Refusal(502, "Bad Gateway"))
-    assert await outbox.send(ADA, Part("hi")) is not None
-    assert len(server.replies(7)) == 1
+async def test_the_reader_is_told_and_can_have_it_again(server: TelegramServer, outbox: Outbox) -> None:
+    """One message with a button, once; the button brings what is missing, once, and nothing to another chat."""
+    server.fault("sendMessage", NoAnswer(delivered=False))
+    await outbox.send_all(ADA, [Part("one"), Part("two")])
+    (reply,) = outbox.unannounced()
+    await outbox.deliver(outbox.announcement(reply, language="en"))
+    assert outbox.unannounced() == []
+    assert [button.callback_data for button in server.replies(7)[-1].buttons] == [f"again:{reply.id}"]
+    assert outbox.again(reply.id, chat_id=8) is None
+    again = outbox.again(reply.id, chat_id=7)
+    assert again is not None
+    await outbox.deliver(again)
+    assert texts(server)[-1] == "one"
+    assert outbox.again(reply.id, chat_id=7) is None
 
 
-class First(httpx.AsyncHTTPTransport):
-    """The real transport, whose first request meets something else than the server."""
-
-    def __init__(self, first: httpx.TransportError | httpx.Response) -> None:
-        super().__init__()
-        self._first: httpx.TransportError | httpx.Response | None = first
-
-    async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
-        """Fail or answer once, then ask the server."""
-        first, self._first = self._first, None
-        if isinstance(first, Exception):
-            raise first
-        return first or await super().handle_async_request(request)
+async def test_an_announcement_that_may_not_have_arrived_is_not_announced(
+    server: TelegramServer, outbox: Outbox
+) -> None:
+    """That would go on for ever on a bad line."""
+    server.fault("sendMessage", NoAnswer(delivered=False), times=2)
+    await outbox.send_all(ADA, [Part("one")])
+    (reply,) = outbox.unannounced()
+    await outbox.deliver(outbox.announcement(reply, language="en"))
+    assert outbox.unannounced() == []
 
 
-async def sent_past(server: TelegramServer, first: httpx.TransportError | httpx.Response, place: Place) -> None:
-    """Send through such a transport."""
-    request = HTTPXRequest(httpx_kwargs={"transport": First(first)})
-    await Outbox(Bot(TOKEN, base_url=server.base_url, request=request)).send(place, Part("hi"))
-    await request.shutdown()
-
-
-@pytest.mark.parametrize("error", [httpx.ConnectTimeout(""), httpx.ConnectError("")])
-async def test_what_never_left_is_sent_again(server: TelegramServer, error: httpx.TransportError) -> None:
-    """Without a connection nothing can have arrived."""
-    server.user(7).send("hello")
-    await sent_past(server, error, ADA)
-    assert [message.text for message in server.replies(7)] == ["hi"]
-
-
-async def test_a_group_that_became_a_supergroup_is_followed(server: TelegramServer) -> None:
-    """Telegram answers with the new chat's number."""
-    group = server.group(-1001)
-    moved = {"ok": False, "error_code": 400, "description": "moved", "parameters": {"migrate_to_chat_id": group.id}}
-    await sent_past(server, httpx.Response(400, json=moved), Place(-5, private=False))
-    assert [message.text for message in server.replies(group.id)] == ["hi"]
-
-
-async def test_a_deleted_topic_does_not_lose_the_reply(server: TelegramServer, outbox: Outbox) -> None:
-    """It is sent without the topic."""
-    group = server.group(-1001)
-    await outbox.send(Place(group.id, private=False, thread_id=3), Part("hi"))
-    assert [message.text for message in server.replies(group.id)] == ["hi"]
-
-
-async def test_refused_formatting_falls_back_to_the_text(server: TelegramServer, outbox: Outbox) -> None:
-    """The words matter more than their style."""
-    await outbox.send(ADA, Part("hi", (Span("bold", 0, 9),)))
+async def test_what_was_under_way_when_the_process_ended_is_unknown(
+    server: TelegramServer, outbox: Outbox, store: Store
+) -> None:
+    """What had not been begun is sent after the start; what had may have arrived."""
+    reply = outbox.open(ADA, key="1:0")
+    outbox.put(reply, [Part("one"), Part("two", (Span("bold", 0, 3),))], buttons=[[("Why?", "why:1")]])
+    with store.transaction() as db:
+        db.execute("UPDATE telegram_outbox SET state = 'sending' WHERE position = 0")
+    (left,) = outbox.recover()
+    await outbox.deliver(left)
     (message,) = server.replies(7)
-    assert (message.text, message.entities) == ("hi", ())
+    assert (message.text, [entity.type for entity in message.entities]) == ("two", ["bold"])
+    assert [button.text for button in message.buttons] == ["Why?"]
+    assert [state for state, _ in states(store)] == ["unknown", "sent"]
 
 
-async def test_an_edit_that_changes_nothing_is_fine(server: TelegramServer, outbox: Outbox) -> None:
-    """And one that timed out is made again: twice the same edit is one."""
-    sent = await outbox.send(ADA, Part("hi"))
-    assert sent is not None
-    await outbox.edit(ADA, sent, Part("hi"))
-    server.fault("editMessageText", Drop(delivered=True))
-    await outbox.edit(ADA, sent, Part("ho"))
-    assert [message.text for message in server.replies(7)] == ["ho"]
+async def test_the_same_answer_is_sent_once(server: TelegramServer, outbox: Outbox) -> None:
+    """A message that is handled again after a crash finds its answer there; its id is the same."""
+    first = await outbox.send_all(ADA, [Part("one")], key="5:0")
+    assert await outbox.send_all(ADA, [Part("one, worded otherwise")], key="5:0") == first
+    assert texts(server) == ["one"]
 
 
-async def test_who_blocked_the_bot_is_left_in_peace(server: TelegramServer, outbox: Outbox) -> None:
-    """One call, and the caller hears of it."""
-    ada = server.user(7)
-    ada.block()
+async def test_a_reply_takes_the_place_of_its_preview(server: TelegramServer, outbox: Outbox) -> None:
+    """Also when the process that showed it is gone; where somebody deleted it, it is sent anew."""
+    for deleted in (False, True):
+        reply = outbox.open(ADA, key=f"{deleted}:0")
+        shown = await outbox.sender.send(ADA, Part("…"))
+        assert shown is not None
+        outbox.shown_in(reply, shown)
+        outbox.put(reply, [Part(f"done {deleted}")])
+        if deleted:
+            server.delete_message(server.replies(7)[-1])
+        await outbox.deliver(reply)
+    assert texts(server) == ["done False", "done True"]
+
+
+async def test_who_blocked_the_bot_is_left_in_peace(server: TelegramServer, outbox: Outbox, store: Store) -> None:
+    """One call, the caller hears of it, and nothing is tried again after a start."""
+    server.user(7).block()
     with pytest.raises(Forbidden):
         await outbox.send_all(ADA, [Part("one"), Part("two")])
     assert len(server.calls("sendMessage")) == 1
+    assert states(store) == [("refused", None), ("refused", None)]
+    assert outbox.recover() == []
 
 
-async def test_a_wait_holds_for_its_chat_only(outbox: Outbox) -> None:
-    """Others are answered meanwhile."""
-    outbox.keep_quiet(ADA, RetryAfter(5))
-    assert 4.0 < outbox.quiet_for(ADA) <= 5.0
-    assert outbox.quiet_for(Place(8, private=True)) == 0.0
+async def test_one_refused_message_does_not_stop_the_others(
+    server: TelegramServer, outbox: Outbox, store: Store
+) -> None:
+    """It is known as refused."""
+    server.fault("sendMessage", Refusal(400, "Bad Request: message is not found"))
+    assert len(await outbox.send_all(ADA, [Part("one"), Part("two")])) == 1
+    assert [state for state, _ in states(store)] == ["refused", "sent"]
 
 
-@pytest.mark.parametrize(
-    ("error", "repeatable", "action"),
-    [
-        (NetworkError("Bad Gateway"), False, "resend"),
-        (BadRequest("Message is not modified: ..."), True, "done"),
-        (BadRequest("Message thread not found"), False, "without thread"),
-        (BadRequest("Topic_closed"), False, "without thread"),
-        (BadRequest("Chat not found"), False, "give up"),
-        (BadRequest("Can't parse entities: ..."), False, "without formatting"),
-        (Forbidden("bot was blocked by the user"), False, "give up"),
-    ],
-)
-def test_reactions(error: NetworkError, repeatable: bool, action: str) -> None:
-    """Each answer of Telegram leads to one reaction."""
-    assert react(error, attempt=0, repeatable=repeatable).action == action
-
-
-def test_a_time_out_is_ambiguous_unless_the_call_may_be_repeated() -> None:
-    """By the cause that the HTTP client gives."""
-
-    def timed_out(cause: Exception) -> TimedOut:
-        error = TimedOut()
-        error.__cause__ = cause
-        return error
-
-    assert react(timed_out(httpx.ReadTimeout("")), attempt=0, repeatable=False).action == "unknown"
-    assert react(timed_out(httpx.ReadTimeout("")), attempt=0, repeatable=True).action == "resend"
-    assert react(timed_out(httpx.ConnectTimeout("")), attempt=0, repeatable=False).action == "resend"
-    assert react(timed_out(httpx.ConnectTimeout("")), attempt=3, repeatable=False).wait == 4.0
+async def test_a_reply_is_delivered_by_one_at_a_time(server: TelegramServer, outbox: Outbox) -> None:
+    """Whoever asks for it twice at once gets the same messages."""
+    reply = outbox.open(ADA)
+    outbox.put(reply, [Part("one"), Part("two")])
+    first, second = await asyncio.gather(outbox.deliver(reply), outbox.deliver(reply))
+    assert first == second
+    assert texts(server) == ["one", "two"]

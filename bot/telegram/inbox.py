@@ -1,0 +1,79 @@
+"""Updates that were received, kept until they are handled: each once, whatever restarts and repeats come between.
+
+An update is written before Telegram is told that it arrived, and done in the transaction that holds its answer.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+from memory.store import Store, utc_now
+
+MOST_TRIES = 3
+"""An update whose handling ended the process so often is not handled again."""
+
+
+@dataclass(frozen=True)
+class Received:
+    """An update as it waits to be handled."""
+
+    update_id: int
+    payload: str
+    """The update as Telegram's JSON."""
+    tries: int
+    received_at: datetime
+
+
+def keep(store: Store, update_id: int, payload: str, *, chat_id: int | None, user_id: int | None) -> bool:
+    """Write an update down; False where it was seen before.
+
+    :param user_id: whose message it is, where known, so that it is forgotten with all that is theirs
+    """
+    with store.transaction() as db:
+        cursor = db.execute(
+            "INSERT INTO telegram_inbox (update_id, chat_id, user_id, payload, state, received_at)"
+            " VALUES (?, ?, ?, ?, 'waiting', ?) ON CONFLICT DO NOTHING",
+            (update_id, chat_id, user_id, payload, utc_now()),
+        )
+    return cursor.rowcount > 0
+
+
+def waiting(store: Store) -> list[Received]:
+    """What is not handled yet, oldest first."""
+    rows = store.rows(
+        "SELECT update_id, payload, tries, received_at FROM telegram_inbox WHERE state = 'waiting' ORDER BY update_id"
+    )
+    return [
+        Received(row["update_id"], row["payload"], row["tries"], datetime.fromisoformat(row["received_at"]))
+        for row in rows
+    ]
+
+
+def begin(store: Store, update_ids: Sequence[int]) -> None:
+    """Count a try of handling these."""
+    with store.transaction() as db:
+        db.executemany(
+            "UPDATE telegram_inbox SET tries = tries + 1 WHERE update_id = ?", [(id_,) for id_ in update_ids]
+        )
+
+
+def done(store: Store, update_ids: Sequence[int], *, reply_id: int | None = None, failed: bool = False) -> None:
+    """These are handled; what they said is kept here no longer.
+
+    :param reply_id: what answers them; None: the first reply that was sent while they were handled, if any was
+    """
+    state = "failed" if failed else "done"
+    with store.transaction() as db:
+        db.executemany(
+            "UPDATE telegram_inbox SET state = ?1, payload = NULL, reply_id = coalesce(?2, reply_id,"
+            " (SELECT min(id) FROM telegram_replies WHERE \"key\" LIKE ?3 || ':%')) WHERE update_id = ?3",
+            [(state, reply_id, id_) for id_ in update_ids],
+        )
+
+
+def is_done(store: Store, update_id: int) -> bool:
+    """Whether an update is handled."""
+    rows = store.rows("SELECT 1 FROM telegram_inbox WHERE update_id = ? AND state <> 'waiting'", (update_id,))
+    return bool(rows)

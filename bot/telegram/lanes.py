@@ -1,0 +1,137 @@
+"""The order of handling: a chat's messages one after the other, chats beside each other, what must not wait at once.
+
+Messages that come while a chat is busy, or within a moment of each other, are handled together where they belong
+together, since people write one thought in several messages and Telegram cuts long ones.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass
+
+from telegram import Update
+
+from bot.telegram.wording import is_stop
+
+Handle = Callable[[Sequence[Update]], Awaitable[None]]
+Work = Callable[[], Awaitable[None]]
+
+
+@dataclass(frozen=True)
+class _Arrived:
+    update: Update
+    at: float
+
+
+class Lanes:
+    """Takes updates and has them handled in their order.
+
+    :param handle: handles updates that belong together; must not raise
+    :param join_seconds: after a text, wait so long for another
+    """
+
+    def __init__(self, handle: Handle, *, join_seconds: float) -> None:
+        self._handle = handle
+        self._join_seconds = join_seconds
+        self._lanes: dict[int, list[_Arrived]] = {}
+        self._first: dict[int, list[Work]] = {}
+        self._tasks: set[asyncio.Task[None]] = set()
+
+    def add(self, update: Update) -> None:
+        """Have an update handled: at once, or after what its chat has to wait for."""
+        if goes_at_once(update):
+            self._start(self._handle([update]))
+            return
+        chat = lane_of(update)
+        busy = chat in self._lanes
+        lane = self._lanes.setdefault(chat, [])
+        lane.append(_Arrived(update, _now()))
+        lane.sort(key=lambda arrived: arrived.update.update_id)
+        if not busy:
+            self._start(self._work_off(chat, lane))
+
+    def before_all(self, chat_id: int, work: Work) -> None:
+        """Do this before any update of a chat is handled; to be said before the first is added."""
+        self._first.setdefault(chat_id, []).append(work)
+        if chat_id not in self._lanes:
+            self._lanes[chat_id] = []
+            self._start(self._work_off(chat_id, self._lanes[chat_id]))
+
+    async def close(self, *, seconds: float) -> None:
+        """Wait so long for what is being handled, then give it up; what waits is left."""
+        for lane in self._lanes.values():
+            lane.clear()
+        if self._tasks:
+            await asyncio.wait(self._tasks, timeout=seconds)
+        for task in self._tasks:
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+
+    def _start(self, work: Awaitable[None]) -> None:
+        task = asyncio.ensure_future(work)
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+
+    async def _work_off(self, chat: int, lane: list[_Arrived]) -> None:
+        while self._first.get(chat):
+            await self._first[chat].pop(0)()
+        while lane:
+            await self._settle(lane)
+            together = batch([arrived.update for arrived in lane])
+            del lane[: len(together)]
+            if together:
+                await self._handle(together)
+        del self._lanes[chat]
+        self._first.pop(chat, None)
+
+    async def _settle(self, lane: Sequence[_Arrived]) -> None:
+        """Wait until nothing has come for a moment, where the first may have more to follow."""
+        while lane and may_be_joined(lane[0].update):
+            wait = lane[-1].at + self._join_seconds - _now()
+            if wait <= 0:
+                return
+            await asyncio.sleep(wait)
+
+
+def _now() -> float:
+    return asyncio.get_running_loop().time()
+
+
+def lane_of(update: Update) -> int:
+    """The chat that an update belongs to; 0 where it belongs to none."""
+    chat = update.effective_chat
+    return chat.id if chat is not None else 0
+
+
+def goes_at_once(update: Update) -> bool:
+    """Pressed buttons wait for nothing, nor does the wish that the bot stop writing."""
+    message = update.message
+    return update.callback_query is not None or (message is not None and is_stop(message.text or ""))
+
+
+def batch(updates: Sequence[Update]) -> list[Update]:
+    """The first updates that are to be handled together: at least one, if there is any."""
+    together = list(updates[:1])
+    for update in updates[1:]:
+        if not (may_be_joined(together[0]) and may_be_joined(update) and _same_hand(together[0], update)):
+            break
+        together.append(update)
+    return together
+
+
+def may_be_joined(update: Update) -> bool:
+    """Whether it is a plain text of a private chat, which may be part of a longer thought."""
+    message = update.message
+    if message is None or not message.text or message.chat.type != "private":
+        return False
+    return not message.text.startswith("/") and message.reply_to_message is None and message.forward_origin is None
+
+
+def _same_hand(first: Update, other: Update) -> bool:
+    assert first.message is not None
+    assert other.message is not None
+    return (first.message.from_user, first.message.message_thread_id) == (
+        other.message.from_user,
+        other.message.message_thread_id,
+    )

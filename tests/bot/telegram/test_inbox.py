@@ -1,0 +1,71 @@
+"""Updates are kept once, until they are handled, and what they said no longer."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from bot.telegram import inbox
+from bot.telegram.outbox import Outbox
+from bot.telegram.sending import Place, Sender
+from memory.store import Store
+
+
+@pytest.fixture
+def store(tmp_path: Path) -> Iterator[Store]:
+    """A new database."""
+    opened = Store(tmp_path / "familiar.db")
+    yield opened
+    opened.close()
+
+
+def keep(store: Store, update_id: int) -> bool:
+    return inbox.keep(store, update_id, f'{{"update_id": {update_id}}}', chat_id=7, user_id=None)
+
+
+def test_each_update_is_kept_once_and_waits_in_order(store: Store) -> None:
+    """Whatever order they come in, and also after it was handled."""
+    assert [keep(store, number) for number in (3, 1, 3, 2)] == [True, True, False, True]
+    assert [received.update_id for received in inbox.waiting(store)] == [1, 2, 3]
+    inbox.done(store, [2])
+    assert not keep(store, 2)
+    assert [received.update_id for received in inbox.waiting(store)] == [1, 3]
+
+
+def test_what_is_done_keeps_no_text(store: Store) -> None:
+    """Only that it was there, and which reply answers it."""
+    keep(store, 1)
+    inbox.done(store, [1])
+    (row,) = store.rows("SELECT payload, state, reply_id FROM telegram_inbox")
+    assert tuple(row) == (None, "done", None)
+
+
+def test_an_update_belongs_to_the_first_reply_sent_for_it(store: Store) -> None:
+    """Unless it is said which; another's of a similar number is not taken for its."""
+    outbox = Outbox(store, Sender.__new__(Sender))
+    for number in (12, 1):
+        keep(store, number)
+        outbox.open(Place(7, private=True), key=f"{number}:0")
+    second = outbox.open(Place(7, private=True), key="1:1")
+    inbox.done(store, [1])
+    inbox.done(store, [12], reply_id=second.id)
+    rows = store.rows("SELECT update_id, reply_id FROM telegram_inbox ORDER BY update_id")
+    assert [tuple(row) for row in rows] == [(1, 2), (12, second.id)]
+
+
+def test_tries_are_counted(store: Store) -> None:
+    """So that an update which ends the process is not handled for ever."""
+    keep(store, 1)
+    inbox.begin(store, [1])
+    inbox.begin(store, [1])
+    assert [received.tries for received in inbox.waiting(store)] == [2]
+
+
+def test_updates_seen_by_an_older_version_stay_seen(store: Store) -> None:
+    """The state of a row that its migration makes."""
+    with store.transaction() as db:
+        db.execute("INSERT INTO telegram_inbox (update_id, state, received_at) VALUES (9, 'done', '2026-01-01')")
+    assert not keep(store, 9)
+    assert inbox.waiting(store) == []

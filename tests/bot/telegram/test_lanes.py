@@ -1,0 +1,123 @@
+"""What is handled after what, and what together."""
+
+from __future__ import annotations
+
+import asyncio
+import itertools
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from functools import partial
+
+from telegram import CallbackQuery, Chat, Message, Update, User
+
+from bot.telegram.lanes import Lanes, batch, goes_at_once
+
+NUMBERS = itertools.count(1)
+ADA, BEN = User(7, "Ada", is_bot=False), User(8, "Ben", is_bot=False)
+
+
+def said(text: str, *, by: User = ADA, chat: int = 7, kind: str = "private", number: int | None = None) -> Update:
+    """A message as an update."""
+    id_ = number or next(NUMBERS)
+    message = Message(id_, datetime.now(UTC), Chat(chat, kind), from_user=by, text=text)
+    return Update(id_, message=message)
+
+
+def words(updates: Sequence[Update]) -> list[str]:
+    return [update.message.text or "" for update in updates if update.message is not None]
+
+
+def test_texts_in_a_row_belong_together() -> None:
+    """Until a command, another person's message, or the end; in groups each is for itself."""
+    assert words(batch([said("one"), said("two"), said("/help"), said("three")])) == ["one", "two"]
+    assert words(batch([said("/help"), said("one")])) == ["/help"]
+    assert words(batch([said("one"), said("two", by=BEN)])) == ["one"]
+    group = partial(said, chat=-5, kind="supergroup")
+    assert words(batch([group("one"), group("two")])) == ["one"]
+    assert batch([]) == []
+
+
+def test_a_stop_and_a_button_wait_for_nothing() -> None:
+    """In both languages, and only where nothing else is said."""
+    assert goes_at_once(said("/stop"))
+    assert goes_at_once(said("Stop."))
+    assert goes_at_once(said("停"))
+    assert not goes_at_once(said("Where does the bus stop?"))
+    query = CallbackQuery("1", ADA, "1", data="up:1")
+    assert goes_at_once(Update(next(NUMBERS), callback_query=query))
+
+
+async def test_chats_go_beside_each_other_and_each_in_order() -> None:
+    """One that takes long holds up nobody else; what came meanwhile is handled together, in order of its number."""
+    handled: list[list[str]] = []
+    go = asyncio.Event()
+
+    async def handle(updates: Sequence[Update]) -> None:
+        if words(updates) == ["slow"]:
+            await go.wait()
+        handled.append(words(updates))
+
+    lanes = Lanes(handle, join_seconds=0.0)
+    lanes.add(said("slow", number=101))
+    await asyncio.sleep(0)
+    for update in (said("third", number=103), said("second", number=102), said("other", by=BEN, chat=8)):
+        lanes.add(update)
+    await asyncio.sleep(0.05)
+    assert handled == [["other"]]
+    go.set()
+    await asyncio.sleep(0.05)
+    assert handled == [["other"], ["slow"], ["second", "third"]]
+    await lanes.close(seconds=0.0)
+
+
+async def test_what_waits_at_the_end_is_left() -> None:
+    """It is in the inbox; what is being handled may end."""
+    handled: list[list[str]] = []
+
+    async def handle(updates: Sequence[Update]) -> None:
+        await asyncio.sleep(0.05)
+        handled.append(words(updates))
+
+    lanes = Lanes(handle, join_seconds=0.0)
+    lanes.add(said("/help"))
+    await asyncio.sleep(0)
+    lanes.add(said("later"))
+    await lanes.close(seconds=1.0)
+    assert handled == [["/help"]]
+
+
+async def test_a_moment_is_waited_for_what_belongs_to_it() -> None:
+    """Telegram cuts a long text, and people press Enter early."""
+    handled: list[list[str]] = []
+
+    async def handle(updates: Sequence[Update]) -> None:
+        handled.append(words(updates))
+
+    lanes = Lanes(handle, join_seconds=0.1)
+    lanes.add(said("one"))
+    await asyncio.sleep(0.05)
+    lanes.add(said("two"))
+    lanes.add(said("/help"))
+    await asyncio.sleep(0.3)
+    assert handled == [["one", "two"], ["/help"]]
+    await lanes.close(seconds=1.0)
+
+
+async def test_work_from_before_comes_first() -> None:
+    """A reply that the last run did not deliver comes before the answer to what was written after it."""
+    done: list[str] = []
+
+    async def handle(updates: Sequence[Update]) -> None:
+        done.extend(words(updates))
+
+    async def earlier(name: str) -> None:
+        await asyncio.sleep(0.01)
+        done.append(name)
+
+    lanes = Lanes(handle, join_seconds=0.0)
+    lanes.before_all(7, partial(earlier, "first"))
+    lanes.before_all(7, partial(earlier, "second"))
+    lanes.add(said("third"))
+    await asyncio.sleep(0.1)
+    assert done == ["first", "second", "third"]
+    await lanes.close(seconds=1.0)
