@@ -86,6 +86,9 @@ class Piece:
 
 def together(first: Named, second: Named) -> Named | None:
     """What both say; None where they contradict each other, so that they are two times."""
+    kinds = _kinds(first) | _kinds(second)
+    if first.unit is None and second.unit is None and len(kinds) > 1 and kinds != {"date", "week"}:
+        return first if first == second else None
     values: dict[str, Any] = {}
     for item in dataclasses.fields(Named):
         one, other = getattr(first, item.name), getattr(second, item.name)
@@ -93,6 +96,18 @@ def together(first: Named, second: Named) -> Named | None:
             return None
         values[item.name] = other if one is None else one
     return Named(**values)
+
+
+def _kinds(said: Named) -> set[str]:
+    """The ways in which a day is named: two of them are two days, but for "Friday, 6 March"."""
+    kinds = {
+        "elapsed": said.elapsed is not None,
+        "days": said.days is not None,
+        "week": said.weekday is not None or said.weeks is not None,
+        "date": said.month is not None or said.monthday is not None or said.months is not None,
+        "ahead": said.ahead is not None and said.month is None,
+    }
+    return {kind for kind, named in kinds.items() if named}
 
 
 def pieces_of(text: str, forms: Sequence[Form]) -> list[Piece]:
