@@ -55,11 +55,17 @@ def next_after(rule: Repeat, moment: datetime, *, zone: ZoneInfo) -> datetime | 
     return next(_times_after(rule, moment, zone), None)
 
 
-def count_between(rule: Repeat, first: datetime, last: datetime, *, zone: ZoneInfo) -> int:
-    """How many times of a rule are later than ``first`` and not later than ``last``."""
+def passed_between(rule: Repeat, first: datetime, last: datetime, *, zone: ZoneInfo) -> tuple[int, datetime | None]:
+    """How many times of a rule are later than ``first`` and not later than ``last``, and the last of them."""
     if rule.unit in _PASSING:
-        return max(_passed(rule, last, zone) - max(_passed(rule, first, zone), 0), 0)
-    return sum(1 for _ in takewhile(lambda due: due <= last, _times_after(rule, first, zone)))
+        until = _passed(rule, last, zone)
+        count = max(until - max(_passed(rule, first, zone), 0), 0)
+        newest = at_local(rule.start, zone).astimezone(UTC) + (until - 1) * _step(rule)
+        return count, newest.astimezone(zone) if count else None
+    found, newest_seen = 0, None
+    for due in takewhile(lambda due: due <= last, _times_after(rule, first, zone)):
+        found, newest_seen = found + 1, due
+    return found, newest_seen
 
 
 def first_after(rule: Repeat, moment: datetime, *, zone: ZoneInfo) -> Repeat | None:
