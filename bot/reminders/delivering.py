@@ -7,7 +7,7 @@ row; a late one says when it was due, since "in ten minutes" is no longer true o
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 
 from bot.locales import say
 from bot.reminders.rules import next_after, passed_between, read_rule
@@ -36,7 +36,7 @@ def delivery_of(reminder: Reminder, *, now: datetime, language: str) -> Delivery
 
     :raises FamiliarError: its rule or its zone can't be read
     """
-    zone = named_zone(reminder.zone)
+    zone, now = named_zone(reminder.zone), now.astimezone(UTC)
     due, missed, following = reminder.due, 0, None
     if reminder.rule is not None:
         rule = read_rule(reminder.rule)

@@ -45,6 +45,8 @@ _DETERMINER = re.compile(r"\b(?:the|an?|my|our|your|his|her|their|this|that)\s+$
 _LINK = re.compile(
     r"^(?:\s|,|:|，|：|、)*(?:(?:to|that|about|of|for)\b(?!\s*$)|要(?![求是么点害]))?(?:\s|,|:|，|：|、)*", re.I
 )
+_LONGEST = 2000
+"""Characters of a wish; what is longer is a text to be kept or answered, and would take long to look through."""
 _ENDS = " \t\r\n,，、;；:：.。!！-"
 _CALLED_FOR = re.compile(
     r"^[\s,，。.!！请你您]*(?:(?:hey|hi|hello|ok|okay|please|and|then|also|麻烦|帮我|那)[\s,，]*)*$"
@@ -87,6 +89,8 @@ def parse_reminder(text: str, *, now: datetime, zone: ZoneInfo, asked: bool = Fa
     :param now: an aware moment
     :param asked: it is known to be a wish, as after a command, and need not say "remind me"
     """
+    if len(text) > _LONGEST:
+        return Missing("when", text) if asked else None
     folded = _folded(text)
     times = _times(folded)
     trigger = _trigger(folded, times)
@@ -101,7 +105,7 @@ def parse_reminder(text: str, *, now: datetime, zone: ZoneInfo, asked: bool = Fa
 
 def complete(missing: Missing, answer: str, *, now: datetime, zone: ZoneInfo) -> Wish | Missing:
     """The wish with a time from the answer to "when?"."""
-    folded = _folded(answer)
+    folded = _folded(answer[:_LONGEST])
     if re.fullmatch(r"\s*(?:[01]?\d|2[0-4])\s*[.!]?\s*", folded):
         folded = f"at {folded.strip()}"
     times = _times(folded)

@@ -74,12 +74,13 @@ def resolve(said: Named, *, now: datetime, zone: ZoneInfo) -> When:
 
 
 def _once(said: Named, now: datetime, zone: ZoneInfo) -> datetime:
+    moment = now.astimezone(UTC)  # Python compares two times of one zone by what their clocks show
     if not said.has_day:
         days = [now.date() + timedelta(days=days) for days in (-1, 0, 1)]
-        return next(due for day in days for due in _on(day, said, zone, evening=_evening(day, now)) if due > now)
+        return next(due for day in days for due in _on(day, said, zone, evening=_evening(day, now)) if due > moment)
     for day in _named_days(said, now.date()):
-        for due in _on(day, said, zone, evening=day == now.date()):
-            if due > now:
+        for due in _on(day, said, zone, evening=said.days == 0):
+            if due > moment:
                 return due
         if day == now.date() and not said.has_time:
             raise Unclear
@@ -198,10 +199,11 @@ def _repeating(said: Named, now: datetime, zone: ZoneInfo) -> When:
     rule = Repeat(unit, start, interval, weekdays, said.nth)
     if unit in ("month", "year") and not weekdays:
         rule = _with_month_day(rule, said)
-    after = now
+    after = now.astimezone(UTC)
     if beginning is not None:
         first = max(next(iter(_named_days(beginning, now.date()))), now.date())
-        after = max(now, at_local(datetime.combine(first, time()), zone) - timedelta(microseconds=1))
+        midnight = at_local(datetime.combine(first, time()), zone).astimezone(UTC)
+        after = max(after, midnight - timedelta(microseconds=1))
         rule = replace(rule, start=datetime.combine(first, start.time()))
     anchored = bool(weekdays) or said.monthday is not None or beginning is not None
     counted = first_after(rule, after, zone=zone) if anchored else rule

@@ -1,7 +1,8 @@
 """When something repeats: the next time after any moment, in the user's zone, at the same time on their clock.
 
 Days are counted on the local calendar (python-dateutil's rrule), and only then made a moment, so that 08:30 stays 08:30
-when the clock changes. Minutes and hours are counted as they pass. A day that a month has not is its last one.
+when the clock changes. Minutes and hours are counted as they pass. A day that a month has not is its last one. Moments
+are compared in UTC, because Python compares two times of one zone by what their clocks show.
 """
 
 from __future__ import annotations
@@ -58,12 +59,12 @@ def next_after(rule: Repeat, moment: datetime, *, zone: ZoneInfo) -> datetime | 
 def passed_between(rule: Repeat, first: datetime, last: datetime, *, zone: ZoneInfo) -> tuple[int, datetime | None]:
     """How many times of a rule are later than ``first`` and not later than ``last``, and the last of them."""
     if rule.unit in _PASSING:
-        until = _passed(rule, last, zone)
-        count = max(until - max(_passed(rule, first, zone), 0), 0)
-        newest = at_local(rule.start, zone).astimezone(UTC) + (until - 1) * _step(rule)
+        passed = _passed(rule, last, zone)
+        count = max(passed - max(_passed(rule, first, zone), 0), 0)
+        newest = at_local(rule.start, zone).astimezone(UTC) + (passed - 1) * _step(rule)
         return count, newest.astimezone(zone) if count else None
-    found, newest_seen = 0, None
-    for due in takewhile(lambda due: due <= last, _times_after(rule, first, zone)):
+    found, newest_seen, until = 0, None, last.astimezone(UTC)
+    for due in takewhile(lambda due: due <= until, _times_after(rule, first, zone)):
         found, newest_seen = found + 1, due
     return found, newest_seen
 
@@ -116,14 +117,14 @@ def read_rule(text: str) -> Repeat:
 
 
 def snoozed(now: datetime, *, minutes: int) -> datetime:
-    """The moment to which a reminder is put off, counted from now.
+    """The moment, in UTC, to which a reminder is put off, counted from now.
 
     :raises FamiliarError: it is not ahead, or beyond the calendar
     """
     if minutes < 1:
         raise FamiliarError(f"a reminder can't be put off by {minutes} minutes; write a whole number from 1")
     try:
-        return now.replace(microsecond=0) + timedelta(minutes=minutes)
+        return now.astimezone(UTC).replace(microsecond=0) + timedelta(minutes=minutes)
     except OverflowError as exc:
         raise FamiliarError(f"a reminder can't be put off by {minutes} minutes: the calendar ends before") from exc
 
@@ -137,7 +138,7 @@ def _times_after(rule: Repeat, moment: datetime, zone: ZoneInfo) -> Iterator[dat
     if rule.unit in _PASSING:
         yield from _passing_after(rule, moment, zone)
         return
-    wall = moment.astimezone(zone).replace(tzinfo=None)
+    moment, wall = moment.astimezone(UTC), moment.astimezone(zone).replace(tzinfo=None)
     # from one day earlier: a time that the clock left out comes later than it says
     for found in _rrule(rule).xafter(wall - timedelta(days=1), inc=True):
         due = at_local(found, zone)
@@ -157,7 +158,7 @@ def _passing_after(rule: Repeat, moment: datetime, zone: ZoneInfo) -> Iterator[d
 
 def _passed(rule: Repeat, moment: datetime, zone: ZoneInfo) -> int:
     """How many times of a rule of minutes or hours are not later than a moment; below 1 for none."""
-    return (moment - at_local(rule.start, zone)) // _step(rule) + 1
+    return (moment.astimezone(UTC) - at_local(rule.start, zone).astimezone(UTC)) // _step(rule) + 1
 
 
 def _step(rule: Repeat) -> timedelta:

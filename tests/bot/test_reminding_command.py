@@ -13,7 +13,7 @@ import pytest
 from bot.cli import main
 from memory.records import Profile
 from memory.store import Store
-from tests.test_start import imported
+from tests.test_layers import imported
 
 
 def run(capsys: pytest.CaptureFixture[str], home: Path, *arguments: str, status: int = 0) -> list[dict[str, Any]]:

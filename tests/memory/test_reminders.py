@@ -12,7 +12,7 @@ import pytest
 from sqlite_utils import Database
 
 from memory.backup import make_backup
-from memory.erasure import forget_everything, forget_text
+from memory.erasure import forget_everything, forget_text, forget_turn
 from memory.errors import FamiliarError
 from memory.exporting import write_export
 from memory.importing_export import ExportReader
@@ -35,6 +35,7 @@ from memory.restoring import restore
 from memory.schema import migrations
 from memory.store import Store
 from tests.embedder import WordEmbedder
+from tests.memory.life import live
 
 NOON = datetime(2026, 3, 6, 12, 0, tzinfo=UTC)
 RULE = "DTSTART:20260306T120000\nRRULE:FREQ=DAILY;INTERVAL=1"
@@ -198,3 +199,13 @@ def test_exported_and_taken_in(store: Store, tmp_path: Path) -> None:
     assert reminders_of(other, user_id=ANN) == [mine]
     assert len(other.rows("SELECT 1 FROM reminders")) == 3
     other.close()
+
+
+def test_forgotten_with_the_turn_that_asked(tmp_path: Path) -> None:
+    """What the turn's text says stands in no reminder any longer."""
+    life = live(tmp_path / "home")
+    (item,) = reminders_of(life.store, user_id=life.user_id)
+    assert item.turn_id is not None
+    forget_turn(life.store, None, user_id=life.user_id, turn_id=item.turn_id)
+    assert reminders_of(life.store, user_id=life.user_id) == []
+    life.store.close()

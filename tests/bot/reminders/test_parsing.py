@@ -137,6 +137,7 @@ def test_what_has_to_be_asked(text: str, what: str, said: str) -> None:
         "remind me about the meeting",
         "提醒我上次说了什么",
         "叫我小王",
+        f"remind me tomorrow to read {'on ' * 2000}",
         "",
     ],
 )
@@ -193,54 +194,16 @@ def test_minutes_pass_alike_when_the_clock_changes() -> None:
     assert shown(parsed("remind me at 02:30 to look", now=before)) == ("look", "2026-03-29 03:30")
 
 
-WORDS = st.sampled_from(
-    (
-        *(
-            "remind me",
-            "提醒我",
-            "every",
-            "other",
-            "on",
-            "the",
-            "at",
-            "in",
-            "1st",
-            "31",
-            "0",
-            "99",
-            "9:75",
-            "monday",
-            "to",
-        ),
-        *("month", "minutes", "of", "each", "last", "day", "march", "next", "week", "2026-13-40", "half past", "seven"),
-        *(
-            "每",
-            "月",
-            "周",
-            "一",
-            "点",
-            "半",
-            "三十二",
-            "号",
-            "后",
-            "隔",
-            "两",
-            "天",
-            "下",
-            "年",
-            "pm",
-            "midnight",
-            "from now",
-        ),
-    )
-)
+ENGLISH = """at in 1st 31 0 99 9:75 monday to month minutes of each last day march next week on the every other seven
+    2026-13-40 half past pm midnight from now"""
+CHINESE = "提醒我 每 月 周 一 点 半 三十二 号 后 隔 两 天 下 年 最后"
+WORDS = st.sampled_from(("remind me", *ENGLISH.split(), *CHINESE.split()))
+SENTENCES = st.lists(WORDS, max_size=9)
 
 
 @settings(max_examples=300, deadline=None)
-@given(
-    st.one_of(st.text(max_size=40), st.lists(WORDS, max_size=8).map(" ".join), st.lists(WORDS, max_size=8).map("".join))
-)
+@given(st.one_of(st.text(max_size=40), SENTENCES.map(" ".join), SENTENCES.map("".join)))
 def test_any_text_is_read_or_refused(text: str) -> None:
     """No text raises, and what is due lies ahead."""
     found = parse_reminder(text, now=NOW, zone=BERLIN, asked=True)
-    assert not isinstance(found, Wish) or found.due > NOW or found.due == NOW
+    assert not isinstance(found, Wish) or found.due >= NOW

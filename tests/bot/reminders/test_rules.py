@@ -148,3 +148,12 @@ def test_snooze_counts_from_now() -> None:
     for minutes in (0, -5, 10**10):
         with pytest.raises(FamiliarError, match="put off by"):
             snoozed(now, minutes=minutes)
+
+
+def test_moments_of_the_hour_that_comes_twice() -> None:
+    """After the second 02:10 the first 02:30 is over, whichever zone the moment is given in."""
+    daily, second = Repeat("day", datetime(2026, 10, 24, 2, 30)), datetime(2026, 10, 25, 2, 10, tzinfo=BERLIN, fold=1)
+    for moment in (second, second.astimezone(UTC)):
+        due = next_after(daily, moment, zone=BERLIN)
+        assert due is not None
+        assert due.isoformat() == "2026-10-26T02:30:00+01:00"
