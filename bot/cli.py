@@ -144,6 +144,11 @@ def _memory(add: Callable[[str, str, str], argparse.ArgumentParser]) -> None:
     facts.add_argument("--about", metavar="NAME", help="only what is linked to a name")
     facts.add_argument("--all", action="store_true", help="also what no longer holds")
     facts.add_argument("--plot", type=Path, metavar="FILE", help="a picture of who and what is related")
+    remind = add("remind", "reminding:remind", "be told something at a time: call Mum on Friday at 9")
+    remind.add_argument("text", metavar="TEXT", help="what and when, in English or Chinese")
+    reminders = add("reminders", "reminding:reminders", "what you will be reminded of")
+    reminders.add_argument("action", nargs="?", default="list", choices=["list", "cancel"])
+    reminders.add_argument("id", nargs="?", metavar="ID")
 
 
 def _learning(add: Callable[[str, str, str], argparse.ArgumentParser]) -> None:

@@ -202,6 +202,7 @@ class ExportReader:
         with self._store.transaction() as db:
             known = {row["name"] for row in db.execute(f"PRAGMA table_info({path.stem})")}
             for row in _lines(path):
+                row.pop("id", None)  # a row's own number may be another's here
                 values = self._renumbered({key: value for key, value in row.items() if key in known})
                 if any(values[key] is None and row[key] is not None for key in values):
                     lost += 1

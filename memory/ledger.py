@@ -1,7 +1,7 @@
 """What was forgotten, so that an older copy of memory can be made to forget it too; it holds no text.
 
 A document is named by a salted hash of its content's sha256, a turn by its number and time. A text is named by where
-it stood (document or turn, and character offsets), from which an older copy itself gives the text again, and by a
+it stood (document, turn or reminder, and offsets), from which an older copy itself gives the text again, and by a
 salted scrypt hash that says whether it is the one. Such a hash hides a sentence, not a number of four digits from
 someone who tries all of them.
 """
@@ -122,7 +122,7 @@ def sealed(value: str, salt: str) -> str:
 
 
 def places_of(store: Store, pattern: re.Pattern[str], *, user_id: int) -> list[list[Any]]:
-    """Where a text stands first in each document and turn: [kind, name, field, start, end]."""
+    """Where a text stands first in each document, turn and reminder: [kind, name, field, start, end]."""
     found: list[list[Any]] = []
     for kind, name, field, text in _texts(store, user_id):
         match = pattern.search(text)
@@ -150,6 +150,8 @@ def _texts(store: Store, user_id: int) -> Iterator[tuple[str, str, str, str]]:
         yield "document", name, "title", item.title
         yield "document", name, "source", item.source
     yield from _said(turns_of(store, user_id=user_id))
+    for row in store.rows("SELECT id, created_at, text FROM reminders WHERE user_id = ? ORDER BY id", (user_id,)):
+        yield "reminder", f"{row['id']} {row['created_at']}", "text", row["text"]
 
 
 def _said(turns: Iterable[Turn]) -> Iterator[tuple[str, str, str, str]]:

@@ -43,7 +43,7 @@ class Files:
 
 
 TABLES = (
-    Table("users", (), ("name", "role", "language", "form", "length", "created_at"), everything=False),
+    Table("users", (), ("name", "role", "language", "form", "length", "zone", "created_at"), everything=False),
     Table(
         "documents",
         ("source", "title", "text", "me", "learn_from"),
@@ -106,6 +106,11 @@ TABLES = (
     Table("standing_rules", ("text",), ("at",)),
     Table("files", ("path", "reason"), ("sha256", "status", "conversion")),
     Table("file_documents", everything=False),
+    Table(
+        "reminders",
+        ("text",),
+        ("key", "channel", "zone", "rule", "due_at", "created_at", "delivered_at", "ended_at"),
+    ),
     Table("example_choices", (), ("choice", "at")),
     Table("erasures", (), ("kind", "salt", "target", "at"), everything=False),
 )

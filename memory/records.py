@@ -31,6 +31,8 @@ class Profile:
     """"en" or "zh": the language of the interface and of summaries."""
     form: Form = "prose"
     length: Length = "medium"
+    zone: str = ""
+    """An IANA name such as Europe/Berlin; empty is the machine's."""
 
 
 @dataclass(frozen=True)

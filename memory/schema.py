@@ -14,6 +14,7 @@ from sqlite_utils.migrations import Migrations
 from memory.candidates_table import STATEMENTS as CANDIDATES
 from memory.facts.tables import BY_MODEL as FACTS_BY_MODEL
 from memory.facts.tables import STATEMENTS as FACTS
+from memory.reminders_table import STATEMENTS as REMINDERS
 from memory.telegram_tables import STATEMENTS as TELEGRAM
 from memory.words import owned_words
 
@@ -352,6 +353,11 @@ def migrations() -> Migrations:
     @steps()
     def m0013_telegram_delivery(db: Database) -> None:
         for statement in TELEGRAM:
+            db.execute(statement)
+
+    @steps()
+    def m0014_reminders(db: Database) -> None:
+        for statement in REMINDERS:
             db.execute(statement)
 
     return steps

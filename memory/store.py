@@ -148,9 +148,9 @@ class Store:
         try:
             with self.transaction() as db:
                 cursor = db.execute(
-                    "INSERT INTO users (name, role, telegram_id, language, form, length, created_at)"
-                    " VALUES (?, ?, ?, ?, ?, ?, ?)",
-                    (name, role, telegram_id, profile.language, profile.form, profile.length, utc_now()),
+                    "INSERT INTO users (name, role, telegram_id, language, form, length, zone, created_at)"
+                    " VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
+                    (name, role, telegram_id, *_columns_of(profile), utc_now()),
                 )
         except sqlite3.IntegrityError as exc:
             raise FamiliarError(f"user {name!r} exists already; choose another name") from exc
@@ -180,11 +180,11 @@ class Store:
 
     def update_user(self, user: User) -> None:
         """Store a user's name, role, Telegram id and profile."""
-        profile = user.profile
         with self.transaction() as db:
             db.execute(
-                "UPDATE users SET name = ?, role = ?, telegram_id = ?, language = ?, form = ?, length = ? WHERE id = ?",
-                (user.name, user.role, user.telegram_id, profile.language, profile.form, profile.length, user.id),
+                "UPDATE users SET name = ?, role = ?, telegram_id = ?, language = ?, form = ?, length = ?, zone = ?"
+                " WHERE id = ?",
+                (user.name, user.role, user.telegram_id, *_columns_of(user.profile), user.id),
             )
 
     def readable_by(self, user_id: int) -> tuple[int, ...]:
@@ -461,8 +461,12 @@ def _words(passage: Passage, user_id: int) -> str:
     return owned_words(words.split(), user_id=user_id)
 
 
+def _columns_of(profile: Profile) -> tuple[str, str, str, str]:
+    return profile.language, profile.form, profile.length, profile.zone
+
+
 def _user(row: sqlite3.Row) -> User:
-    profile = Profile(row["language"], row["form"], row["length"])
+    profile = Profile(row["language"], row["form"], row["length"], row["zone"])
     return User(row["id"], row["name"], row["role"], row["telegram_id"], profile)
 
 

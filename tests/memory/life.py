@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
-from datetime import date
+from datetime import UTC, date, datetime
 from pathlib import Path
 
 from bot.assistant import Assistant, Voice
@@ -18,6 +18,7 @@ from memory.config import ImportConfig, SearchConfig
 from memory.index import Indexes
 from memory.ingest import ImportOptions, Ingestor
 from memory.records import Profile, User
+from memory.reminders import Destination, NewReminder, add_reminder
 from memory.search import Searcher
 from memory.store import Store
 from memory.turns import give_feedback, open_conversation, turn_by_id
@@ -131,12 +132,20 @@ def live(home: Path) -> Life:
         first = turn_by_id(life.store, turn, user_id=life.user_id)
         answers = (Answer(first.reply, first.generated, first.citations), Answer(second, second, first.citations))
         keep_candidates(life.store, turn, *answers, user_id=life.user_id)
+    remind(life, f"open the vault: {SECRET}", turn_id=life.turns[4])
     other = next(item for item in life.store.users() if item.id == life.other_id)
     life.ask("Where is the harbour ticket?", user=other)
     Summarizer(life.store, life.searcher(), life.embedder, None, today=lambda: date(2026, 1, 2)).summarize(
         user=life.user(), about="the vault"
     )
     return life
+
+
+def remind(life: Life, text: str, *, turn_id: int) -> None:
+    """A reminder of the owner that a turn asked for."""
+    due = datetime(2026, 3, 6, 9, tzinfo=UTC)
+    new = NewReminder(f"turn:{turn_id}", text, due, "UTC", Destination("terminal"), turn_id=turn_id)
+    add_reminder(life.store, new, user_id=life.user_id)
 
 
 ANY = replace(EASY, max_length_ratio=math.inf)

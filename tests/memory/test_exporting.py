@@ -27,7 +27,7 @@ TABLES = {
     "turns": "user_text, reply, generated, prompt, engine, model, adapter, timings, asked_at",
     "feedback": "vote, correction, at",
     "chunks": 'position, text, start, "end", page, section, speaker, at, external_ids',
-    "users": "language, form, length",
+    "users": "language, form, length, zone",
 }
 
 
@@ -74,7 +74,7 @@ def life(tmp_path: Path) -> Life:
 
 def test_export_imports_to_the_same_memory(life: Life, tmp_path: Path) -> None:
     """Texts, offsets, speakers, dates, ids, titles, judgements, profile and search results are the same."""
-    life.store.update_user(life.user(Profile("zh", "bullets", "short")))
+    life.store.update_user(life.user(Profile("zh", "bullets", "short", "Asia/Shanghai")))
     life.store.delete_document(life.document("handbook", user_id=life.shared_id), user_id=life.shared_id)
     before = contents(life.store, life.user_id)
     done = write_export(life.store, tmp_path / "out", user=life.user())
