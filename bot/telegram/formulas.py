@@ -40,6 +40,9 @@ _SPELLINGS = (
     (r"(?<=\\text)(?:bf|it|sf|normal)(?=\{)", ""),
 )
 """Spellings that the converter does not know, and ones that it does for the same."""
+_LINED = re.compile(r"\\(?:sqrt|overline|underline|underbar|[bx]?cancel|sout|overbrace|underbrace)(?![A-Za-z])")
+_MOST_LINED = 8
+"""The converter doubles a text for each of these around it, so that many within each other would fill the memory."""
 _ROOT = re.compile("([√∛∜])((?:[^\u0305]\u0305+)+)")
 _PRODUCT_BELOW = re.compile(r"(\\frac\s*\{[^{}]*\}|\})\{\s*(\d+[A-Za-z]+|[A-Za-z]{2,})\s*\}")
 
@@ -131,6 +134,8 @@ def unicode_of(latex: str) -> str | None:
     """
     from telegramify_markdown.latex_escape.helper import LatexToUnicodeHelper
 
+    if len(_LINED.findall(latex)) > _MOST_LINED:
+        return None
     text = latex.strip()
     for spelling, known in _SPELLINGS:
         text = re.sub(spelling, known, text)

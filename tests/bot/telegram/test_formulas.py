@@ -33,6 +33,12 @@ def test_latex_becomes_unicode(latex: str, shown: str) -> None:
     assert unicode_of(latex) == shown
 
 
+def test_nested_roots_fill_no_memory() -> None:
+    """Two within each other are read, three hundred are left as written."""
+    assert unicode_of(r"\sqrt{a + \sqrt{b}}") == "√(a + √b)"
+    assert unicode_of(r"\sqrt{" * 300 + "x" + "}" * 300) is None
+
+
 @pytest.mark.parametrize("latex", [r"\ce{H2O}", r"{n \choose k}", r"\color{red} x", r"\frac{", "a & b"])
 def test_what_is_not_known_is_not_converted(latex: str) -> None:
     """A command left over, or a word that would be lost."""
