@@ -158,8 +158,12 @@ def may_contain(outer: str, inner: str) -> bool:
 
 
 def _trim(text: str, entities: tuple[Entity, ...]) -> FormattedText:
-    start = utf16_length(text) - utf16_length(text.lstrip())
-    trimmed = text.strip()
+    # Telegram takes no white space off within the first entity, such as the indentation of code.
+    blank = len(text) - len(text.lstrip())
+    if entities:
+        blank = min(blank, len(text.encode("utf-16-le")[: entities[0].offset * 2].decode("utf-16-le")))
+    start = utf16_length(text[:blank])
+    trimmed = text[blank:].rstrip()
     end = start + utf16_length(trimmed)
     kept = []
     for entity in entities:
