@@ -91,7 +91,7 @@ TABLES = (
     Table("adapter_sources", (), ("adapter_id",), everything=False),
     Table("telegram_inbox", ("payload",), ("state", "received_at")),
     Table("telegram_replies", (), ("key", "at")),
-    Table("telegram_outbox", ("text", "spans", "buttons"), ("state", "at")),
+    Table("telegram_outbox", ("text", "spans", "buttons", "file_name", "file_text"), ("state", "at")),
     Table("telegram_messages"),
     Table("state", (), ("key", "value"), everything=False),
     Table("backups", (), ("id", "path", "sha256", "made_at"), everything=False),

@@ -29,6 +29,8 @@ STATEMENTS = (
     text TEXT,
     spans TEXT,
     buttons TEXT,
+    file_name TEXT,
+    file_text TEXT,
     state TEXT NOT NULL CHECK (state IN ('waiting', 'sending', 'sent', 'unknown', 'refused')),
     message_id INTEGER,
     at TEXT NOT NULL,

@@ -9,8 +9,8 @@ from bot.app import App
 from bot.commands.output import Output
 from bot.locales import say
 from bot.reminders.parsing import Missing, parse_reminder
-from bot.reminders.rules import read_rule, rule_text
-from bot.reminders.wording import due_words, rule_words
+from bot.reminders.rules import rule_text
+from bot.reminders.telling import kept_words, when_words
 from bot.reminders.zones import named_zone, zone_of
 from memory.errors import FamiliarError, UsageError
 from memory.records import User
@@ -33,7 +33,7 @@ def remind(app: App, args: argparse.Namespace, out: Output) -> int:
     key = f"terminal:{secrets.token_hex(8)}"
     new = NewReminder(key, wish.text, wish.due, zone.key, _destination(user), rule)
     kept = add_reminder(app.store, new, user_id=user.id)
-    out.result(_record(kept), _kept_words(app, kept, user))
+    out.result(_record(kept), kept_words(kept, now=app.now(), language=user.profile.language))
     return 0
 
 
@@ -49,27 +49,11 @@ def reminders(app: App, args: argparse.Namespace, out: Output) -> int:
         return 0
     found = reminders_of(app.store, user_id=user.id)
     for item in found:
-        out.result(_record(item), f"{item.id:>5}  {_when_words(app, item, user)}  {item.text}".rstrip())
+        when = when_words(item, now=app.now(), language=language)
+        out.result(_record(item), f"{item.id:>5}  {when}  {item.text}".rstrip())
     if not found:
         out.note(say(language, "reminder_none"))
     return 0
-
-
-def _kept_words(app: App, item: Reminder, user: User) -> str:
-    """What is said when a reminder was made."""
-    when = _when_words(app, item, user)
-    if not item.text:
-        return say(user.profile.language, "reminder_kept_untitled", when=when)
-    return say(user.profile.language, "reminder_kept", when=when, text=item.text)
-
-
-def _when_words(app: App, item: Reminder, user: User) -> str:
-    """When a reminder is due, and how it repeats."""
-    language = user.profile.language
-    due = due_words(item.due, now=app.now(), zone=named_zone(item.zone), language=language)
-    if item.rule is None:
-        return due
-    return say(language, "reminder_repeats", rule=rule_words(read_rule(item.rule), language=language), due=due)
 
 
 def _destination(user: User) -> Destination:

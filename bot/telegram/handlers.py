@@ -17,6 +17,7 @@ from bot.telegram.forgetting import forget
 from bot.telegram.knowing import facts
 from bot.telegram.learning import adapters, tune
 from bot.telegram.preferences import settings
+from bot.telegram.reminding import remind, reminders, timezone, wished
 from bot.telegram.render import reply_parts, source_lines
 from bot.telegram.talking import answer, awaits_correction, conversation_of, correct, replied_turn
 from bot.telegram.threads import in_thread
@@ -156,6 +157,10 @@ HANDLERS: tuple[Route, ...] = (
     Route(command("adapters"), adapters, private_only=True),
     Route(command("settings"), settings, private_only=True),
     Route(command("correct"), correction),
+    Route(command("reminders"), reminders),
+    Route(command("timezone"), timezone),
+    Route(lambda visit: visit.command is None and bool(visit.message.text) and wished(visit) is not None, remind),
+    Route(command("remind"), remind),
     Route(lambda visit: visit.message.document is not None, document, private_only=True),
     Route(lambda visit: visit.command is not None, unknown_command),
     Route(lambda visit: bool(visit.message.text), text),

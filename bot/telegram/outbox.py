@@ -17,6 +17,7 @@ from weakref import WeakValueDictionary
 from telegram.error import Forbidden, TelegramError
 
 from bot.locales import say
+from bot.telegram.attachments import Attachment
 from bot.telegram.render import Part, Span
 from bot.telegram.sending import Buttons, Place, Sender, kind
 from bot.telegram.threads import in_thread
@@ -46,6 +47,7 @@ class _Row:
     position: int
     part: Part
     buttons: Buttons | None
+    file: Attachment | None
     state: str
     message_id: int | None
 
@@ -75,21 +77,28 @@ class Outbox:
         return _reply(row)
 
     def put(
-        self, reply: Reply, parts: Sequence[Part], *, buttons: Buttons | None = None, turn: Turn | None = None
+        self,
+        reply: Reply,
+        parts: Sequence[Part],
+        *,
+        files: Sequence[Attachment] = (),
+        buttons: Buttons | None = None,
+        turn: Turn | None = None,
     ) -> None:
-        """Write the messages of a reply down, the buttons under the last; once, whatever is put again."""
-        now, last = utc_now(), len(parts) - 1
-        rows = [
-            (reply.id, reply.user_id, place, part.text, _spans(part), _lines(buttons if place == last else None), now)
+        """Write the messages of a reply down, the buttons under the last text; once, whatever is put again."""
+        last = len(parts) - 1
+        rows: list[tuple[str | None, ...]] = [
+            (part.text, _spans(part), _lines(buttons if place == last else None), None, None)
             for place, part in enumerate(parts)
         ]
+        rows += [(None, None, None, file.name, file.data.decode()) for file in files]
         with self._store.transaction() as db:
             if turn is not None:
                 db.execute("UPDATE telegram_replies SET turn_id = ? WHERE id = ?", (turn.id, reply.id))
             db.executemany(
-                "INSERT INTO telegram_outbox (reply_id, user_id, position, text, spans, buttons, state, at)"
-                " VALUES (?, ?, ?, ?, ?, ?, 'waiting', ?) ON CONFLICT DO NOTHING",
-                rows,
+                "INSERT INTO telegram_outbox (reply_id, user_id, position, at, text, spans, buttons, file_name,"
+                " file_text, state) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, 'waiting') ON CONFLICT DO NOTHING",
+                [(reply.id, reply.user_id, place, utc_now(), *row) for place, row in enumerate(rows)],
             )
 
     def shown_in(self, reply: Reply, message_id: int) -> None:
@@ -162,13 +171,10 @@ class Outbox:
                 raise
             except TelegramError as exc:  # somebody deleted it
                 _log.info("message %d can't be edited (%s) and is sent anew", row.id, kind(exc))
-        return await self.sender.send(
-            reply.place,
-            row.part,
-            reply_to=reply.reply_to if row.position == 0 else None,
-            buttons=row.buttons,
-            trying=trying,
-        )
+        if row.file is not None:
+            return await self.sender.send_file(reply.place, row.file, trying=trying)
+        reply_to = reply.reply_to if row.position == 0 else None
+        return await self.sender.send(reply.place, row.part, reply_to=reply_to, buttons=row.buttons, trying=trying)
 
     # -- after a restart
 
@@ -238,8 +244,8 @@ class Outbox:
         """Nothing more of a reply can be delivered, and its text is not kept."""
         with self._store.transaction() as db:
             db.execute(
-                "UPDATE telegram_outbox SET state = 'refused', text = NULL, spans = NULL, buttons = NULL, at = ?"
-                " WHERE reply_id = ? AND state IN ('waiting', 'sending')",
+                "UPDATE telegram_outbox SET state = 'refused', text = NULL, spans = NULL, buttons = NULL,"
+                " file_text = NULL, at = ? WHERE reply_id = ? AND state IN ('waiting', 'sending')",
                 (utc_now(), reply.id),
             )
 
@@ -251,7 +257,7 @@ class Outbox:
                 return
             db.execute(
                 "UPDATE telegram_outbox SET state = 'sent', message_id = ?, text = NULL, spans = NULL, buttons = NULL,"
-                " at = ? WHERE id = ?",
+                " file_text = NULL, at = ? WHERE id = ?",
                 (message_id, utc_now(), row.id),
             )
             db.execute(
@@ -270,7 +276,8 @@ def _row(row: Any) -> _Row:
     spans = tuple(Span(**span) for span in json.loads(row["spans"] or "[]"))
     buttons = [[(text, data) for text, data in line] for line in json.loads(row["buttons"])] if row["buttons"] else None
     part = Part(row["text"] or "", spans)
-    return _Row(row["id"], row["position"], part, buttons, row["state"], row["message_id"])
+    file = Attachment(row["file_name"], row["file_text"].encode()) if row["file_text"] is not None else None
+    return _Row(row["id"], row["position"], part, buttons, file, row["state"], row["message_id"])
 
 
 def _spans(part: Part) -> str:

@@ -16,10 +16,11 @@ from dataclasses import dataclass, replace
 from typing import Literal, TypeVar
 
 import httpx
-from telegram import Bot, InlineKeyboardButton, InlineKeyboardMarkup, MessageEntity, ReplyParameters
+from telegram import Bot, InlineKeyboardButton, InlineKeyboardMarkup, InputFile, MessageEntity, ReplyParameters
 from telegram.constants import ChatAction
 from telegram.error import BadRequest, ChatMigrated, NetworkError, RetryAfter, TelegramError
 
+from bot.telegram.attachments import Attachment
 from bot.telegram.render import Part
 
 Action = Literal["resend", "without thread", "without formatting", "done", "unknown", "give up"]
@@ -156,6 +157,21 @@ class Sender:
             return message.message_id
 
         return await self._persist(call, place, part, repeatable=False, trying=trying)
+
+    async def send_file(self, place: Place, file: Attachment, *, trying: Trying = _nobody) -> int | None:
+        """Send a file and give its message's id; None where Telegram may or may not have it.
+
+        :raises TelegramError: it can't be sent
+        """
+
+        async def call(place: Place, _part: Part) -> int:
+            await self._wait_for_chat(place)
+            await trying(True)
+            document = InputFile(file.data, filename=file.name)
+            message = await self._bot.send_document(place.chat_id, document, message_thread_id=place.thread_id)
+            return message.message_id
+
+        return await self._persist(call, place, Part(""), repeatable=False, trying=trying)
 
     async def _wait_for_chat(self, place: Place) -> None:
         """Until the chat may have its next message; whoever asks first goes first."""

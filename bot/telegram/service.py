@@ -35,6 +35,7 @@ from bot.telegram.logs import quiet_logs
 from bot.telegram.ports import Services
 from bot.telegram.preferences import set_menus
 from bot.telegram.reembedding import embed_again
+from bot.telegram.reminding import deliver_reminders
 from bot.telegram.sending import kind, seconds_of
 from bot.telegram.threads import first_of, in_thread, pause
 from bot.telegram.undelivered import announce_unknown, deliver_quietly
@@ -287,7 +288,7 @@ async def _answer_until_stopped(desk: Desk, lanes: Lanes, line: _Line, stopped: 
 def _start_jobs(desk: Desk) -> None:
     if desk.services.settings.tuning.enabled:
         desk.start(tune_by_schedule(desk))
-    for job in (embed_again, read_facts, check_votes, announce_unknown):
+    for job in (embed_again, read_facts, check_votes, announce_unknown, deliver_reminders):
         desk.start(job(desk))
 
 

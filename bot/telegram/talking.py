@@ -11,7 +11,8 @@ from bot.telegram.inbox import done
 from bot.telegram.learning import judge
 from bot.telegram.ledger import turn_shown_in
 from bot.telegram.outbox import Reply
-from bot.telegram.render import footer, reply_parts
+from bot.telegram.render import footer
+from bot.telegram.replies import rendered
 from bot.telegram.sending import Buttons
 from bot.telegram.streaming import GROUP_SPACING, DraftPreview, EditPreview, Preview, Stream
 from bot.telegram.threads import in_thread
@@ -42,8 +43,10 @@ async def answer(visit: Visit, text: str) -> None:
         if desk.cancel.is_set():
             raise Interrupted
         note = late_note(visit.message.date, datetime.now(UTC), language=visit.language)
-        parts = reply_parts(f"{note}{turn.reply}", footer(turn, language=visit.language))
-        desk.outbox.put(reply, parts, buttons=turn_buttons(turn, visit), turn=turn)
+        language = visit.language
+        made = rendered(f"{note}{turn.reply}", footer(turn, language=language), language=language)
+        buttons = turn_buttons(turn, visit)
+        desk.outbox.put(reply, made.parts, files=made.attachments, buttons=buttons, turn=turn)
         done(visit.services.store, visit.update_ids, reply_id=reply.id)
 
     with desk.turn_in(visit.place.chat_id) as cancel:

@@ -209,3 +209,20 @@ def test_a_late_answer_says_so() -> None:
     assert late_note(now - timedelta(minutes=5), now, language="en") == ""
     assert "Late" in late_note(now - timedelta(hours=5), now, language="en")
     assert "迟到" in late_note(now - timedelta(hours=5), now, language="zh")
+
+
+async def test_files_of_a_reply_come_after_its_words(live: Bench) -> None:
+    """A table that is too wide to be read goes along as a file, once, also where its first sending fails."""
+    ada = await live.owner()
+    header = "| " + " | ".join(f"a rather wide column {number}" for number in range(5)) + " |"
+    rows = "\n".join("| " + " | ".join(f"cell {row}.{number}" for number in range(5)) + " |" for row in range(12))
+    live.reply = lambda _: f"Here it is:\n\n{header}\n{'|---' * 5}|\n{rows}\n"
+    live.server.fault("sendDocument", Refusal(502, "Bad Gateway"))
+    ada.send(STORY)
+    await live.server.until(lambda: any(message.attachment for message in live.server.replies(OWNER)))
+    *_, text, sent = live.server.replies(OWNER)
+    assert sent.attachment is not None
+    assert sent.attachment.file.name == "table-1.csv"
+    assert b"cell 11.4" in sent.attachment.file.content
+    assert "table-1.csv" in text.text
+    assert is_finished(text)

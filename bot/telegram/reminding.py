@@ -1,0 +1,177 @@
+"""Reminders in a chat: made from a sentence, listed, cancelled, snoozed, and delivered once and on time.
+
+That a reminder is delivered is noted in the transaction that writes its message down, so that a restart neither loses
+nor repeats one. It goes only to a chat of the user whose it is, whatever its row says.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Sequence
+from dataclasses import replace
+from datetime import UTC, datetime
+
+from bot.locales import say
+from bot.reminders.delivering import delivery_of
+from bot.reminders.parsing import Missing, Wish, parse_reminder
+from bot.reminders.rules import rule_text, snoozed
+from bot.reminders.telling import kept_words, when_words
+from bot.reminders.zones import named_zone, zone_of
+from bot.telegram.access import group_name
+from bot.telegram.desk import Desk, Visit, where
+from bot.telegram.outbox import Reply
+from bot.telegram.render import Part, plain_parts
+from bot.telegram.sending import Buttons, Place
+from bot.telegram.threads import in_thread, pause
+from bot.telegram.undelivered import deliver_quietly
+from memory.errors import FamiliarError
+from memory.records import User
+from memory.reminders import (
+    Destination,
+    NewReminder,
+    Reminder,
+    add_reminder,
+    cancel_reminder,
+    due_reminders,
+    mark_delivered,
+    reminders_of,
+    snooze_reminder,
+)
+
+_LOOK_SECONDS = 1.0
+_SNOOZES = (10, 60, 24 * 60)
+"""Minutes."""
+_SHOWN = 20
+_log = logging.getLogger(__name__)
+
+
+def wished(visit: Visit) -> Wish | Missing | None:
+    """The reminder that a message asks for; None where it asks for none."""
+    command = visit.command
+    if command is not None and command.name != "remind":
+        return None
+    text = command.argument if command is not None else " ".join(visit.texts)
+    return parse_reminder(text, now=datetime.now(UTC), zone=zone_of(visit.user.profile), asked=command is not None)
+
+
+async def remind(visit: Visit) -> None:
+    """Keep a reminder, or ask for its time."""
+    wish = wished(visit)
+    if wish is None or isinstance(wish, Missing):
+        over = wish is not None and wish.what == "future"
+        await visit.tell(
+            visit.phrase("reminder_over" if over else "reminder_when") + "\n" + visit.phrase("tg_remind_how")
+        )
+        return
+    to = Destination("telegram", visit.place.chat_id, visit.place.thread_id)
+    key, zone = f"telegram:{visit.update_ids[0]}", zone_of(visit.user.profile).key
+    new = NewReminder(key, wish.text, wish.due, zone, to, rule_text(wish.rule) if wish.rule else None)
+    kept = await in_thread(lambda: add_reminder(visit.services.store, new, user_id=visit.user.id))
+    await visit.tell(kept_words(kept, now=datetime.now(UTC), language=visit.language))
+
+
+async def reminders(visit: Visit) -> None:
+    """What is still to come, each with a button that cancels it."""
+    text, buttons = await in_thread(lambda: _listed(visit))
+    await visit.tell(text, buttons=buttons)
+
+
+async def cancelled(visit: Visit, values: Sequence[str]) -> None:
+    """A button was pressed: cancel it and show what is left; one that is over already is fine."""
+    try:
+        await in_thread(lambda: cancel_reminder(visit.services.store, int(values[0]), user_id=visit.user.id))
+    except FamiliarError as exc:
+        _log.info("reminder %s of user %d: %s", values[0], visit.user.id, where(exc))
+    text, buttons = await in_thread(lambda: _listed(visit))
+    await visit.desk.sender.edit(visit.place, visit.message.message_id, Part(text), buttons=buttons)
+
+
+async def snooze(visit: Visit, values: Sequence[str]) -> None:
+    """A button under a delivered reminder was pressed: it comes again."""
+    until = snoozed(datetime.now(UTC), minutes=int(values[1]))
+    try:
+        item = await in_thread(
+            lambda: snooze_reminder(visit.services.store, int(values[0]), user_id=visit.user.id, until=until)
+        )
+    except FamiliarError:  # it was forgotten meanwhile
+        return
+    text = kept_words(item, now=datetime.now(UTC), language=visit.language)
+    await visit.desk.sender.edit(visit.place, visit.message.message_id, Part(text))
+
+
+async def timezone(visit: Visit) -> None:
+    """Show or set the zone on whose clock times are meant."""
+    assert visit.command is not None
+    name = visit.command.argument
+    if name:
+        try:
+            zone = named_zone(name)
+        except FamiliarError:
+            await visit.tell(visit.phrase("tg_zone_unknown", name=name))
+            return
+        await in_thread(lambda: visit.services.store.update_user(_in_zone(visit.user, zone.key)))
+        await visit.tell(visit.phrase("tg_zone_set", name=zone.key))
+    else:
+        await visit.tell(visit.phrase("tg_zone", name=zone_of(visit.user.profile).key))
+
+
+def _in_zone(user: User, zone: str) -> User:
+    return replace(user, profile=replace(user.profile, zone=zone))
+
+
+def _listed(visit: Visit) -> tuple[str, Buttons]:
+    found = reminders_of(visit.services.store, user_id=visit.user.id)[:_SHOWN]
+    if not found:
+        return visit.phrase("tg_reminders_none"), []
+    now, language = datetime.now(UTC), visit.language
+    lines = [f"{item.id}. {when_words(item, now=now, language=language)}: {item.text}" for item in found]
+    buttons = [[(visit.phrase("tg_reminder_cancel", id=item.id), f"unremind:{item.id}")] for item in found]
+    return "\n".join([visit.phrase("tg_reminders"), *lines]), buttons
+
+
+async def deliver_reminders(desk: Desk) -> None:
+    """Deliver what is due, until the bot stops; what was due meanwhile comes first."""
+    while True:
+        try:
+            for reply in await in_thread(lambda: write_due(desk)):
+                desk.start(deliver_quietly(desk, reply))
+        except FamiliarError as exc:  # such as a full disk: they are still due at the next look
+            _log.error("reminders could not be delivered: %s", where(exc))
+        if await pause(desk.stopping, _LOOK_SECONDS):
+            return
+
+
+def write_due(desk: Desk, *, now: datetime | None = None) -> list[Reply]:
+    """Write down the messages of reminders that are due."""
+    store, moment = desk.services.store, now or datetime.now(UTC)
+    written = (
+        _write(desk, item, store.user_by_id(item.user_id), moment) for item in due_reminders(store, until=moment)
+    )
+    return [reply for reply in written if reply is not None]
+
+
+def _write(desk: Desk, item: Reminder, user: User, now: datetime) -> Reply | None:
+    place = place_of(item, user)
+    language = user.profile.language
+    delivery = delivery_of(item, now=now, language=language)
+    labels = ("tg_snooze_minutes", "tg_snooze_hour", "tg_snooze_day")
+    buttons = [
+        [(say(language, key), f"snooze:{item.id}:{minutes}") for key, minutes in zip(labels, _SNOOZES, strict=True)]
+    ]
+    with desk.services.store.transaction():
+        new = mark_delivered(desk.services.store, item, user_id=user.id, following=delivery.following)
+        if not new or place is None:
+            return None
+        reply = desk.outbox.open(place, key=f"reminder:{item.id}:{item.due.isoformat()}", user=user)
+        desk.outbox.put(reply, plain_parts(delivery.text), buttons=buttons)
+    return reply
+
+
+def place_of(item: Reminder, user: User) -> Place | None:
+    """Where a user's reminder goes: to the group whose it is, else to the user's private chat, if there is one."""
+    if item.to.chat_id is not None and user.name == group_name(item.to.chat_id):
+        return Place(item.to.chat_id, private=False, thread_id=item.to.thread_id)
+    if user.telegram_id is None:
+        return None
+    thread = item.to.thread_id if item.to.chat_id == user.telegram_id else None
+    return Place(user.telegram_id, private=True, thread_id=thread)
