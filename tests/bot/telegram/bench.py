@@ -238,8 +238,9 @@ class Bench:
         return (await self.server.until(lambda: self.server.replies(person.id, after=written)))[-1]
 
     async def handled(self, updates: int) -> None:
-        """Wait until so many updates have been taken up."""
-        await self.server.until(lambda: self.store.rows("SELECT count(*) FROM telegram_inbox")[0][0] >= updates)
+        """Wait until so many updates have been handled."""
+        done = "SELECT count(*) FROM telegram_inbox WHERE state = 'done'"
+        await self.server.until(lambda: self.store.rows(done)[0][0] >= updates)
 
     def user(self, telegram_id: int = OWNER) -> User:
         """The stored user of a Telegram account."""

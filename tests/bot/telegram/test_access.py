@@ -80,6 +80,7 @@ async def test_a_stranger_is_refused_once_and_the_owner_asked(live: Bench) -> No
     ben = live.server.user(8, "Ben")
     assert (await live.reply_to(ben, STORY)).text == say("en", "tg_asked_owner")
     ben.send("please")
+    await live.handled(3)
     await live.server.until(lambda: live.server.replies(ada.id)[-1].buttons)
     question = live.server.replies(ada.id)[-1]
     assert question.text == say("en", "tg_may_talk", name="Ben")
