@@ -136,6 +136,11 @@ async def unknown_kind(visit: Visit) -> None:
     await visit.tell(visit.phrase("tg_unknown_kind"))
 
 
+def is_plain(visit: Visit) -> bool:
+    """Whether it is a text that is no command and answers no message, which it might correct."""
+    return visit.command is None and bool(visit.message.text) and visit.message.reply_to_message is None
+
+
 def command(name: str) -> Callable[[Visit], bool]:
     """Takes the command of that name."""
     return lambda visit: visit.command is not None and visit.command.name == name
@@ -159,7 +164,7 @@ HANDLERS: tuple[Route, ...] = (
     Route(command("correct"), correction),
     Route(command("reminders"), reminders),
     Route(command("timezone"), timezone),
-    Route(lambda visit: visit.command is None and bool(visit.message.text) and wished(visit) is not None, remind),
+    Route(lambda visit: is_plain(visit) and wished(visit) is not None, remind),
     Route(command("remind"), remind),
     Route(lambda visit: visit.message.document is not None, document, private_only=True),
     Route(lambda visit: visit.command is not None, unknown_command),

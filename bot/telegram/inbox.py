@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime
 
 from memory.store import Store, utc_now
 
@@ -73,7 +73,19 @@ def done(store: Store, update_ids: Sequence[int], *, reply_id: int | None = None
         )
 
 
-def is_done(store: Store, update_id: int) -> bool:
-    """Whether an update is handled."""
-    rows = store.rows("SELECT 1 FROM telegram_inbox WHERE update_id = ? AND state <> 'waiting'", (update_id,))
-    return bool(rows)
+def drop_old(store: Store, *, before: datetime) -> int:
+    """Remove what was handled and delivered before a moment; gives the number of updates.
+
+    Telegram keeps an update for a day at most, so that none of these can come again.
+    """
+    moment = before.astimezone(UTC).isoformat()
+    with store.transaction() as db:
+        count = db.execute(
+            "DELETE FROM telegram_inbox WHERE state <> 'waiting' AND received_at < ?", (moment,)
+        ).rowcount
+        db.execute(
+            "DELETE FROM telegram_replies WHERE at < ? AND id NOT IN"
+            " (SELECT reply_id FROM telegram_outbox WHERE state IN ('waiting', 'sending'))",
+            (moment,),
+        )
+    return count

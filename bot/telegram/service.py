@@ -17,6 +17,7 @@ import socket
 import threading
 import time
 from collections.abc import Awaitable, Callable, Iterator
+from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any, cast
 from urllib.parse import urlsplit
 
@@ -29,6 +30,7 @@ from bot.telegram.access import is_paired, pairing_code
 from bot.telegram.desk import Desk
 from bot.telegram.fact_reading import read_facts
 from bot.telegram.gate import Door, give_up, receive, unfinished
+from bot.telegram.inbox import drop_old
 from bot.telegram.lanes import Lanes
 from bot.telegram.learning import check_votes, tune_by_schedule
 from bot.telegram.logs import quiet_logs
@@ -55,6 +57,8 @@ _POLL_SECONDS = 30
 _GRACE_SECONDS = 5.0
 """After a stop, replies under way may still be finished for so long, then they end at the next word."""
 _STOP_SECONDS = 9.0
+_KEPT = timedelta(days=30)
+"""So long it is known which reply answered a message, and what may not have arrived can be sent again."""
 _LONGEST_RETRY = 60.0
 
 
@@ -294,6 +298,7 @@ def _start_jobs(desk: Desk) -> None:
 
 async def _go_on(desk: Desk, lanes: Lanes) -> None:
     """Take up what the last run left: replies that were not delivered, then messages that were not answered."""
+    await in_thread(lambda: drop_old(desk.services.store, before=datetime.now(UTC) - _KEPT))
     for reply in await in_thread(desk.outbox.recover):
         lanes.before_all(reply.place.chat_id, functools.partial(deliver_quietly, desk, reply))
     again, given_up = await in_thread(lambda: unfinished(desk.services.store, desk.bot))

@@ -9,9 +9,10 @@ import logging
 
 from telegram.error import Forbidden
 
-from bot.telegram.desk import Desk
+from bot.telegram.desk import Desk, where
 from bot.telegram.outbox import Reply
 from bot.telegram.threads import in_thread, pause
+from memory.errors import FamiliarError
 from memory.store import Store
 
 _LOOK_SECONDS = 1.0
@@ -24,13 +25,18 @@ async def deliver_quietly(desk: Desk, reply: Reply) -> None:
         await desk.outbox.deliver(reply)
     except Forbidden:
         _log.info("chat %d has blocked the bot", reply.place.chat_id)
+    except FamiliarError as exc:  # such as a full disk: what is not noted as sent is looked at after the next start
+        _log.error("reply %d could not be delivered: %s", reply.id, where(exc))
 
 
 async def announce_unknown(desk: Desk) -> None:
     """Tell readers of what may not have arrived, until the bot stops; a chat out of reach holds up no other."""
     while not await pause(desk.stopping, _LOOK_SECONDS):
-        for announcement in await in_thread(lambda: _announcements(desk)):
-            desk.start(deliver_quietly(desk, announcement))
+        try:
+            for announcement in await in_thread(lambda: _announcements(desk)):
+                desk.start(deliver_quietly(desk, announcement))
+        except FamiliarError as exc:  # they are still to be announced at the next look
+            _log.error("what may not have arrived could not be announced: %s", where(exc))
 
 
 def _announcements(desk: Desk) -> list[Reply]:

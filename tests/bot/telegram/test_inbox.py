@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
 
 from bot.telegram import inbox
 from bot.telegram.outbox import Outbox
+from bot.telegram.render import Part
 from bot.telegram.sending import Place, Sender
 from memory.store import Store
 
@@ -69,3 +71,18 @@ def test_updates_seen_by_an_older_version_stay_seen(store: Store) -> None:
         db.execute("INSERT INTO telegram_inbox (update_id, state, received_at) VALUES (9, 'done', '2026-01-01')")
     assert not keep(store, 9)
     assert inbox.waiting(store) == []
+
+
+def test_what_is_old_goes_but_not_what_still_waits(store: Store) -> None:
+    """Neither a message without an answer nor a reply that was not delivered."""
+    outbox = Outbox(store, Sender.__new__(Sender))
+    for number in (1, 2):
+        keep(store, number)
+    outbox.open(Place(7, private=True), key="1:0")
+    waits = outbox.open(Place(7, private=True), key="3:0")
+    outbox.put(waits, [Part("one")])
+    inbox.done(store, [1])
+    assert inbox.drop_old(store, before=datetime.now(UTC) - timedelta(days=1)) == 0
+    assert inbox.drop_old(store, before=datetime.now(UTC) + timedelta(days=1)) == 1
+    assert [received.update_id for received in inbox.waiting(store)] == [2]
+    assert [reply.id for reply in outbox.recover()] == [waits.id]
