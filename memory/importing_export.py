@@ -21,6 +21,7 @@ from memory.errors import FamiliarError
 from memory.exporting import FORMAT, MARKER, VERSION, exported_tables
 from memory.facts.keeping import take_facts, take_readings, take_rules
 from memory.records import Citation, Message, NewDocument, NewTurn, Passage, Profile, RecalledMemory, Receipt, Timings
+from memory.reminders import is_readable
 from memory.store import Store
 from memory.turns import Said, add_turn
 
@@ -204,7 +205,8 @@ class ExportReader:
             for row in _lines(path):
                 row.pop("id", None)  # a row's own number may be another's here
                 values = self._renumbered({key: value for key, value in row.items() if key in known})
-                if any(values[key] is None and row[key] is not None for key in values):
+                unreadable = path.stem == "reminders" and not is_readable(row)
+                if unreadable or any(values[key] is None and row[key] is not None for key in values):
                     lost += 1
                     continue
                 if "user_id" in known:

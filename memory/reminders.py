@@ -8,8 +8,10 @@ second time: a key names what a reminder was made from, and a delivery names the
 from __future__ import annotations
 
 import sqlite3
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from typing import Any
 
 from memory.errors import FamiliarError
 from memory.store import Store, utc_now
@@ -143,6 +145,21 @@ def due_reminders(store: Store, *, until: datetime) -> list[Reminder]:
         f"SELECT {_COLUMNS} FROM reminders WHERE ended_at IS NULL AND due_at <= ? ORDER BY due_at, id", (_utc(until),)
     )
     return [_reminder(row) for row in rows]
+
+
+def is_readable(row: Mapping[str, Any]) -> bool:
+    """Whether a row that comes from a file can be delivered: its moments are moments, its chat a number."""
+    try:
+        due = datetime.fromisoformat(row["due_at"])
+    except (KeyError, TypeError, ValueError):
+        return False
+    chat = (row.get("chat_id"), row.get("thread_id"))
+    words = (row.get("text"), row.get("zone"), row.get("channel"))
+    return (
+        due.tzinfo is not None
+        and all(isinstance(value, int | None) for value in chat)
+        and all(isinstance(value, str) for value in words)
+    )
 
 
 def next_due(store: Store) -> datetime | None:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 STATEMENTS = (
     """CREATE TABLE telegram_replies (
-    id INTEGER PRIMARY KEY,
+    id INTEGER PRIMARY KEY AUTOINCREMENT,
     "key" TEXT UNIQUE,
     chat_id INTEGER NOT NULL,
     private INTEGER NOT NULL,
@@ -22,7 +22,7 @@ STATEMENTS = (
     "CREATE INDEX telegram_replies_turn ON telegram_replies(turn_id)",
     "CREATE INDEX telegram_replies_user ON telegram_replies(user_id)",
     """CREATE TABLE telegram_outbox (
-    id INTEGER PRIMARY KEY,
+    id INTEGER PRIMARY KEY AUTOINCREMENT,
     reply_id INTEGER NOT NULL REFERENCES telegram_replies(id) ON DELETE CASCADE,
     user_id INTEGER REFERENCES users(id) ON DELETE CASCADE,
     position INTEGER NOT NULL,
@@ -36,7 +36,7 @@ STATEMENTS = (
     at TEXT NOT NULL,
     UNIQUE (reply_id, position)
 )""",
-    "CREATE INDEX telegram_outbox_open ON telegram_outbox(state) WHERE state IN ('waiting', 'sending')",
+    "CREATE INDEX telegram_outbox_open ON telegram_outbox(state) WHERE state IN ('waiting', 'sending', 'unknown')",
     "CREATE INDEX telegram_outbox_user ON telegram_outbox(user_id)",
     """CREATE TABLE telegram_inbox (
     update_id INTEGER PRIMARY KEY,
@@ -55,4 +55,5 @@ STATEMENTS = (
     " FROM telegram_updates",
     "DROP TABLE telegram_updates",
 )
-"""Updates that were seen before are done."""
+"""Updates that were seen before are done. A number is never given again, so that what is under way for a row that was
+forgotten meets no other's."""

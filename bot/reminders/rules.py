@@ -103,14 +103,17 @@ def read_rule(text: str) -> Repeat:
         days = [part for part in parts.get("BYDAY", "").split(",") if part]
         nths = {int(day[:-2]) for day in days if day[:-2]}
         month_days = [int(day) for day in parts.get("BYMONTHDAY", "").split(",") if day]
+        month, interval = int(parts.get("BYMONTH", 1)), int(parts["INTERVAL"])
+        if interval < 1 or not 1 <= month <= 12 or any(not 1 <= abs(day) <= 31 for day in month_days):
+            raise ValueError("out of range")
         return Repeat(
             units[parts["FREQ"]],
             datetime.strptime(head.removeprefix("DTSTART:"), _STAMP),
-            int(parts["INTERVAL"]),
+            interval,
             tuple(_DAYS.index(day[-2:]) for day in days),
             nths.pop() if nths else None,
             max(month_days) if month_days else None,
-            int(parts["BYMONTH"]) if "BYMONTH" in parts else None,
+            month if "BYMONTH" in parts else None,
         )
     except (KeyError, ValueError) as exc:
         raise FamiliarError(f"the rule {text!r} of a reminder can't be read; cancel it and make it again") from exc

@@ -22,6 +22,7 @@ _CODE_LENGTH = 8
 _PAIRING = "pairing_code"
 MOST_WRONG_CODES = 5
 IGNORED_SECONDS = 900.0
+_GROUP = "group:"
 
 Answer = Literal["allowed", "paired", "unpaired", "wrong code", "waiting", "silence"]
 
@@ -124,7 +125,9 @@ class Access:
 
     def _add(self, person: Person, *, role: Literal["owner", "waiting"] = "waiting") -> User:
         taken = {user.name for user in self._store.users()}
-        name = person.name if person.name not in taken else f"{person.name}-{person.telegram_id}"
+        # A name like a group's would make the group's memory this person's.
+        name = f"@{person.name}" if person.name.startswith(_GROUP) else person.name
+        name = name if name not in taken else f"{name}-{person.telegram_id}"
         profile = Profile(language=language_of(person.language_code))
         return self._store.add_user(name, role=role, telegram_id=person.telegram_id, profile=profile)
 
@@ -141,7 +144,7 @@ def decide(store: Store, user_id: int, *, allowed: bool) -> User | None:
 
 def group_name(chat_id: int) -> str:
     """The name of the user whose memory a group's is."""
-    return f"group:{chat_id}"
+    return f"{_GROUP}{chat_id}"
 
 
 def group_user(store: Store, chat_id: int, *, language: str) -> User:

@@ -15,7 +15,9 @@ from bot.locales import say
 from bot.telegram import choosing, examples, forgetting, knowing, learning, preferences, reminding
 from bot.telegram.access import decide
 from bot.telegram.desk import Visit
+from bot.telegram.inbox import done
 from bot.telegram.learning import judge
+from bot.telegram.outbox import Reply
 from bot.telegram.render import Part, plain_parts
 from bot.telegram.sending import Place
 from bot.telegram.threads import in_thread
@@ -83,9 +85,15 @@ async def stop(visit: Visit, values: Sequence[str]) -> None:
 
 
 async def again(visit: Visit, values: Sequence[str]) -> None:
-    """Send what may not have arrived, since its reader says so."""
-    outbox, chat_id = visit.desk.outbox, visit.place.chat_id
-    reply = await in_thread(lambda: outbox.again(int(values[0]), chat_id=chat_id))
+    """Send what may not have arrived, since its reader says so; once, also where the bot is killed while it does."""
+    outbox, store = visit.desk.outbox, visit.services.store
+
+    def pressed_once() -> Reply | None:
+        with store.transaction():
+            done(store, visit.update_ids)
+            return outbox.again(int(values[0]), chat_id=visit.place.chat_id)
+
+    reply = await in_thread(pressed_once)
     text = visit.phrase("tg_sent_again" if reply else "tg_nothing_to_send_again")
     await visit.desk.sender.edit(visit.place, visit.message.message_id, Part(text))
     if reply is not None:

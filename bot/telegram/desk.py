@@ -61,6 +61,7 @@ class Desk:
         task = asyncio.create_task(work)
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
+        task.add_done_callback(log_failure)
 
     def importing(self, user: User) -> asyncio.Lock:
         """Files of one user are taken in one after the other, in the order in which they came."""
@@ -220,8 +221,15 @@ async def guarded(visit: Visit, work: Coroutine[Any, Any, None]) -> None:
         reason = f" {exc}" if isinstance(exc, FamiliarError) else ""
         try:
             await visit.tell(visit.phrase("tg_sorry", number=number) + reason)
-        except TelegramError as failed:
-            _log.warning("error %s could not be told: %s", number, kind(failed))
+        except (TelegramError, FamiliarError) as failed:
+            _log.warning("error %s could not be told: %s", number, where(failed))
+
+
+def log_failure(task: asyncio.Future[Any]) -> None:
+    """Say that a task ended with an error; left alone, asyncio would log its text, which may be what a person wrote."""
+    error = None if task.cancelled() else task.exception()
+    if error is not None:
+        _log.error("a task ended: %s", where(error))
 
 
 def where(error: BaseException) -> str:

@@ -68,19 +68,25 @@ def _keep(store: Store, update: Update) -> bool:
     return inbox.keep(
         store,
         update.update_id,
-        update.to_json(),
+        json.dumps(update.to_dict(), ensure_ascii=False),  # as it was written, so that a forgotten word is found in it
         chat_id=chat.id if chat else None,
         user_id=user.id if user else None,
     )
 
 
-def unfinished(store: Store, bot: Bot) -> tuple[list[Update], list[Update]]:
-    """Updates that a start finds not handled: those to handle now, and those that ended the process too often."""
-    again: list[Update] = []
+def unfinished(store: Store, bot: Bot) -> tuple[list[tuple[Update, bool]], list[Update]]:
+    """Updates that a start finds not handled: those to handle now, and those that ended the process too often.
+
+    With the former goes whether their handling was begun, so that part of their answer may be there.
+    """
+    again: list[tuple[Update, bool]] = []
     given_up: list[Update] = []
     for received in inbox.waiting(store):
         update = Update.de_json(json.loads(received.payload), bot)
-        (given_up if received.tries >= inbox.MOST_TRIES else again).append(update)
+        if received.tries >= inbox.MOST_TRIES:
+            given_up.append(update)
+        else:
+            again.append((update, received.tries > 0))
     return again, given_up
 
 
@@ -105,16 +111,16 @@ async def receive(desk: Desk, updates: Sequence[Update]) -> None:
         _log.error("update %d could not be handled: %s", ids[0], where(exc))
 
 
-async def give_up(desk: Desk, update: Update) -> None:
-    """Say that a message can't be handled, since handling it ended the bot several times."""
-    store = desk.services.store
+def give_up(desk: Desk, update: Update) -> None:
+    """Write down that a message can't be handled, since handling it ended the bot several times."""
     message = _message(update)
-    await in_thread(lambda: inbox.done(store, [update.update_id], failed=True))
     _log.error("update %d ended the bot %d times and is left", update.update_id, inbox.MOST_TRIES)
-    if message is not None:
-        language = language_of(update.effective_user.language_code if update.effective_user else None)
-        parts = plain_parts(say(language, "tg_given_up"))
-        await desk.outbox.send_all(_place(message.chat, message), parts, key=f"{update.update_id}:0")
+    with desk.services.store.transaction():
+        if message is not None:
+            language = language_of(update.effective_user.language_code if update.effective_user else None)
+            reply = desk.outbox.open(_place(message.chat, message), key=f"{update.update_id}:given-up")
+            desk.outbox.put(reply, plain_parts(say(language, "tg_given_up")))
+        inbox.done(desk.services.store, [update.update_id], failed=True)
 
 
 async def _follow(store: Store, update: Update) -> None:

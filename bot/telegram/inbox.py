@@ -59,6 +59,12 @@ def begin(store: Store, update_ids: Sequence[int]) -> None:
         )
 
 
+def forget_tries(store: Store) -> None:
+    """At an orderly end: what is not handled has ended nothing, and nothing is there of its answer."""
+    with store.transaction() as db:
+        db.execute("UPDATE telegram_inbox SET tries = min(tries, 1) WHERE state = 'waiting'")
+
+
 def done(store: Store, update_ids: Sequence[int], *, reply_id: int | None = None, failed: bool = False) -> None:
     """These are handled; what they said is kept here no longer.
 

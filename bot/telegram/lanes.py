@@ -7,11 +7,13 @@ together, since people write one thought in several messages and Telegram cuts l
 from __future__ import annotations
 
 import asyncio
+import itertools
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 
 from telegram import Update
 
+from bot.telegram.desk import log_failure
 from bot.telegram.wording import is_stop
 
 Handle = Callable[[Sequence[Update]], Awaitable[None]]
@@ -22,6 +24,7 @@ Work = Callable[[], Awaitable[None]]
 class _Arrived:
     update: Update
     at: float
+    alone: bool
 
 
 class Lanes:
@@ -38,15 +41,18 @@ class Lanes:
         self._first: dict[int, list[Work]] = {}
         self._tasks: set[asyncio.Task[None]] = set()
 
-    def add(self, update: Update) -> None:
-        """Have an update handled: at once, or after what its chat has to wait for."""
+    def add(self, update: Update, *, alone: bool = False) -> None:
+        """Have an update handled: at once, or after what its chat has to wait for.
+
+        :param alone: not together with others, as part of its answer may have been sent
+        """
         if goes_at_once(update):
             self._start(self._handle([update]))
             return
         chat = lane_of(update)
         busy = chat in self._lanes
         lane = self._lanes.setdefault(chat, [])
-        lane.append(_Arrived(update, _now()))
+        lane.append(_Arrived(update, _now(), alone))
         lane.sort(key=lambda arrived: arrived.update.update_id)
         if not busy:
             self._start(self._work_off(chat, lane))
@@ -72,18 +78,22 @@ class Lanes:
         task = asyncio.ensure_future(work)
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
+        task.add_done_callback(log_failure)
 
     async def _work_off(self, chat: int, lane: list[_Arrived]) -> None:
-        while self._first.get(chat):
-            await self._first[chat].pop(0)()
-        while lane:
-            await self._settle(lane)
-            together = batch([arrived.update for arrived in lane])
-            del lane[: len(together)]
-            if together:
-                await self._handle(together)
-        del self._lanes[chat]
-        self._first.pop(chat, None)
+        try:
+            while self._first.get(chat):
+                await self._first[chat].pop(0)()
+            while lane:
+                await self._settle(lane)
+                together = batch([arrived.update for arrived in itertools.takewhile(lambda item: not item.alone, lane)])
+                together = together or [arrived.update for arrived in lane[:1]]
+                del lane[: len(together)]
+                if together:
+                    await self._handle(together)
+        finally:
+            del self._lanes[chat]
+            self._first.pop(chat, None)
 
     async def _settle(self, lane: Sequence[_Arrived]) -> None:
         """Wait until nothing has come for a moment, where the first may have more to follow."""

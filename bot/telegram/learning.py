@@ -123,7 +123,7 @@ async def _ask(desk: Desk, user: User) -> None:
     language = user.profile.language
     text = "\n".join([say(language, "tg_tune_ask"), *report.lines()])
     buttons = [[(say(language, "tg_tune_now"), "tune:now"), (say(language, "tg_tune_later"), "tune:later")]]
-    await desk.outbox.send_all(Place(user.telegram_id, private=True), plain_parts(text), buttons=buttons)
+    await desk.outbox.send_all(Place(user.telegram_id, private=True), plain_parts(text), user=user, buttons=buttons)
 
 
 async def _announce(desk: Desk, user: User, result: Tuned) -> None:
@@ -133,7 +133,7 @@ async def _announce(desk: Desk, user: User, result: Tuned) -> None:
 
 async def _write_to(desk: Desk, user: User, text: str) -> None:
     if user.telegram_id is not None:
-        await desk.outbox.send_all(Place(user.telegram_id, private=True), plain_parts(text))
+        await desk.outbox.send_all(Place(user.telegram_id, private=True), plain_parts(text), user=user)
 
 
 async def judge(

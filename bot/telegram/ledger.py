@@ -22,5 +22,5 @@ def moved(store: Store, old_chat: int, new_chat: int) -> None:
     """
     with store.transaction() as db:
         db.execute("UPDATE OR IGNORE users SET name = ? WHERE name = ?", (group_name(new_chat), group_name(old_chat)))
-        for table in ("conversations", "telegram_replies", "telegram_inbox"):
+        for table in ("conversations", "telegram_replies", "telegram_inbox", "reminders"):
             db.execute(f"UPDATE {table} SET chat_id = ? WHERE chat_id = ?", (new_chat, old_chat))

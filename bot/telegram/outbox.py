@@ -153,7 +153,7 @@ class Outbox:
             raise
         except TelegramError as exc:
             _log.warning("message %d to chat %d failed: %s", row.id, reply.place.chat_id, kind(exc))
-            await in_thread(lambda: self._mark(row.id, "refused"))
+            await in_thread(lambda: self._refuse(reply, row.id))
         else:
             await in_thread(lambda: self._sent(reply, row, message_id))
 
@@ -223,6 +223,8 @@ class Outbox:
             changed = db.execute(
                 "UPDATE telegram_outbox SET state = 'waiting' WHERE reply_id = ? AND state = 'unknown'", (reply_id,)
             ).rowcount
+            # It is announced anew where it may not arrive this time either.
+            db.execute('UPDATE telegram_replies SET "key" = NULL WHERE "key" = ?', (f"again:{reply_id}",))
         return _reply(rows[0]) if changed else None
 
     # -- rows
@@ -240,13 +242,13 @@ class Outbox:
         with self._store.transaction() as db:
             db.execute("UPDATE telegram_outbox SET state = ?, at = ? WHERE id = ?", (state, utc_now(), row_id))
 
-    def _refuse(self, reply: Reply) -> None:
-        """Nothing more of a reply can be delivered, and its text is not kept."""
+    def _refuse(self, reply: Reply, row_id: int | None = None) -> None:
+        """A message of a reply, or nothing more of it, can be delivered, and its text is not kept."""
         with self._store.transaction() as db:
             db.execute(
                 "UPDATE telegram_outbox SET state = 'refused', text = NULL, spans = NULL, buttons = NULL,"
-                " file_text = NULL, at = ? WHERE reply_id = ? AND state IN ('waiting', 'sending')",
-                (utc_now(), reply.id),
+                " file_text = NULL, at = ? WHERE reply_id = ? AND ? IN (id, 0) AND state IN ('waiting', 'sending')",
+                (utc_now(), reply.id, row_id or 0),
             )
 
     def _sent(self, reply: Reply, row: _Row, message_id: int | None) -> None:

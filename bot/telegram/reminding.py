@@ -51,7 +51,8 @@ def wished(visit: Visit) -> Wish | Missing | None:
     if command is not None and command.name != "remind":
         return None
     text = command.argument if command is not None else " ".join(visit.texts)
-    return parse_reminder(text, now=datetime.now(UTC), zone=zone_of(visit.user.profile), asked=command is not None)
+    written, zone = visit.message.date, zone_of(visit.user.profile)  # not now: "in ten minutes" counts from then
+    return parse_reminder(text, now=written, zone=zone, asked=command is not None)
 
 
 async def remind(visit: Visit) -> None:
@@ -144,14 +145,20 @@ async def deliver_reminders(desk: Desk) -> None:
 def write_due(desk: Desk, *, now: datetime | None = None) -> list[Reply]:
     """Write down the messages of reminders that are due."""
     store, moment = desk.services.store, now or datetime.now(UTC)
-    written = (
-        _write(desk, item, store.user_by_id(item.user_id), moment) for item in due_reminders(store, until=moment)
-    )
+    written = []
+    for item in due_reminders(store, until=moment):
+        try:
+            written.append(_write(desk, item, store.user_by_id(item.user_id), moment))
+        except Exception as exc:  # noqa: BLE001 - the edge of a job: one reminder must not hold up all others
+            _log.error("reminder %d of user %d is ended: %s", item.id, item.user_id, where(exc))
+            cancel_reminder(store, item.id, user_id=item.user_id)
     return [reply for reply in written if reply is not None]
 
 
 def _write(desk: Desk, item: Reminder, user: User, now: datetime) -> Reply | None:
     place = place_of(item, user)
+    if place is None:
+        return None
     language = user.profile.language
     delivery = delivery_of(item, now=now, language=language)
     labels = ("tg_snooze_minutes", "tg_snooze_hour", "tg_snooze_day")
@@ -160,7 +167,7 @@ def _write(desk: Desk, item: Reminder, user: User, now: datetime) -> Reply | Non
     ]
     with desk.services.store.transaction():
         new = mark_delivered(desk.services.store, item, user_id=user.id, following=delivery.following)
-        if not new or place is None:
+        if not new:
             return None
         reply = desk.outbox.open(place, key=f"reminder:{item.id}:{item.due.isoformat()}", user=user)
         desk.outbox.put(reply, plain_parts(delivery.text), buttons=buttons)

@@ -69,7 +69,7 @@ def react(error: TelegramError, *, attempt: int, repeatable: bool) -> Reaction:
 
 def _answered(error: TelegramError) -> bool:
     """Whether Telegram said something, and be it that it has trouble."""
-    return not isinstance(error, RetryAfter) and not isinstance(error.__cause__, httpx.HTTPError)
+    return not isinstance(error, RetryAfter) and isinstance(error.__cause__, TelegramError | None)
 
 
 def _after_refusal(description: str) -> Action:
@@ -229,7 +229,7 @@ class Sender:
         trying: Trying = _nobody,
     ) -> T | None:
         """Call until it is done, refused or nobody knows; what Telegram can't take now is tried as long as it takes."""
-        refused = 0
+        tries = refused = 0
         while True:
             await asyncio.sleep(self.quiet_for(place))
             try:
@@ -239,14 +239,15 @@ class Sender:
                 await self._migrated(place.chat_id, exc.new_chat_id)
                 place = replace(place, chat_id=exc.new_chat_id, thread_id=None)
             except TelegramError as exc:
-                reaction = react(exc, attempt=refused, repeatable=repeatable)
+                reaction = react(exc, attempt=tries, repeatable=repeatable)
                 _log.info("chat %d: %s, so %s", place.chat_id, kind(exc), reaction.action)
                 if reaction.action in ("done", "unknown"):
                     return None
                 await trying(False)
                 changed = _changed(reaction.action, place, part)
-                refused += not isinstance(exc, RetryAfter)
-                if changed is None or (_answered(exc) and refused >= _ATTEMPTS):
+                tries += not isinstance(exc, RetryAfter)
+                refused += _answered(exc)
+                if changed is None or refused >= _ATTEMPTS:
                     raise
                 place, part = changed
                 if isinstance(exc, RetryAfter):

@@ -30,7 +30,7 @@ from bot.telegram.access import is_paired, pairing_code
 from bot.telegram.desk import Desk
 from bot.telegram.fact_reading import read_facts
 from bot.telegram.gate import Door, give_up, receive, unfinished
-from bot.telegram.inbox import drop_old
+from bot.telegram.inbox import drop_old, forget_tries
 from bot.telegram.lanes import Lanes
 from bot.telegram.learning import check_votes, tune_by_schedule
 from bot.telegram.logs import quiet_logs
@@ -298,14 +298,15 @@ def _start_jobs(desk: Desk) -> None:
 
 async def _go_on(desk: Desk, lanes: Lanes) -> None:
     """Take up what the last run left: replies that were not delivered, then messages that were not answered."""
-    await in_thread(lambda: drop_old(desk.services.store, before=datetime.now(UTC) - _KEPT))
+    store = desk.services.store
+    await in_thread(lambda: drop_old(store, before=datetime.now(UTC) - _KEPT))
+    again, given_up = await in_thread(lambda: unfinished(store, desk.bot))
+    for update in given_up:
+        await in_thread(functools.partial(give_up, desk, update))
     for reply in await in_thread(desk.outbox.recover):
         lanes.before_all(reply.place.chat_id, functools.partial(deliver_quietly, desk, reply))
-    again, given_up = await in_thread(lambda: unfinished(desk.services.store, desk.bot))
-    for update in given_up:
-        await give_up(desk, update)
-    for update in again:
-        lanes.add(update)
+    for update, tried in again:
+        lanes.add(update, alone=tried)
 
 
 async def _listen(updater: Updater, line: _Line) -> None:
@@ -344,4 +345,5 @@ async def _close(updater: Updater, lanes: Lanes, desk: Desk) -> None:
         # A model that does not come back costs the reply under way, not what was stored.
         await lanes.close(seconds=_STOP_SECONDS)
         timer.cancel()
+        await in_thread(lambda: forget_tries(desk.services.store))
         await desk.close(seconds=_GRACE_SECONDS)

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
+from zoneinfo import ZoneInfo
 
 from bot.locales import say
+from bot.reminders.zones import zone_of
 from bot.telegram.choosing import offer_beside
 from bot.telegram.desk import Interrupted, Visit
 from bot.telegram.inbox import done
@@ -42,7 +44,8 @@ async def answer(visit: Visit, text: str) -> None:
     def stored(turn: Turn) -> None:
         if desk.cancel.is_set():
             raise Interrupted
-        note = late_note(visit.message.date, datetime.now(UTC), language=visit.language)
+        zone = zone_of(visit.user.profile)
+        note = late_note(visit.message.date, datetime.now(UTC), zone=zone, language=visit.language)
         language = visit.language
         made = rendered(f"{note}{turn.reply}", footer(turn, language=language), language=language)
         buttons = turn_buttons(turn, visit)
@@ -65,11 +68,11 @@ async def answer(visit: Visit, text: str) -> None:
     offer_beside(visit, turn, shown_in=sent[-1] if sent else None)
 
 
-def late_note(written: datetime, now: datetime, *, language: str) -> str:
+def late_note(written: datetime, now: datetime, *, zone: ZoneInfo, language: str) -> str:
     """What stands before an answer that comes so late that its reader may have forgotten the question."""
     if now - written < _LATE:
         return ""
-    return say(language, "tg_late", when=f"{written.astimezone():%Y-%m-%d %H:%M}") + "\n\n"
+    return say(language, "tg_late", when=f"{written.astimezone(zone):%Y-%m-%d %H:%M}") + "\n\n"
 
 
 def _preview(visit: Visit, reply: Reply) -> Preview:

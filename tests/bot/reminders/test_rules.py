@@ -157,3 +157,14 @@ def test_moments_of_the_hour_that_comes_twice() -> None:
         due = next_after(daily, moment, zone=BERLIN)
         assert due is not None
         assert due.isoformat() == "2026-10-26T02:30:00+01:00"
+
+
+@pytest.mark.parametrize(
+    "change", [("INTERVAL=1", "INTERVAL=0"), ("INTERVAL=1", "INTERVAL=-1"), ("INTERVAL=1", "INTERVAL=1;BYMONTH=13")]
+)
+def test_a_rule_out_of_range_is_refused(change: tuple[str, str]) -> None:
+    """Such a one would never come to its next time."""
+    text = rule_text(Repeat("day", datetime(2026, 1, 1, 9, 0)))
+    assert change[0] in text
+    with pytest.raises(FamiliarError, match="can't be read"):
+        read_rule(text.replace(*change))

@@ -117,3 +117,12 @@ async def test_only_the_owner_decides(live: Bench) -> None:
     live.server.world.add_update("callback_query", {**body, "data": f"allow:{live.user(13).id}"})
     await live.reply_to(ben, "/help")
     assert live.user(13).role == "waiting"
+
+
+async def test_nobody_takes_a_group_for_their_name(live: Bench) -> None:
+    """Its memory would be theirs."""
+    await live.owner()
+    eve = live.server.user(13, "group:-1001")
+    await live.reply_to(eve, "hello")
+    assert live.store.user("group:-1001") is None
+    assert live.user(13).name == "@group:-1001"

@@ -7,6 +7,7 @@ import threading
 import time
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from zoneinfo import ZoneInfo
 
 import pytest
 
@@ -206,9 +207,9 @@ async def test_a_file_that_was_being_read_is_read_after_the_next_start(
 def test_a_late_answer_says_so() -> None:
     """With the time of the question, in the reader's language."""
     now = datetime.now(UTC)
-    assert late_note(now - timedelta(minutes=5), now, language="en") == ""
-    assert "Late" in late_note(now - timedelta(hours=5), now, language="en")
-    assert "迟到" in late_note(now - timedelta(hours=5), now, language="zh")
+    assert late_note(now - timedelta(minutes=5), now, zone=ZoneInfo("UTC"), language="en") == ""
+    assert "Late" in late_note(now - timedelta(hours=5), now, zone=ZoneInfo("UTC"), language="en")
+    assert "迟到" in late_note(now - timedelta(hours=5), now, zone=ZoneInfo("UTC"), language="zh")
 
 
 async def test_files_of_a_reply_come_after_its_words(live: Bench) -> None:

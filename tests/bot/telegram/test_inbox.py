@@ -86,3 +86,13 @@ def test_what_is_old_goes_but_not_what_still_waits(store: Store) -> None:
     assert inbox.drop_old(store, before=datetime.now(UTC) + timedelta(days=1)) == 1
     assert [received.update_id for received in inbox.waiting(store)] == [2]
     assert [reply.id for reply in outbox.recover()] == [waits.id]
+
+
+def test_an_orderly_end_counts_as_no_crash(store: Store) -> None:
+    """But that handling was begun is kept."""
+    for number in (1, 2):
+        keep(store, number)
+    for _ in range(2):
+        inbox.begin(store, [1])
+    inbox.forget_tries(store)
+    assert [received.tries for received in inbox.waiting(store)] == [1, 0]

@@ -121,3 +121,38 @@ async def test_work_from_before_comes_first() -> None:
     await asyncio.sleep(0.1)
     assert done == ["first", "second", "third"]
     await lanes.close(seconds=1.0)
+
+
+async def test_what_was_begun_before_is_handled_alone() -> None:
+    """Part of its answer may be there, which belongs to nothing that came later."""
+    handled: list[list[str]] = []
+
+    async def handle(updates: Sequence[Update]) -> None:
+        handled.append(words(updates))
+
+    lanes = Lanes(handle, join_seconds=0.0)
+    lanes.add(said("one"), alone=True)
+    lanes.add(said("two"))
+    lanes.add(said("three"))
+    await asyncio.sleep(0.05)
+    assert handled == [["one"], ["two", "three"]]
+    await lanes.close(seconds=1.0)
+
+
+async def test_work_that_fails_leaves_its_chat_free() -> None:
+    """The next message is handled."""
+    handled: list[list[str]] = []
+
+    async def handle(updates: Sequence[Update]) -> None:
+        handled.append(words(updates))
+
+    async def fails() -> None:
+        raise RuntimeError
+
+    lanes = Lanes(handle, join_seconds=0.0)
+    lanes.before_all(7, fails)
+    await asyncio.sleep(0.05)
+    lanes.add(said("one"))
+    await asyncio.sleep(0.05)
+    assert handled == [["one"]]
+    await lanes.close(seconds=1.0)

@@ -75,6 +75,21 @@ async def test_the_reader_is_told_and_can_have_it_again(server: TelegramServer, 
     assert outbox.again(reply.id, chat_id=7) is None
 
 
+async def test_what_may_not_have_arrived_the_second_time_is_announced_again(
+    server: TelegramServer, outbox: Outbox
+) -> None:
+    """Else there would be no way to it any more."""
+    server.fault("sendMessage", NoAnswer(delivered=False))
+    await outbox.send_all(ADA, [Part("one")])
+    (reply,) = outbox.unannounced()
+    await outbox.deliver(outbox.announcement(reply, language="en"))
+    server.fault("sendMessage", NoAnswer(delivered=False))
+    again = outbox.again(reply.id, chat_id=7)
+    assert again is not None
+    await outbox.deliver(again)
+    assert [item.id for item in outbox.unannounced()] == [reply.id]
+
+
 async def test_an_announcement_that_may_not_have_arrived_is_not_announced(
     server: TelegramServer, outbox: Outbox
 ) -> None:

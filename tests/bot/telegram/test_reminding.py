@@ -118,3 +118,27 @@ def test_a_reminder_goes_to_nobody_else() -> None:
     assert place_of(item, ada) == Place(7, private=True)
     assert place_of(item, User(5, group_name(999), "member", None, Profile())) == Place(999, private=False, thread_id=3)
     assert place_of(item, User(5, "terminal only", "owner", None, Profile())) is None
+
+
+async def test_one_that_can_not_be_read_holds_up_no_other(live: Bench) -> None:
+    """As from a tampered export: it is ended, and the others come."""
+    await live.owner()
+    for number, (rule, zone) in enumerate((("nonsense", "UTC"), (None, "Mars/Olympus"))):
+        due = datetime.now(UTC) - timedelta(hours=1)
+        bad = NewReminder(f"bad{number}", "x", due, zone, Destination("telegram", OWNER), rule)
+        add_reminder(live.store, bad, user_id=live.user().id)
+    due_in(live, seconds=0.0)
+    await live.server.until(lambda: live.server.replies(OWNER)[-1].text == "Reminder: call Mum")
+    await live.server.until(lambda: kept(live) == [])
+
+
+async def test_in_ten_minutes_counts_from_when_it_was_written(live: Bench) -> None:
+    """Not from when a bot that was down comes to read it."""
+    ada = await live.owner()
+    await live.stop()
+    live.server.world.clock = lambda: datetime.now(UTC).timestamp() - 300
+    ada.send("remind me in 10 minutes to stretch")
+    await live.start()
+    await live.server.until(lambda: kept(live))
+    (item,) = kept(live)
+    assert 4 <= (item.due - datetime.now(UTC)).total_seconds() / 60 <= 5
