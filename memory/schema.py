@@ -8,6 +8,8 @@ who speaks) is counted as they come and go, so that opening a home reads none of
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from sqlite_utils import Database
 from sqlite_utils.migrations import Migrations
 
@@ -301,18 +303,15 @@ def migrations() -> Migrations:
 
     @steps()
     def m0005_keeping(db: Database) -> None:
-        for statement in _KEEPING:
-            db.execute(statement)
+        _execute(db, _KEEPING)
 
     @steps()
     def m0004_facts(db: Database) -> None:
-        for statement in FACTS:
-            db.execute(statement)
+        _execute(db, FACTS)
 
     @steps()
     def m0006_scale(db: Database) -> None:
-        for statement in _SCALE:
-            db.execute(statement)
+        _execute(db, _SCALE)
         _own_words(db)
 
     @steps()
@@ -320,44 +319,41 @@ def migrations() -> Migrations:
         triggers = db.execute(
             "SELECT sql FROM sqlite_master WHERE type = 'trigger' AND tbl_name = 'vectors'"
         ).fetchall()
-        for statement in _VECTORS_BY_EMBEDDER:
-            db.execute(statement)
+        _execute(db, _VECTORS_BY_EMBEDDER)
         for (trigger,) in triggers:  # they went with the table
             db.execute(trigger)
 
     @steps()
     def m0008_files(db: Database) -> None:
-        for statement in _FILES:
-            db.execute(statement)
+        _execute(db, _FILES)
 
     @steps()
     def m0009_facts_by_model(db: Database) -> None:
-        for statement in FACTS_BY_MODEL:
-            db.execute(statement)
+        _execute(db, FACTS_BY_MODEL)
 
     @steps()
     def m0011_after_live(db: Database) -> None:
-        for statement in _AFTER_LIVE:
-            db.execute(statement)
+        _execute(db, _AFTER_LIVE)
 
     @steps()
     def m0010_examples(db: Database) -> None:
-        for statement in _EXAMPLES:
-            db.execute(statement)
+        _execute(db, _EXAMPLES)
 
     @steps()
     def m0012_candidates(db: Database) -> None:
-        for statement in CANDIDATES:
-            db.execute(statement)
+        _execute(db, CANDIDATES)
 
     @steps()
     def m0013_telegram_delivery(db: Database) -> None:
-        for statement in TELEGRAM:
-            db.execute(statement)
+        _execute(db, TELEGRAM)
 
     @steps()
     def m0014_reminders(db: Database) -> None:
-        for statement in REMINDERS:
-            db.execute(statement)
+        _execute(db, REMINDERS)
 
     return steps
+
+
+def _execute(db: Database, statements: Sequence[str]) -> None:
+    for statement in statements:
+        db.execute(statement)

@@ -9,12 +9,11 @@ from bot.app import App
 from bot.commands.output import Output
 from bot.locales import say
 from bot.reminders.parsing import Missing, parse_reminder
-from bot.reminders.rules import rule_text
-from bot.reminders.telling import kept_words, when_words
+from bot.reminders.telling import kept_words, reminder_from, when_words
 from bot.reminders.zones import named_zone, zone_of
 from memory.errors import FamiliarError, UsageError
 from memory.records import User
-from memory.reminders import Destination, NewReminder, Reminder, add_reminder, cancel_reminder, reminders_of
+from memory.reminders import Destination, Reminder, add_reminder, cancel_reminder, reminders_of
 
 
 def remind(app: App, args: argparse.Namespace, out: Output) -> int:
@@ -29,9 +28,7 @@ def remind(app: App, args: argparse.Namespace, out: Output) -> int:
         over = wish is not None and wish.what == "future"
         why = "names a time that is over" if over else "names no time that can be read"
         raise FamiliarError(f'{args.text!r} {why}; write it as in "call Mum on Friday at 9"')
-    rule = rule_text(wish.rule) if wish.rule else None
-    key = f"terminal:{secrets.token_hex(8)}"
-    new = NewReminder(key, wish.text, wish.due, zone.key, _destination(user), rule)
+    new = reminder_from(wish, key=f"terminal:{secrets.token_hex(8)}", zone=zone, to=_destination(user))
     kept = add_reminder(app.store, new, user_id=user.id)
     out.result(_record(kept), kept_words(kept, now=app.now(), language=user.profile.language))
     return 0

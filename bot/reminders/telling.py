@@ -1,14 +1,25 @@
-"""What is said about a stored reminder, the same in the terminal and in a chat."""
+"""What becomes of a wish to be reminded, and what is said about it, the same in the terminal and in a chat."""
 
 from __future__ import annotations
 
 from datetime import datetime
+from zoneinfo import ZoneInfo
 
 from bot.locales import say
-from bot.reminders.rules import read_rule
+from bot.reminders.parsing import Wish
+from bot.reminders.rules import read_rule, rule_text
 from bot.reminders.wording import due_words, rule_words
 from bot.reminders.zones import named_zone
-from memory.reminders import Reminder
+from memory.reminders import Destination, NewReminder, Reminder
+
+
+def reminder_from(wish: Wish, *, key: str, zone: ZoneInfo, to: Destination) -> NewReminder:
+    """A wish as it is to be stored.
+
+    :param key: what it is made from; the same key a second time adds nothing
+    """
+    rule = rule_text(wish.rule) if wish.rule else None
+    return NewReminder(key, wish.text, wish.due, zone.key, to, rule)
 
 
 def kept_words(item: Reminder, *, now: datetime, language: str) -> str:

@@ -23,7 +23,6 @@ class Received:
     payload: str
     """The update as Telegram's JSON."""
     tries: int
-    received_at: datetime
 
 
 def keep(store: Store, update_id: int, payload: str, *, chat_id: int | None, user_id: int | None) -> bool:
@@ -42,13 +41,8 @@ def keep(store: Store, update_id: int, payload: str, *, chat_id: int | None, use
 
 def waiting(store: Store) -> list[Received]:
     """What is not handled yet, oldest first."""
-    rows = store.rows(
-        "SELECT update_id, payload, tries, received_at FROM telegram_inbox WHERE state = 'waiting' ORDER BY update_id"
-    )
-    return [
-        Received(row["update_id"], row["payload"], row["tries"], datetime.fromisoformat(row["received_at"]))
-        for row in rows
-    ]
+    rows = store.rows("SELECT update_id, payload, tries FROM telegram_inbox WHERE state = 'waiting' ORDER BY update_id")
+    return [Received(row["update_id"], row["payload"], row["tries"]) for row in rows]
 
 
 def begin(store: Store, update_ids: Sequence[int]) -> None:
@@ -60,7 +54,7 @@ def begin(store: Store, update_ids: Sequence[int]) -> None:
 
 
 def forget_tries(store: Store) -> None:
-    """At an orderly end: what is not handled has ended nothing, and nothing is there of its answer."""
+    """At an orderly end: what is not handled has ended nothing; that its handling was begun is kept."""
     with store.transaction() as db:
         db.execute("UPDATE telegram_inbox SET tries = min(tries, 1) WHERE state = 'waiting'")
 

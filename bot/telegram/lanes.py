@@ -49,20 +49,14 @@ class Lanes:
         if goes_at_once(update):
             self._start(self._handle([update]))
             return
-        chat = lane_of(update)
-        busy = chat in self._lanes
-        lane = self._lanes.setdefault(chat, [])
+        lane = self._lane(lane_of(update))
         lane.append(_Arrived(update, _now(), alone))
         lane.sort(key=lambda arrived: arrived.update.update_id)
-        if not busy:
-            self._start(self._work_off(chat, lane))
 
     def before_all(self, chat_id: int, work: Work) -> None:
         """Do this before any update of a chat is handled; to be said before the first is added."""
         self._first.setdefault(chat_id, []).append(work)
-        if chat_id not in self._lanes:
-            self._lanes[chat_id] = []
-            self._start(self._work_off(chat_id, self._lanes[chat_id]))
+        self._lane(chat_id)
 
     async def close(self, *, seconds: float) -> None:
         """Wait so long for what is being handled, then give it up; what waits is left."""
@@ -73,6 +67,13 @@ class Lanes:
         for task in self._tasks:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
+
+    def _lane(self, chat: int) -> list[_Arrived]:
+        """What waits in a chat, which is being worked off from now on."""
+        if chat not in self._lanes:
+            self._lanes[chat] = []
+            self._start(self._work_off(chat, self._lanes[chat]))
+        return self._lanes[chat]
 
     def _start(self, work: Awaitable[None]) -> None:
         task = asyncio.ensure_future(work)
@@ -86,10 +87,10 @@ class Lanes:
                 await self._first[chat].pop(0)()
             while lane:
                 await self._settle(lane)
-                together = batch([arrived.update for arrived in itertools.takewhile(lambda item: not item.alone, lane)])
-                together = together or [arrived.update for arrived in lane[:1]]
+                joinable = list(itertools.takewhile(lambda arrived: not arrived.alone, lane)) or lane[:1]
+                together = batch([arrived.update for arrived in joinable])
                 del lane[: len(together)]
-                if together:
+                if together:  # not where the end emptied the lane meanwhile
                     await self._handle(together)
         finally:
             del self._lanes[chat]

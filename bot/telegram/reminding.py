@@ -14,8 +14,8 @@ from datetime import UTC, datetime
 from bot.locales import say
 from bot.reminders.delivering import delivery_of
 from bot.reminders.parsing import Missing, Wish, parse_reminder
-from bot.reminders.rules import rule_text, snoozed
-from bot.reminders.telling import kept_words, when_words
+from bot.reminders.rules import snoozed
+from bot.reminders.telling import kept_words, reminder_from, when_words
 from bot.reminders.zones import named_zone, zone_of
 from bot.telegram.access import group_name
 from bot.telegram.desk import Desk, Visit, where
@@ -28,7 +28,6 @@ from memory.errors import FamiliarError
 from memory.records import User
 from memory.reminders import (
     Destination,
-    NewReminder,
     Reminder,
     add_reminder,
     cancel_reminder,
@@ -65,8 +64,7 @@ async def remind(visit: Visit) -> None:
         )
         return
     to = Destination("telegram", visit.place.chat_id, visit.place.thread_id)
-    key, zone = f"telegram:{visit.update_ids[0]}", zone_of(visit.user.profile).key
-    new = NewReminder(key, wish.text, wish.due, zone, to, rule_text(wish.rule) if wish.rule else None)
+    new = reminder_from(wish, key=f"telegram:{visit.update_ids[0]}", zone=zone_of(visit.user.profile), to=to)
     kept = await in_thread(lambda: add_reminder(visit.services.store, new, user_id=visit.user.id))
     await visit.tell(kept_words(kept, now=datetime.now(UTC), language=visit.language))
 

@@ -64,6 +64,7 @@ async def test_what_was_due_while_the_bot_was_down_is_marked_as_late(live: Bench
     due_in(live, seconds=-3600)
     await live.start()
     await live.server.until(lambda: "late: was due" in live.server.replies(OWNER)[-1].text)
+    assert live.server.replies(OWNER)[-1].text.startswith("Reminder: call Mum")
 
 
 async def test_snoozed_it_comes_again(live: Bench) -> None:
@@ -130,6 +131,7 @@ async def test_one_that_can_not_be_read_holds_up_no_other(live: Bench) -> None:
     due_in(live, seconds=0.0)
     await live.server.until(lambda: live.server.replies(OWNER)[-1].text == "Reminder: call Mum")
     await live.server.until(lambda: kept(live) == [])
+    assert [message.text for message in live.server.replies(OWNER)].count("Reminder: call Mum") == 1
 
 
 async def test_in_ten_minutes_counts_from_when_it_was_written(live: Bench) -> None:
