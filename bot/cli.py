@@ -156,7 +156,7 @@ def _learning(add: Callable[[str, str, str], argparse.ArgumentParser]) -> None:
     tune.add_argument("--now", action="store_true", help="whether due or not")
     tune.add_argument("--search", action="store_true", help="look for a better learning rate, rank and epochs instead")
     tune.add_argument("--budget-minutes", type=_at_least_one, metavar="N", help="of the search (default: 60)")
-    tune.add_argument("--apply", action="store_true", help="put what the search finds into the home's config.toml")
+    tune.add_argument("--apply", action="store_true", help="put what the search finds into config.toml")
     examples = add("examples", "examples:examples", "what tunes learn from: look through, approve, strike out")
     examples.add_argument("action", nargs="?", default="list", choices=["list", "show", "approve", "strike", "report"])
     examples.add_argument("id", nargs="?", metavar="ID")

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 
 from bot.app import App
 from bot.commands.output import Output, plain
+from bot.commands.wrong_use import refuse_id
 from memory.errors import UsageError
 from tuning.choices import Choice
 from tuning.dataset import Example
@@ -17,7 +18,9 @@ _SHOWN_CHARACTERS = 70
 
 def examples(app: App, args: argparse.Namespace, out: Output) -> int:
     """`familiar examples [list | show ID | approve ID | strike ID | report]`."""
-    if args.action in ("show", "approve", "strike") and not args.id:
+    if args.action in ("list", "report"):
+        refuse_id(args, command="examples")
+    elif not args.id:
         raise UsageError(f"familiar examples {args.action} needs an id; `familiar examples` lists them")
     user = app.user(args.user)
     prepared = app.tunes.examples(user)

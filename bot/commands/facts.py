@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 from bot.app import App
 from bot.commands.output import Output
+from bot.commands.wrong_use import refuse, refuse_id
 from memory.errors import FamiliarError, UsageError
 from memory.facts import profile, store
 from memory.facts.graph import around, graph_of
@@ -67,6 +68,7 @@ def facts(app: App, args: argparse.Namespace, out: Output) -> int:
     """List, draw or change what is known of the user and their world."""
     user = app.user(args.user)
     if args.action is not None:
+        refuse(args, "about", "all", "plot", about="the list: `familiar facts` without an action")
         return _change(app, args, out, user)
     owners = app.store.readable_by(user.id)
     found = store.facts_of(app.store, owners=owners)
@@ -126,6 +128,7 @@ def _laid_down(database: Store, user: User) -> Iterator[Known]:
 
 def _change(app: App, args: argparse.Namespace, out: Output, user: User) -> int:
     if args.action == "learn":
+        refuse_id(args, command="facts")
         return _learn(app, out, user)
     if args.id is None or (args.action == "correct") != (args.value is not None):
         raise UsageError(f"familiar facts {args.action}: write {_USAGE[args.action]}; `familiar facts` lists the ids")

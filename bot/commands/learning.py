@@ -10,6 +10,7 @@ from contextlib import contextmanager
 
 from bot.app import App
 from bot.commands.output import Output, plain
+from bot.commands.wrong_use import refuse
 from bot.learned import Shown, answering
 from bot.locales import say
 from bot.settings_file import apply
@@ -22,9 +23,9 @@ def tune(app: App, args: argparse.Namespace, out: Output) -> int:
     """Train an adapter if one is due, or now."""
     user = app.user(args.user)
     if args.search:
+        refuse(args, "now", about="a tune, and a search begins at once")
         return _search(app, user, args, out)
-    if args.apply or args.budget_minutes:
-        raise UsageError("--apply and --budget-minutes are about a search: `familiar tune --search`")
+    refuse(args, "apply", "budget_minutes", about="a search: `familiar tune --search`")
     if not args.now and not (found := app.tunes.due(user)).due:
         text = f"skipped: no tune is due: {found.reason}; `familiar tune --now` starts one all the same"
         out.result(_skipped(f"no tune is due: {found.reason}"), text)
@@ -79,7 +80,7 @@ def progress(out: Output) -> Iterator[Callable[[str], None]]:
 
 
 def _search(app: App, user: User, args: argparse.Namespace, out: Output) -> int:
-    """What was tried, best first; with --apply the best becomes the home's setting."""
+    """What was tried, best first; with --apply the best becomes the setting."""
     minutes = args.budget_minutes or _SEARCH_MINUTES
     with progress(out) as show:
         tried = app.tunes.search(user, budget_minutes=minutes, on_progress=show)
@@ -87,12 +88,13 @@ def _search(app: App, user: User, args: argparse.Namespace, out: Output) -> int:
         out.result(plain(item), item.line())
     best = tried[0]
     values = {"learning_rate": best.learning_rate, "rank": best.rank, "epochs": best.epochs}
+    file = args.config or app.home / "config.toml"
     if args.apply:
-        apply(app.home / "config.toml", "tuning", values)
-        out.note(f"written into {app.home / 'config.toml'}")
+        apply(file, "tuning", values)
+        out.note(f"written into {file}")
     else:
         words = ", ".join(f"{key} = {value}" for key, value in values.items())
-        out.note(f"suggested: [tuning] {words} (`--apply` writes it into {app.home / 'config.toml'})")
+        out.note(f"suggested: [tuning] {words} (`--apply` writes it into {file})")
     return 0
 
 
@@ -134,11 +136,10 @@ def adapters(app: App, args: argparse.Namespace, out: Output) -> int:
 def _check_use(args: argparse.Namespace) -> None:
     """What is given must be of use to the action: silently it would be left out."""
     action = args.action
-    if args.plot and action != "show":
-        raise UsageError("--plot FILE is about one adapter: `familiar adapters show ID --plot FILE`")
-    for option in ("prompts", "text"):
-        if getattr(args, option) is not None and action != "compare":
-            raise UsageError(f"--{option} is about a comparison: `familiar adapters compare A B`")
+    if action != "show":
+        refuse(args, "plot", about="one adapter: `familiar adapters show ID --plot FILE`")
+    if action != "compare":
+        refuse(args, "prompts", "text", about="a comparison: `familiar adapters compare A B`")
     takes = {"list": 0, "rollback": 0, "compare": 2}.get(action, 1)
     given = [name for name in (args.id, args.other) if name]
     if len(given) > takes:

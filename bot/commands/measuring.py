@@ -11,6 +11,7 @@ from pathlib import Path
 from bot.app import App
 from bot.commands.library import import_folder
 from bot.commands.output import Output, plain
+from bot.commands.wrong_use import refuse
 from memory.errors import FamiliarError
 from memory.ingest import ImportOptions
 
@@ -151,6 +152,8 @@ def _facts(app: App, args: argparse.Namespace, out: Output) -> int:
         figures = "  ".join(f"{key} {value}" for key, value in plain(row).items())
         out.result(record, f"{record['measured']}: {figures}")
 
+    if not args.dialogues:
+        refuse(args, "sample", about="dialogues: `familiar eval facts DIALOGUE.jsonl --sample FILE`")
     if args.by_model:
         return _facts_by_model(app, args, out)
     if not args.dialogues:

@@ -7,6 +7,7 @@ import secrets
 
 from bot.app import App
 from bot.commands.output import Output
+from bot.commands.wrong_use import refuse_id
 from bot.locales import say
 from bot.reminders.parsing import Missing, parse_reminder
 from bot.reminders.telling import kept_words, reminder_from, when_words
@@ -44,6 +45,7 @@ def reminders(app: App, args: argparse.Namespace, out: Output) -> int:
         done = cancel_reminder(app.store, int(args.id), user_id=user.id)
         out.result(_record(done), say(language, "reminder_cancelled", id=done.id))
         return 0
+    refuse_id(args, command="reminders")
     found = reminders_of(app.store, user_id=user.id)
     for item in found:
         when = when_words(item, now=app.now(), language=language)

@@ -55,6 +55,8 @@ def test_nobody_elses(home: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert "there is no example document:2:1" in capsys.readouterr().err
     assert cli.main(["--home", str(home), "examples", "strike"]) == 2
     assert "needs an id" in capsys.readouterr().err
+    assert cli.main(["--home", str(home), "examples", "list", "document:2:1"]) == 2
+    assert "takes no ID, but got document:2:1" in capsys.readouterr().err
 
 
 def test_a_due_tune_waits_to_be_asked_for(home: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -96,6 +96,9 @@ def test_learn_reads_again_without_doubling(folder: Path, capsys: pytest.Capture
         (("delete", "r99"), 1),
         (("delete", "nonsense"), 1),
         (("pin", "r1"), 1),
+        (("learn", "1"), 2),
+        (("pin", "1", "--about", "Ada"), 2),
+        (("delete", "1", "--all"), 2),
     ],
 )
 def test_wrong_use_is_one_line(

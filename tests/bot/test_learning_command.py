@@ -93,6 +93,21 @@ def test_search_prints_what_was_tried_and_applies_the_best(
     assert "learning_rate = 0.002" in text
     assert "epochs = 2" in text
     run(capsys, home, "tune", "--now", "--apply", status=2)
+    run(capsys, home, "tune", "--search", "--now", status=2)
+
+
+def test_what_a_search_finds_goes_into_the_file_that_was_named(
+    home: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """With --config FILE the home's config.toml, which is not read, is not written either."""
+    from tuning.search import Tried
+
+    monkeypatch.setattr("bot.tunes.run_search", lambda *_args, **_named: [Tried(0.002, 8, 2, 1.0, 2.5)])
+    file, before = tmp_path / "other.toml", (home / "config.toml").read_text()
+    file.write_text(before)
+    run(capsys, home, "tune", "--search", "--apply", "--config", str(file))
+    assert "learning_rate = 0.002" in file.read_text()
+    assert (home / "config.toml").read_text() == before
 
 
 def test_bar_follows_the_steps_on_a_terminal(capsys: pytest.CaptureFixture[str], monkeypatch: Any) -> None:

@@ -57,6 +57,7 @@ def test_what_is_wrong_is_said(tmp_path: Path, capsys: pytest.CaptureFixture[str
         (("remind", "call Mum on 2020-01-01"), 1, "is over"),
         (("reminders", "cancel"), 2, "write the id"),
         (("reminders", "cancel", "9"), 1, "no reminder 9"),
+        (("reminders", "list", "9"), 2, "takes no ID, but got 9"),
     ):
         assert main([*arguments, "--home", str(tmp_path)]) == status
         assert said in capsys.readouterr().err
