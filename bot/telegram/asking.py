@@ -37,11 +37,11 @@ async def asked_about(visit: Visit) -> Asked:
 
 
 def _referred(visit: Visit) -> tuple[Given, ...]:
-    along = given_of(said_in(visit, visit.messages[1:]))
+    along = given_of(said_in(visit, visit.messages[1:]), title=visit.phrase("forwarded_title"))
     if visit.message.reply_to_message is None and visit.message.external_reply is None:
         store, place = visit.services.store, visit.place
         asked = asked_last(store, place.chat_id, user_id=visit.user.id, now=datetime.now(UTC))
-        return (*given_of(asked.said if asked is not None else ()), *along)
+        return (*given_of(asked.said if asked is not None else (), title=visit.phrase("forwarded_title")), *along)
     return (*_replied_to(visit), *along)
 
 
@@ -52,14 +52,14 @@ def _replied_to(visit: Visit) -> tuple[Given, ...]:
     if original is not None and of_bot:
         kept = offered_in(store, visit.place.chat_id, original.message_id, user_id=user_id)
         if kept is not None and kept.said:
-            return given_of(kept.said)
+            return given_of(kept.said, title=visit.phrase("forwarded_title"))
     shown = replied_turn(visit) if of_bot else None
     if shown is not None and visit.message.quote is None:
         last = turns_of(store, user_id=user_id, conversation_id=conversation_of(visit), last=1)
         if last and last[0].id == shown:
             return ()
     reply = turn_by_id(store, shown, user_id=user_id).reply if shown is not None else None
-    found = quoted(visit.message, bot_id=visit.desk.bot.id, reply=reply)
+    found = quoted(visit.message, title=visit.phrase("quoted_title"), bot_id=visit.desk.bot.id, reply=reply)
     return (found,) if found is not None else ()
 
 

@@ -145,7 +145,9 @@ async def _fetched(visit: Visit, file: Sent) -> bytes:
 
 def _first_time(receipt: Receipt, *, again: bool) -> Receipt:
     """A file that was taken in before the end of the bot cut its album off is no duplicate when it goes on."""
-    return replace(receipt, status="indexed") if again and receipt.status == "duplicate" else receipt
+    if again and receipt.status == "duplicate":
+        return replace(receipt, status="indexed", reason=None)
+    return receipt
 
 
 def _too_big(visit: Visit, file: Sent, limit: Limit) -> str:
@@ -199,12 +201,15 @@ class Progress:
     async def follow(self, work: Awaitable[T], name: str, share: Callable[[], float]) -> T:
         """Show the share of a file that is read until the work is done."""
         task = asyncio.ensure_future(work)
-        while not task.done():
-            await asyncio.wait([task], timeout=self._seconds)
-            if not task.done() and 0 < share() < 1:
-                percent = f"{share() * 100:.0f}"
-                await self.show(self._visit.phrase("tg_reading_share", name=name, percent=percent))
-        return task.result()
+        try:
+            while not task.done():
+                await asyncio.wait([task], timeout=self._seconds)
+                if not task.done() and 0 < share() < 1:
+                    percent = f"{share() * 100:.0f}"
+                    await self.show(self._visit.phrase("tg_reading_share", name=name, percent=percent))
+            return task.result()
+        finally:
+            task.cancel()
 
     async def end(self, text: str) -> None:
         """The receipt takes the place of the progress."""

@@ -29,7 +29,6 @@ from memory.store import Store, utc_now
 
 ASKED = timedelta(minutes=10)
 """After "Ask about it" the next message is the question, if it comes so soon."""
-_TITLE = "forwarded message"
 _UNSAFE = re.compile(r"[\x00-\x1f/\\:]+")
 _LONGEST_NAME = 80
 
@@ -112,9 +111,9 @@ def _rows(said: Sequence[Said]) -> bytes:
     return "\n".join(json.dumps(asdict(each), ensure_ascii=False) for each in said).encode()
 
 
-def given_of(said: Sequence[Said]) -> tuple[Given, ...]:
-    """The messages as what a question is about."""
-    return tuple(Given(_TITLE, in_passages(each.text), speaker=each.speaker, at=each.at) for each in said)
+def given_of(said: Sequence[Said], *, title: str) -> tuple[Given, ...]:
+    """The messages as what a question is about; ``title`` is what each is called."""
+    return tuple(Given(title, in_passages(each.text), speaker=each.speaker, at=each.at) for each in said)
 
 
 def _buttons(visit: Visit, id_: int, *, ask: bool) -> Buttons:

@@ -14,14 +14,14 @@ from telegram import MessageOriginUser as OfUser
 
 from bot.context import Given, in_passages
 
-_TITLE = "message replied to"
 _ASSISTANT = "You (the assistant)"
 NOBODY = "?"
 
 
-def quoted(message: Message, *, bot_id: int, reply: str | None = None) -> Given | None:
+def quoted(message: Message, *, title: str, bot_id: int, reply: str | None = None) -> Given | None:
     """What a message refers to; None where it refers to nothing that has words.
 
+    :param title: what it is called in prompt and sources
     :param reply: what the bot had said, where the message replied to is the bot's: its own carries sources and numbers
     """
     picked = message.quote.text.strip() if message.quote is not None else ""
@@ -30,7 +30,7 @@ def quoted(message: Message, *, bot_id: int, reply: str | None = None) -> Given 
         return None
     original = message.reply_to_message
     at = original.date.isoformat() if original is not None else None
-    return Given(_TITLE, texts, speaker=_speaker(message, bot_id), at=at)
+    return Given(title, texts, speaker=_speaker(message, bot_id), at=at)
 
 
 def _words(message: Message) -> str:

@@ -161,7 +161,7 @@ async def test_a_change_of_something_older_is_passed_over(live: Bench) -> None:
         await asked(live, ada, f"Tell me story {number}.")
     ada.edit(written, LONGER)
     await settled(live)
-    assert [turn.user_text for turn in turns(live)][0] == STORY
+    assert turns(live)[0].user_text == STORY
     assert len(turns(live)) == 5
 
 

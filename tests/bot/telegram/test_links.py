@@ -8,6 +8,7 @@ from dataclasses import replace
 import pytest
 
 from bot.config import LinksConfig
+from bot.links.addresses import Address, is_public
 from bot.links.reading import Pages
 from bot.locales import say
 from memory.config import ImportConfig
@@ -24,10 +25,15 @@ def web() -> Iterator[PageServer]:
         yield running
 
 
+def on_loopback(address: Address) -> bool:
+    """What a test allows instead of public addresses."""
+    return address.is_loopback
+
+
 def reading(bench: Bench, web: PageServer, *, loopback: bool = True) -> None:
     """Switch links on; a test may allow the loopback address, which is refused otherwise."""
     config = LinksConfig(fetch=True, ports=str(web.port), seconds=5.0)
-    pages = Pages(config, ImportConfig(), **({"allowed": lambda address: address.is_loopback} if loopback else {}))
+    pages = Pages(config, ImportConfig(), allowed=on_loopback if loopback else is_public)
     bench.read_page = pages.read
 
 

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from bot.context import Given, in_passages
+from bot.locales import say
+from bot.telegram.access import group_name
 from memory.records import Message as Prompt
 from memory.turns import turns_of
-from tests.bot.telegram.bench import OWNER, STORY, Bench
+from tests.bot.telegram.bench import Bench
 from tests.bot.telegram.test_delivery import until_finished
 from tests.bot.telegram.test_editing import asked, settled, turns
 
@@ -88,9 +90,9 @@ async def test_another_persons_message_in_a_group(live: Bench) -> None:
     ada.send(f"@familiar_test_bot {WHEN}", reply_to=said, chat=group)
     await until_finished(live, group.id)
     assert f"Ben: {PLAN}" in newest(live)
-    (turn,) = turns_of(
-        live.store, user_id=next(user.id for user in live.store.users() if user.name.startswith("group:"))
-    )
+    owner = live.store.user(group_name(group.id))
+    assert owner is not None
+    (turn,) = turns_of(live.store, user_id=owner.id)
     assert turn.user_text == WHEN
     assert live.store.rows("SELECT count(*) FROM chunks WHERE text LIKE '%pier%'")[0][0] == 0
 
@@ -113,15 +115,14 @@ async def test_an_instruction_in_a_quoted_message_stays_a_quote(live: Bench) -> 
 async def test_a_question_about_what_is_quoted_needs_no_memory(live: Bench) -> None:
     """The model is asked although memory holds nothing, and may cite the message."""
     ada = await live.owner()
-    live.reply = lambda messages: "At six [1]." if "[1] message replied to" in messages[-1].content else "?"
-    written = ada.send(PLAN, reply_to=None)
-    await settled(live)
-    with live.store.transaction() as db:
-        db.execute("DELETE FROM turns")
+    ben = await live.friend(ada)
+    group = live.server.group(-1001, added_by=ada)
     live.reply = _cites
-    reply = await live.reply_to(ada, WHEN, reply_to=written)
-    assert reply.text.startswith("At six [")
-    assert "message replied to" in reply.text
+    said = ben.send(PLAN, chat=group)
+    ada.send(f"@familiar_test_bot {WHEN}", reply_to=said, chat=group)
+    (reply,) = await until_finished(live, group.id)
+    assert reply.text.startswith("At six [1].")
+    assert f"{say('en', 'sources')}\n[1] message replied to" in reply.text
 
 
 def _cites(messages: tuple[Prompt, ...]) -> str:
@@ -138,5 +139,3 @@ def test_a_long_text_is_given_in_passages() -> None:
     assert "".join("".join(pieces).split()) == "".join(text.split())
     assert in_passages("  ") == ()
     assert Given("t", in_passages("one")).texts == ("one",)
-    assert OWNER != 0
-    assert STORY
