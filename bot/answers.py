@@ -13,6 +13,7 @@ from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
+from bot.context import GIVEN_ID
 from bot.grounding import overlap, sentences, unsupported
 from bot.locales import LANGUAGES, say
 from bot.salience import unwrap
@@ -146,7 +147,9 @@ def _attribution(chunk: Chunk) -> str:
 
 def cite(number: int, chunk: Chunk, *, language: str) -> Citation:
     """A numbered source that names file and page or section, or the date of the conversation."""
-    if chunk.document_id is None:
+    if chunk.id == GIVEN_ID:
+        title = chunk.title
+    elif chunk.document_id is None:
         title = say(language, "conversation_on", date=(chunk.at or "")[:10])
     else:
         place = say(language, "page", n=chunk.page) if chunk.page else chunk.section

@@ -20,11 +20,13 @@ from bot.answers import (
     candidates,
     check_citations,
     choose_sentences,
+    cite,
     is_about,
     quote,
 )
 from bot.candidates import SecondAnswers
 from bot.config import ChatConfig, ModelConfig
+from bot.context import GIVEN_ID, NO_CONTEXT, Context, Given, given_hits
 from bot.engines.base import AdapterFiles, Engine, Generated, Generation
 from bot.fact_answers import quote_facts
 from bot.locales import say
@@ -84,11 +86,14 @@ class _Reply:
     result: Generated | None
 
 
-def plan_for(intent: Intent, *, answerable: bool, about: bool, trusted: bool) -> Plan:
+def plan_for(intent: Intent, *, answerable: bool, about: bool, trusted: bool, refers: bool = False) -> Plan:
     """What to do with a message: say that nothing is known, or what is near, quote passages, or let the model write.
 
     :param about: a passage names what is asked; without one even a capable model answers from something similar
+    :param refers: the message came with a text that it is about, so that memory need not hold the answer
     """
+    if intent == "question" and refers:
+        return "generate" if trusted else "quote"
     if intent != "question":
         return "generate"
     if not answerable:
@@ -124,18 +129,22 @@ class Assistant:
         on_text: OnText = lambda _: None,
         cancel: threading.Event | None = None,
         stored: Callable[[Turn], None] = lambda _: None,
+        context: Context = NO_CONTEXT,
     ) -> Turn:
         """Answer one message and store the turn; ``on_text`` is given the reply piece by piece.
 
         :param stored: called in the transaction that stores the turn, which what it raises undoes
+        :param context: what the message refers to, which is data for this turn only, and the turn that it replaces
         :raises FamiliarError: the message is too long for the model, or the store can't be written
         """
         self._second.interrupt()
         clock = _Clock(on_text)
         user = replace(user, profile=standing_of(text).applied(user.profile))  # "answer in Chinese": from this reply on
-        history = turns_of(self._store, user_id=user.id, conversation_id=conversation_id, last=self._chat.history_turns)
-        recent = [turn.user_text for turn in history[-2:]]
+        history = self._history(conversation_id, user=user, without=context.replaces)
+        recent = [*(turn.user_text for turn in history), *(item.texts[0] for item in context.given)][-2:]
         found = self._recall.search(text, user_id=user.id, k=self._passages, recent=recent)
+        found = self._without_turn(found, context.replaces, user=user)
+        given = given_hits(text, context.given, user_id=user.id, embedder=self._embedder)
         clock.retrieved()
         intent = "request" if only_rules(text) else intent_of(text)
         question = expand(text, recent) if intent == "question" else text
@@ -143,14 +152,18 @@ class Assistant:
         asked = [question] if question == text else [question, recent[-1]]
         found = found if intent != "greeting" else _NOTHING
         hits, about = about_first(asked, found)
-        plan = plan_for(intent, answerable=found.answerable, about=bool(about), trusted=self._voice.trusted)
-        hits = hits if self._voice.trusted else hits[:QUOTED_PASSAGES]
+        trusted = self._voice.trusted
+        plan = plan_for(
+            intent, answerable=found.answerable, about=bool(about), trusted=trusted, refers=bool(context.given)
+        )
+        hits = (*(hits if trusted else hits[:QUOTED_PASSAGES]), *given)
         asks_model = plan in ("quote", "generate")
         messages, hits = self._prompt(text, user=user, history=history, hits=hits) if asks_model else ((), hits[:1])
         adapter = self._adapter(user, conversation_id) if asks_model else None
-        about = tuple(hit for hit in hits if hit in about)
+        about = tuple(hit for hit in hits if hit in about or hit.chunk.id == GIVEN_ID)
         run = _Run(messages, hits, about, found.facts if about else (), adapter, clock.emit, cancel)
         reply = self._reply(plan, question, user=user, run=run)
+        reply = replace(reply, citations=_with_given(reply.citations, context.given, hits, user.profile.language))
         new = NewTurn(
             conversation_id=conversation_id,
             user_text=text,
@@ -158,7 +171,7 @@ class Assistant:
             generated=reply.generated,
             prompt=messages,
             citations=reply.citations,
-            memories=tuple(_recalled(hit) for hit in hits),
+            memories=tuple(_recalled(hit) for hit in hits if hit.chunk.id != GIVEN_ID),
             engine=self._voice.engine.name,
             model=self._voice.engine.model,
             adapter=adapter.id if adapter else None,
@@ -171,6 +184,21 @@ class Assistant:
             turn = add_turn(self._store, new, user_id=user.id, said=said)
             stored(turn)
         return turn
+
+    def _history(self, conversation_id: int, *, user: User, without: int | None) -> list[Turn]:
+        last = self._chat.history_turns + (without is not None)
+        turns = turns_of(self._store, user_id=user.id, conversation_id=conversation_id, last=last)
+        return [turn for turn in turns if turn.id != without][-self._chat.history_turns :]
+
+    def _without_turn(self, found: Found, turn_id: int | None, *, user: User) -> Found:
+        """What was found but for what the user said in a turn that is about to be replaced."""
+        if turn_id is None:
+            return found
+        rows = self._store.rows("SELECT id FROM chunks WHERE turn_id = ? AND user_id = ?", (turn_id, user.id))
+        gone = {row["id"] for row in rows}
+        hits = tuple(hit for hit in found.hits if hit.chunk.id not in gone)
+        facts = tuple(fact for fact in found.facts if {source.chunk_id for source in fact.sources} - gone)
+        return replace(found, hits=hits, facts=facts, answerable=found.answerable and bool(hits))
 
     def second_answer(self, turn: Turn, *, user: User) -> Candidates | None:
         """Another answer to the message of a turn, to choose from, where the model was least sure of the first.
@@ -198,7 +226,7 @@ class Assistant:
             count_tokens=self._voice.engine.count_tokens,
             limit=self._voice.engine.context_tokens - self._voice.config.max_reply_tokens,
         )
-        return messages, tuple(hits[:kept])
+        return messages, kept
 
     def _adapter(self, user: User, conversation_id: int) -> AdapterFiles | None:
         """Who answers the next turn of a conversation; None: the base model, now and then for comparison."""
@@ -367,6 +395,19 @@ def _said_outright(text: str, citations: tuple[Citation, ...], run: _Run) -> _Re
     """A reply for which the model is not asked."""
     run.emit(text)
     return _Reply(text, "", citations, None)
+
+
+def _with_given(
+    citations: tuple[Citation, ...], given: Sequence[Given], hits: Sequence[Hit], language: str
+) -> tuple[Citation, ...]:
+    """The sources of a reply, and of what the message came with those that are to be named in any case."""
+    cited = list(citations)
+    for item in given:
+        first = next((n for n, hit in enumerate(hits, 1) if hit.chunk.title == item.title), None)
+        if item.cited and first is not None and all(citation.title != item.title for citation in cited):
+            number = max([first, *(citation.n + 1 for citation in cited)])
+            cited.append(cite(number, hits[first - 1].chunk, language=language))
+    return tuple(cited)
 
 
 def about_first(asked: Sequence[str], found: Found) -> tuple[tuple[Hit, ...], tuple[Hit, ...]]:

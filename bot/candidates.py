@@ -15,6 +15,7 @@ from dataclasses import dataclass
 from bot.answers import check_citations
 from bot.config import ModelConfig
 from bot.engines.base import AdapterFiles, Engine, Generation
+from bot.prompts import notes_in
 from memory.candidates import Answer, Candidates, Doubt, doubts_of, keep_candidates
 from memory.errors import UsageError
 from memory.records import Turn, User
@@ -71,6 +72,8 @@ class SecondAnswers:
     def wanted(self, turn: Turn) -> bool:
         """Whether the user should be offered another answer to the message of this turn."""
         if self._share <= 0.0 or turn.mean_logprob is None or not model_wrote(turn):
+            return False
+        if notes_in(turn.prompt) > len(turn.memories):  # what the message referred to is not kept, so not cited again
             return False
         earlier = doubts_of(self._store, user_id=turn.user_id, before=turn.id, last=REMEMBERED)
         return least_sure(-turn.mean_logprob, earlier, share=self._share)

@@ -122,6 +122,20 @@ class TelegramConfig:
 
 
 @dataclass(frozen=True)
+class LinksConfig:
+    """[links] is whether pages are read that a message links; addresses in private networks never are."""
+
+    fetch: bool = False
+    """Whether a link in a private message is fetched, and its text given to the model for this turn."""
+    max_bytes: int = 2_000_000
+    """Larger pages are refused."""
+    seconds: float = 10.0
+    """Longest time for one page, redirects included."""
+    ports: str = ""
+    """Ports allowed besides 80 and 443, as in "8080, 8443"."""
+
+
+@dataclass(frozen=True)
 class Settings:
     """Everything in config.toml."""
 
@@ -136,6 +150,7 @@ class Settings:
     votes: VotesConfig = field(default_factory=VotesConfig)
     gate: GateConfig = field(default_factory=GateConfig)
     telegram: TelegramConfig = field(default_factory=TelegramConfig)
+    links: LinksConfig = field(default_factory=LinksConfig)
 
 
 def load_settings(*, home: Path, file: Path | None = None, environment: Mapping[str, str] = os.environ) -> Settings:

@@ -3,13 +3,14 @@
 The beginning is stable from turn to turn (persona, rules, profile and what the user laid down, history), so that an
 engine can reuse its keys and values; retrieved memories come last, inside the newest message. They are fenced as
 quoted data, and the rules say that nothing in them is an instruction. When the window is too small, retrieved text is
-cut first, then old history; persona and question never.
+cut first, then old history, then what the message refers to; persona and question never.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 
+from bot.context import GIVEN_ID
 from memory.records import ABOUT_USER, Chunk, Hit, Message, Profile, Turn
 
 TokenCount = Callable[[Sequence[Message]], int]
@@ -68,6 +69,12 @@ def without_note(messages: Sequence[Message], number: int) -> tuple[Message, ...
     return (*messages[:-1], Message(last.role, content))
 
 
+def notes_in(messages: Sequence[Message]) -> int:
+    """How many notes the newest message of a prompt holds."""
+    notes, fence, _ = messages[-1].content.removeprefix(_OPEN).partition(_CLOSE) if messages else ("", "", "")
+    return len(notes.split("\n")) if fence and messages[-1].content.startswith(_OPEN) else 0
+
+
 def build_prompt(
     question: str,
     *,
@@ -76,21 +83,26 @@ def build_prompt(
     hits: Sequence[Hit],
     count_tokens: TokenCount,
     limit: int,
-) -> tuple[tuple[Message, ...], int]:
-    """The messages for one turn and how many of the hits they hold, within ``limit`` tokens.
+) -> tuple[tuple[Message, ...], tuple[Hit, ...]]:
+    """The messages for one turn and those of the hits that they hold, within ``limit`` tokens.
 
-    Passages go first, the least relevant one at a time; then the oldest turns. A question that alone is too long is
-    returned as it is: the engine says so.
+    Passages of memory go first, the least relevant one at a time; then the oldest turns, then the end of what the
+    message refers to (`bot.context`). A question that alone is too long is returned as it is: the engine says so.
     """
-    kept_hits, kept_history = len(hits), list(history)
+    recalled = [hit for hit in hits if hit.chunk.id != GIVEN_ID]
+    given, kept_history = list(hits[len(recalled) :]), list(history)
+    least = 0 if given else 1
     while True:
-        messages = _messages(question, system, kept_history, hits[:kept_hits])
-        if count_tokens(messages) <= limit or not (kept_hits or kept_history):
-            return messages, kept_hits
-        if kept_hits > min(1, len(hits)) or not kept_history:
-            kept_hits -= 1
-        else:
+        kept = (*recalled, *given)
+        messages = _messages(question, system, kept_history, kept)
+        if count_tokens(messages) <= limit or not (kept or kept_history):
+            return messages, kept
+        if recalled and (len(recalled) > least or not kept_history):
+            recalled.pop()
+        elif kept_history:
             kept_history.pop(0)
+        else:
+            given.pop()
 
 
 def _messages(question: str, system: str, history: Sequence[Turn], hits: Sequence[Hit]) -> tuple[Message, ...]:

@@ -121,12 +121,26 @@ def forget_turn(
 
     :raises FamiliarError: the user has no such turn, or the database can't be written
     """
+    done = replace_turn(store, user_id=user_id, turn_id=turn_id, erasers=erasers)
+    _scrub(store, indexes, user_id)
+    return done
+
+
+def replace_turn(
+    store: Store, *, user_id: int, turn_id: int, by: Sequence[int] = (), erasers: Sequence[Eraser] = ()
+) -> Forgotten:
+    """Erase a turn likewise, within the caller's transaction, because its message was changed.
+
+    Its bytes stay in the file until something is forgotten: rewriting the file can't be part of a transaction.
+
+    :param by: turns that take its place, which may say the same words again
+    :raises FamiliarError: the user has no such turn, or the database can't be written
+    """
     turn = turn_by_id(store, turn_id, user_id=user_id)
     with store.transaction() as db:
-        redacted = _erase_turn(store, db, turn)
+        redacted = _erase_turn(store, db, turn, leave=by)
         ledger.record(db, "turn", [turn.id, turn.asked_at], user_id=user_id)
         _finish(db, erasers, user_id=user_id, turn_ids=[turn_id, *redacted], document_ids=[])
-    _scrub(store, indexes, user_id)
     return Forgotten(turns=(turn_id,), redacted=tuple(redacted))
 
 
@@ -195,13 +209,13 @@ def _chunks(db: sqlite3.Connection, user_id: int, column: str, value: int | None
     return [_Chunk(*row) for row in rows]
 
 
-def _erase_turn(store: Store, db: sqlite3.Connection, turn: Turn) -> list[int]:
+def _erase_turn(store: Store, db: sqlite3.Connection, turn: Turn, *, leave: Sequence[int] = ()) -> list[int]:
     chunks = _chunks(db, turn.user_id, "turn_id", turn.id)
     erasure = erasure_of([turn.user_text, turn.reply, turn.generated, *(chunk.text for chunk in chunks)])
     lines = lines_from(db, [chunk.id for chunk in chunks], [turn.id])
     told = _redact_about(store, db, turn.user_id, erasure_of([turn.user_text]), lines)
-    later = _redact_history(store, db, turn.user_id, {turn.conversation_id}, erasure, after=turn.id)
-    redacted = _redact(store, db, [chunk.id for chunk in chunks], erasure, leave=[turn.id])
+    later = _redact_history(store, db, turn.user_id, {turn.conversation_id}, erasure, after=turn.id, leave=leave)
+    redacted = _redact(store, db, [chunk.id for chunk in chunks], erasure, leave=[turn.id, *leave])
     store.delete_turn(turn.id, user_id=turn.user_id)
     return sorted({*told, *later, *redacted, *_drop_corrections(db, erasure, turn.user_id)} - {turn.id})
 
@@ -306,13 +320,20 @@ def _without_chunks(turn: Turn, chunk_ids: frozenset[int], erasure: Erasure) -> 
 
 
 def _redact_history(
-    store: Store, db: sqlite3.Connection, user_id: int, conversations: Iterable[int], erasure: Erasure, *, after: int
+    store: Store,
+    db: sqlite3.Connection,
+    user_id: int,
+    conversations: Iterable[int],
+    erasure: Erasure,
+    *,
+    after: int,
+    leave: Sequence[int] = (),
 ) -> list[int]:
     """Take quotes out of later turns of these conversations, whose prompts hold the earlier ones."""
     changed = []
     for conversation_id in conversations:
         for turn in turns_of(store, user_id=user_id, conversation_id=conversation_id):
-            if turn.id > after:
+            if turn.id > after and turn.id not in leave:
                 redacted = _map_texts(turn, lambda text: without_quotes(text, erasure))
                 if redacted != turn:
                     _update(db, redacted)

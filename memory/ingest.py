@@ -113,15 +113,25 @@ class Ingestor:
                 ]
             yield from (future.result() or again(file) for file, future in written)
 
-    def import_bytes(self, name: str, data: bytes, *, user_id: int, options: ImportOptions | None = None) -> Receipt:
+    def import_bytes(
+        self,
+        name: str,
+        data: bytes,
+        *,
+        user_id: int,
+        options: ImportOptions | None = None,
+        on_share: Callable[[float], None] | None = None,
+    ) -> Receipt:
         """Import an upload; an earlier one of the same name with other content is replaced.
 
+        :param on_share: told which share of its passages is embedded
         :raises FamiliarError: the store can't be written
         """
         request = Request(user_id, options or ImportOptions())
         with Converter(self._config) as converter:
             preparer = Preparer(self._store, self._embedder, self._config, converter)
-            return self._until_stored(partial(preparer.prepare_upload, name, data, request), request)
+            prepare = partial(preparer.prepare_upload, name, data, request)
+            return self._until_stored(prepare, request, on_share or _ignore)
 
     def _again(
         self, pool: ThreadPoolExecutor, preparer: Preparer, request: Request, file: FoundFile | Receipt
@@ -129,11 +139,13 @@ class Ingestor:
         """The receipt of a file of which something else had become before its turn to be stored."""
         return self._until_stored(lambda: pool.submit(preparer.prepare_file, file, request).result(), request)
 
-    def _until_stored(self, prepare: Callable[[], Prepared], request: Request) -> Receipt:
+    def _until_stored(
+        self, prepare: Callable[[], Prepared], request: Request, report: Callable[[float], None] = lambda _: None
+    ) -> Receipt:
         """Prepare and store a file, anew as long as what it was known by changes in between."""
         while True:
             item = prepare()
-            receipt = self._writer.finish(item, self._embedded([item], _ignore, _always), request)
+            receipt = self._writer.finish(item, self._embedded([item], report, _always), request)
             if receipt is not None:
                 return receipt
 

@@ -57,3 +57,22 @@ STATEMENTS = (
 )
 """Updates that were seen before are done. A number is never given again, so that what is under way for a row that was
 forgotten meets no other's."""
+
+REFERRING = (
+    "ALTER TABLE telegram_inbox ADD COLUMN message_id INTEGER",
+    "ALTER TABLE telegram_inbox ADD COLUMN start INTEGER",
+    'ALTER TABLE telegram_inbox ADD COLUMN "end" INTEGER',
+    "CREATE INDEX telegram_inbox_message ON telegram_inbox(chat_id, message_id)",
+    """CREATE TABLE telegram_forwards (
+    id INTEGER PRIMARY KEY AUTOINCREMENT,
+    user_id INTEGER NOT NULL REFERENCES users(id) ON DELETE CASCADE,
+    reply_id INTEGER NOT NULL REFERENCES telegram_replies(id) ON DELETE CASCADE,
+    said TEXT,
+    decided TEXT CHECK (decided IN ('kept', 'left')),
+    asked_at TEXT
+)""",
+    "CREATE INDEX telegram_forwards_user ON telegram_forwards(user_id)",
+    "CREATE INDEX telegram_forwards_reply ON telegram_forwards(reply_id)",
+)
+"""``start`` and ``end``: where the message stands in what its turn says, since several may be one turn. ``said``: what
+was forwarded, as JSON, until its user has decided; ``reply_id``: the message that offers to keep it."""

@@ -12,7 +12,7 @@ from dataclasses import replace
 from telegram.error import TelegramError
 
 from bot.locales import say
-from bot.telegram import choosing, examples, forgetting, knowing, learning, preferences, reminding
+from bot.telegram import choosing, examples, forgetting, forwarding, knowing, learning, preferences, reminding
 from bot.telegram.access import decide
 from bot.telegram.desk import Visit
 from bot.telegram.inbox import done
@@ -107,6 +107,7 @@ PRESSES: Mapping[str, Press] = {
     "choose": forgetting.chosen,
     "forget": forgetting.confirmed,
     "keep": forgetting.kept,
+    "forwarded": forwarding.pressed,
     "fact": knowing.deleted,
     "rollback": learning.rolled_back,
     "example": examples.decided,

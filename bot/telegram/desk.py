@@ -8,7 +8,7 @@ import itertools
 import logging
 import secrets
 import threading
-from collections.abc import Callable, Coroutine, Iterator, Sequence
+from collections.abc import Callable, Coroutine, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import PurePath
 from typing import Any
@@ -36,6 +36,18 @@ class Interrupted(Exception):
     """The bot ends while a message is being answered; it is answered after the next start."""
 
 
+class Overtaken(Interrupted):
+    """A message was changed while it was being answered; nothing of that is stored, and its new text is answered."""
+
+
+@dataclass(frozen=True)
+class _Writing:
+    """A reply that is being written, and the texts of the messages that it answers by their ids."""
+
+    texts: Mapping[int, str]
+    cancel: threading.Event = field(default_factory=threading.Event)
+
+
 class Desk:
     """What all handlers of one running bot share."""
 
@@ -52,7 +64,7 @@ class Desk:
         """The same for what waits in the event loop."""
         self.tuning = asyncio.Lock()
         """One tune at a time: two would take the machine from the chat."""
-        self._turns: dict[int, threading.Event] = {}
+        self._turns: dict[int, _Writing] = {}
         self._imports: WeakValueDictionary[int, asyncio.Lock] = WeakValueDictionary()
         self._tasks: set[asyncio.Task[None]] = set()
 
@@ -68,30 +80,38 @@ class Desk:
         return self._imports.setdefault(user.id, asyncio.Lock())
 
     @contextlib.contextmanager
-    def turn_in(self, chat_id: int) -> Iterator[threading.Event]:
-        """While a chat is answered: what ends the writing at the next word."""
-        cancel = threading.Event()
-        self._turns[chat_id] = cancel
+    def turn_in(self, chat_id: int, texts: Mapping[int, str] | None = None) -> Iterator[threading.Event]:
+        """While a chat is answered: what ends the writing at the next word.
+
+        :param texts: of the messages that are answered, by their ids
+        """
+        writing = self._turns[chat_id] = _Writing(texts or {})
         if self.cancel.is_set():
-            cancel.set()
+            writing.cancel.set()
         try:
-            yield cancel
+            yield writing.cancel
         finally:
             del self._turns[chat_id]
 
     def stop_writing(self, chat_id: int) -> bool:
         """End the reply that is being written in a chat; False where none is."""
-        cancel = self._turns.get(chat_id)
-        if cancel is not None:
-            cancel.set()
-        return cancel is not None
+        writing = self._turns.get(chat_id)
+        if writing is not None:
+            writing.cancel.set()
+        return writing is not None
+
+    def changed(self, message: Message) -> None:
+        """A message was edited: what is being written to its old text ends, and the new one is answered after it."""
+        writing = self._turns.get(message.chat.id)
+        if writing is not None and writing.texts.get(message.message_id, message.text) != message.text:
+            writing.cancel.set()
 
     def end(self) -> None:
         """Let replies and tunes under way come to their end."""
         self.cancel.set()
         self.stopping.set()
-        for cancel in self._turns.values():
-            cancel.set()
+        for writing in self._turns.values():
+            writing.cancel.set()
 
     async def _moved(self, old_chat: int, new_chat: int) -> None:
         await in_thread(lambda: moved(self.services.store, old_chat, new_chat))
@@ -153,6 +173,8 @@ class Visit:
     """The updates that are handled together."""
     texts: tuple[str, ...] = ()
     """What was written, of several messages in a row each."""
+    messages: tuple[Message, ...] = ()
+    """The messages that are handled together, each as it stands now; for a button none."""
     handling: Handling = field(default_factory=Handling)
 
     @property

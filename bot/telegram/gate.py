@@ -6,7 +6,6 @@ An update is kept before Telegram is told that it arrived, and is done when its 
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import json
 import logging
 from collections.abc import Sequence
@@ -15,9 +14,9 @@ import telegram
 from telegram import Bot, Chat, Message, Update
 
 from bot.locales import language_of, say
-from bot.telegram import inbox
+from bot.telegram import editing, inbox
 from bot.telegram.access import Admission, Person, by_telegram_id, group_name, group_user
-from bot.telegram.desk import Desk, Interrupted, Visit, guarded, where
+from bot.telegram.desk import Desk, Interrupted, Overtaken, Visit, guarded, where
 from bot.telegram.handlers import handle
 from bot.telegram.lanes import Lanes
 from bot.telegram.ledger import moved
@@ -63,6 +62,7 @@ class Door:
 
 def _keep(store: Store, update: Update) -> bool:
     chat, author = update.effective_chat, update.effective_user
+    written = update.message or update.edited_message
     group = chat is not None and chat.type != Chat.PRIVATE
     user = store.user(group_name(chat.id)) if chat and group else by_telegram_id(store, author.id) if author else None
     return inbox.keep(
@@ -71,6 +71,7 @@ def _keep(store: Store, update: Update) -> bool:
         json.dumps(update.to_dict(), ensure_ascii=False),  # as it was written, so that a forgotten word is found in it
         chat_id=chat.id if chat else None,
         user_id=user.id if user else None,
+        message_id=written.message_id if written else None,
     )
 
 
@@ -90,25 +91,44 @@ def unfinished(store: Store, bot: Bot) -> tuple[list[tuple[Update, bool]], list[
     return again, given_up
 
 
-async def receive(desk: Desk, updates: Sequence[Update]) -> None:
-    """Handle updates that belong together, if they are allowed and meant for the bot."""
+async def receive(desk: Desk, updates: Sequence[Update]) -> Sequence[Update]:
+    """Handle updates that belong together, if they are allowed and meant for the bot.
+
+    Gives those that are to be handled again, because what they say was changed meanwhile.
+    """
+    store, ids = desk.services.store, [update.update_id for update in updates]
+    try:
+        gone = await in_thread(lambda: inbox.overtaken(store, ids))
+        updates = [update for update in updates if update.update_id not in gone]
+        if updates:
+            await _handle(desk, updates)
+    except Overtaken:
+        await in_thread(lambda: inbox.put_back(store, ids))
+        return updates
+    except Exception as exc:  # noqa: BLE001 - the edge of a turn: one update must not stop its chat
+        _log.error("update %d could not be handled: %s", ids[0], where(exc))
+    return ()
+
+
+async def _handle(desk: Desk, updates: Sequence[Update]) -> None:
     store, ids = desk.services.store, [update.update_id for update in updates]
 
     def finished() -> None:
         inbox.done(store, ids)
 
+    await in_thread(lambda: inbox.begin(store, ids))
+    await _follow(store, updates[0])
+    visit = await _visit(desk, updates)
+    if visit is None:
+        await in_thread(finished)
+        return
     try:
-        await in_thread(lambda: inbox.begin(store, ids))
-        await _follow(store, updates[0])
-        visit = await _visit(desk, updates)
-        if visit is None:
-            await in_thread(finished)
-            return
-        with contextlib.suppress(Interrupted):  # they wait for the next start
-            await guarded(visit, handle(visit))
-            visit.handling.finish(finished)
-    except Exception as exc:  # noqa: BLE001 - the edge of a turn: one update must not stop its chat
-        _log.error("update %d could not be handled: %s", ids[0], where(exc))
+        await guarded(visit, handle(visit))
+    except Overtaken:
+        raise
+    except Interrupted:  # they wait for the next start
+        return
+    visit.handling.finish(finished)
 
 
 def give_up(desk: Desk, update: Update) -> None:
@@ -133,15 +153,19 @@ async def _follow(store: Store, update: Update) -> None:
 
 async def _visit(desk: Desk, updates: Sequence[Update]) -> Visit | None:
     update = updates[0]
-    query, message, author = update.callback_query, _message(update), update.effective_user
+    query, author = update.callback_query, update.effective_user
+    messages = _newest(updates)
+    message = messages[0] if messages else None
     if message is None or author is None or author.is_bot:
         return None
     place = _place(message.chat, message)
     bot = desk.bot.username
-    asked = command_of(message.text or "", bot=bot) if query is None else None
+    own = query is None and message.forward_origin is None
+    asked = command_of(message.text or "", bot=bot) if own else None
     if not (place.private or query or asked or _calls(message, desk)):
         return None
-    code = asked.argument if asked and asked.name == "start" else None
+    edited = await in_thread(lambda: _is_edited(desk.services.store, updates, message))
+    code = asked.argument if asked and asked.name == "start" and not edited else None
     admission = desk.access.admit(_person(author), code=code, private=place.private and query is None)
     await _tell_outsider(desk, place, update, admission)
     if admission.user is None or admission.answer not in ("allowed", "paired"):
@@ -154,10 +178,31 @@ async def _visit(desk: Desk, updates: Sequence[Update]) -> Visit | None:
         message=message,
         command=asked,
         query=query,
-        edited=update.edited_message is not None,
+        edited=edited,
         update_ids=tuple(each.update_id for each in updates),
-        texts=tuple(found.text or "" for each in updates if (found := _message(each)) is not None),
+        texts=tuple(each.text or "" for each in _own(messages)),
+        messages=() if query else messages,
     )
+
+
+def _newest(updates: Sequence[Update]) -> tuple[Message, ...]:
+    """The messages of these updates in the order in which they were written, each as it was changed last."""
+    found = [message for update in updates if (message := _message(update)) is not None]
+    return tuple({message.message_id: message for message in found}.values())
+
+
+def _own(messages: Sequence[Message]) -> Sequence[Message]:
+    """What was written for the bot, where that came with something forwarded."""
+    return [message for message in messages if message.forward_origin is None] or messages
+
+
+def _is_edited(store: Store, updates: Sequence[Update], message: Message) -> bool:
+    """Whether a message was handled before it was changed; one that never came, or not to the bot, is a new one."""
+    if any(update.edited_message is None for update in updates):
+        return False
+    ids = [update.update_id for update in updates]
+    known = inbox.is_known(store, message.chat.id, message.message_id, besides=ids)
+    return known or not editing.is_fresh(message)
 
 
 def _message(update: Update) -> Message | None:

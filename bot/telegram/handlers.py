@@ -6,14 +6,17 @@ Whoever gets here is allowed (`gate`). What is about one person's files or prefe
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from bot.explain import explain, explain_influence, missing_line
+from bot.telegram.asking import asked_about
 from bot.telegram.buttons import press
 from bot.telegram.desk import Visit
+from bot.telegram.editing import edited
 from bot.telegram.examples import examples
 from bot.telegram.files import document
 from bot.telegram.forgetting import forget
+from bot.telegram.forwarding import forwarded, offer
 from bot.telegram.knowing import facts
 from bot.telegram.learning import adapters, tune
 from bot.telegram.preferences import settings
@@ -21,7 +24,7 @@ from bot.telegram.reminding import remind, reminders, timezone, wished
 from bot.telegram.render import reply_parts, source_lines
 from bot.telegram.talking import answer, awaits_correction, conversation_of, correct, replied_turn
 from bot.telegram.threads import in_thread
-from bot.telegram.wording import is_stop, summary_wish, without_mention
+from bot.telegram.wording import is_stop, joined, summary_wish, without_mention
 from memory.records import Turn
 from memory.turns import turn_by_id, turns_of
 
@@ -42,11 +45,6 @@ async def handle(visit: Visit) -> None:
         await visit.tell(visit.phrase("tg_private_only"))
     else:
         await route.handle(visit)
-
-
-async def ignore(visit: Visit) -> None:
-    """A message that was changed after its answer: a second answer would surprise more than help."""
-    del visit
 
 
 async def start(visit: Visit) -> None:
@@ -116,14 +114,17 @@ async def correction(visit: Visit) -> None:
 
 async def text(visit: Visit) -> None:
     """Something to answer, or the right text for a reply that was found bad."""
-    written = "\n".join(without_mention(said, bot=visit.desk.bot.username) for said in visit.texts).strip()
+    said = [without_mention(each, bot=visit.desk.bot.username) for each in visit.texts]
+    written, places = joined(said)
     turn_id = replied_turn(visit)
     if not written:
         await show_help(visit)
     elif turn_id is not None and awaits_correction(visit, turn_id):
         await correct(visit, turn_id, written)
     else:
-        await answer(visit, written)
+        asked = await asked_about(visit)
+        ids = [message.message_id for message in visit.messages]
+        await answer(visit, written, replace(asked, places=dict(zip(ids, places, strict=False))))
 
 
 async def unknown_command(visit: Visit) -> None:
@@ -148,7 +149,8 @@ def command(name: str) -> Callable[[Visit], bool]:
 
 HANDLERS: tuple[Route, ...] = (
     Route(lambda visit: visit.query is not None, press),
-    Route(lambda visit: visit.edited, ignore),
+    Route(lambda visit: visit.edited, edited),
+    Route(forwarded, offer),
     Route(command("start"), start),
     Route(command("help"), show_help),
     Route(lambda visit: is_stop(visit.message.text or ""), stop),

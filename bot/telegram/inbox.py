@@ -5,7 +5,7 @@ An update is written before Telegram is told that it arrived, and done in the tr
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
@@ -25,16 +25,25 @@ class Received:
     tries: int
 
 
-def keep(store: Store, update_id: int, payload: str, *, chat_id: int | None, user_id: int | None) -> bool:
+def keep(
+    store: Store,
+    update_id: int,
+    payload: str,
+    *,
+    chat_id: int | None,
+    user_id: int | None,
+    message_id: int | None = None,
+) -> bool:
     """Write an update down; False where it was seen before.
 
     :param user_id: whose message it is, where known, so that it is forgotten with all that is theirs
+    :param message_id: the message that was written or changed
     """
     with store.transaction() as db:
         cursor = db.execute(
-            "INSERT INTO telegram_inbox (update_id, chat_id, user_id, payload, state, received_at)"
-            " VALUES (?, ?, ?, ?, 'waiting', ?) ON CONFLICT DO NOTHING",
-            (update_id, chat_id, user_id, payload, utc_now()),
+            "INSERT INTO telegram_inbox (update_id, chat_id, message_id, user_id, payload, state, received_at)"
+            " VALUES (?, ?, ?, ?, ?, 'waiting', ?) ON CONFLICT DO NOTHING",
+            (update_id, chat_id, message_id, user_id, payload, utc_now()),
         )
     return cursor.rowcount > 0
 
@@ -50,6 +59,64 @@ def begin(store: Store, update_ids: Sequence[int]) -> None:
     with store.transaction() as db:
         db.executemany(
             "UPDATE telegram_inbox SET tries = tries + 1 WHERE update_id = ?", [(id_,) for id_ in update_ids]
+        )
+
+
+def put_back(store: Store, update_ids: Sequence[int]) -> None:
+    """These wait again, and nothing went wrong: that their handling was begun is no try."""
+    with store.transaction() as db:
+        db.executemany(
+            "UPDATE telegram_inbox SET tries = max(0, tries - 1) WHERE update_id = ?", [(id_,) for id_ in update_ids]
+        )
+
+
+def tries_of(store: Store, update_id: int) -> int:
+    """How often the handling of an update was begun."""
+    rows = store.rows("SELECT tries FROM telegram_inbox WHERE update_id = ?", (update_id,))
+    return int(rows[0]["tries"]) if rows else 0
+
+
+def is_known(store: Store, chat_id: int, message_id: int, *, besides: Sequence[int]) -> bool:
+    """Whether another update than these brought a version of this message."""
+    rows = store.rows(
+        "SELECT update_id FROM telegram_inbox WHERE chat_id = ? AND message_id = ?", (chat_id, message_id)
+    )
+    return any(row["update_id"] not in besides for row in rows)
+
+
+def changed_meanwhile(store: Store, chat_id: int, message_ids: Sequence[int], *, besides: Sequence[int]) -> bool:
+    """Whether a later version of one of these messages waits that is not among these updates."""
+    rows = store.rows(
+        "SELECT update_id, message_id FROM telegram_inbox WHERE chat_id = ? AND state = 'waiting'", (chat_id,)
+    )
+    return any(row["message_id"] in message_ids and row["update_id"] not in besides for row in rows)
+
+
+def overtaken(store: Store, update_ids: Sequence[int]) -> list[int]:
+    """Those of which a later version was answered already; from now on that reply is theirs too.
+
+    Updates may come in disorder: an edit before its message.
+    """
+    found = []
+    with store.transaction() as db:
+        for id_ in update_ids:
+            later = db.execute(
+                "SELECT max(l.reply_id) FROM telegram_inbox l JOIN telegram_inbox e ON e.update_id = ?1"
+                " WHERE l.chat_id = e.chat_id AND l.message_id = e.message_id AND l.update_id > ?1",
+                (id_,),
+            ).fetchone()[0]
+            if later is not None:
+                done(store, [id_], reply_id=later)
+                found.append(id_)
+    return found
+
+
+def note_places(store: Store, chat_id: int, places: Mapping[int, tuple[int, int]]) -> None:
+    """Where each of these messages stands in what its turn says, as characters from and to."""
+    with store.transaction() as db:
+        db.executemany(
+            'UPDATE telegram_inbox SET start = ?, "end" = ? WHERE chat_id = ? AND message_id = ?',
+            [(*place, chat_id, message_id) for message_id, place in places.items()],
         )
 
 

@@ -42,6 +42,14 @@ class Reply:
 
 
 @dataclass(frozen=True)
+class Shown:
+    """The messages that show an earlier reply: those whose text can be changed, in order, and the others."""
+
+    texts: tuple[int, ...] = ()
+    others: tuple[int, ...] = ()
+
+
+@dataclass(frozen=True)
 class _Row:
     id: int
     position: int
@@ -84,22 +92,44 @@ class Outbox:
         files: Sequence[Attachment] = (),
         buttons: Buttons | None = None,
         turn: Turn | None = None,
+        over: Shown | None = None,
     ) -> None:
-        """Write the messages of a reply down, the buttons under the last text; once, whatever is put again."""
+        """Write the messages of a reply down, the buttons under the last text; once, whatever is put again.
+
+        :param over: messages of an earlier reply whose place these take; those that are left over are deleted
+        """
         last = len(parts) - 1
         rows: list[tuple[str | None, ...]] = [
             (part.text, _spans(part), _lines(buttons if place == last else None), None, None)
             for place, part in enumerate(parts)
         ]
         rows += [(None, None, None, file.name, file.data.decode()) for file in files]
+        messages = _in_place(over or Shown(), len(parts), len(files))
+        rows += [(None,) * 5] * (len(messages) - len(rows))
         with self._store.transaction() as db:
             if turn is not None:
                 db.execute("UPDATE telegram_replies SET turn_id = ? WHERE id = ?", (turn.id, reply.id))
             db.executemany(
                 "INSERT INTO telegram_outbox (reply_id, user_id, position, at, text, spans, buttons, file_name,"
-                " file_text, state) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, 'waiting') ON CONFLICT DO NOTHING",
-                [(reply.id, reply.user_id, place, utc_now(), *row) for place, row in enumerate(rows)],
+                " file_text, message_id, state) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, 'waiting')"
+                " ON CONFLICT DO NOTHING",
+                [
+                    (reply.id, reply.user_id, place, utc_now(), *row, message_id)
+                    for place, (row, message_id) in enumerate(zip(rows, messages, strict=True))
+                ],
             )
+
+    def shown(self, turn_id: int) -> Shown:
+        """The messages in which a turn is shown, as far as they have surely arrived."""
+        rows = self._store.rows(
+            "SELECT o.message_id, o.file_name, o.reply_id FROM telegram_outbox o JOIN telegram_replies r"
+            " ON r.id = o.reply_id WHERE r.turn_id = ? AND o.state = 'sent' AND o.message_id IS NOT NULL"
+            " ORDER BY o.reply_id, o.position",
+            (turn_id,),
+        )
+        first = [row for row in rows if row["reply_id"] == rows[0]["reply_id"]]
+        texts = [row["message_id"] for row in first if row["file_name"] is None]
+        return Shown(tuple(texts), tuple(row["message_id"] for row in rows if row["message_id"] not in texts))
 
     def shown_in(self, reply: Reply, message_id: int) -> None:
         """Remember the message in which a reply is shown while it is being written; its first part takes its place."""
@@ -143,7 +173,7 @@ class Outbox:
                 if row.state == _KEPT:
                     await self._deliver_row(reply, row)
             rows = await in_thread(lambda: self._rows(reply))
-        return [row.message_id for row in rows if row.message_id is not None]
+        return [row.message_id for row in rows if row.message_id is not None and row.state == "sent"]
 
     async def _deliver_row(self, reply: Reply, row: _Row) -> None:
         try:
@@ -163,14 +193,20 @@ class Outbox:
         async def trying(under_way: bool) -> None:
             await in_thread(lambda: self._mark(row.id, "sending" if under_way else _KEPT))
 
-        if row.position == 0 and reply.preview_id is not None:
+        shown = row.message_id or (reply.preview_id if row.position == 0 else None)
+        if shown is not None and row.file is None:
             try:
-                await self.sender.edit(reply.place, reply.preview_id, row.part, buttons=row.buttons)
-                return reply.preview_id
+                if not row.part.text:
+                    await self.sender.delete(reply.place, shown)
+                else:
+                    await self.sender.edit(reply.place, shown, row.part, buttons=row.buttons)
+                return shown
             except Forbidden:
                 raise
             except TelegramError as exc:  # somebody deleted it
                 _log.info("message %d can't be edited (%s) and is sent anew", row.id, kind(exc))
+                if not row.part.text:
+                    return shown
         if row.file is not None:
             return await self.sender.send_file(reply.place, row.file, trying=trying)
         reply_to = reply.reply_to if row.position == 0 else None
@@ -262,6 +298,9 @@ class Outbox:
                 " file_text = NULL, at = ? WHERE id = ?",
                 (message_id, utc_now(), row.id),
             )
+            if not row.part.text and row.file is None:  # it was deleted
+                db.execute("UPDATE telegram_outbox SET message_id = NULL WHERE id = ?", (row.id,))
+                return
             db.execute(
                 "INSERT OR REPLACE INTO telegram_messages (chat_id, message_id, user_id, turn_id)"
                 " SELECT chat_id, ?, user_id, turn_id FROM telegram_replies WHERE id = ? AND turn_id IS NOT NULL",
@@ -280,6 +319,12 @@ def _row(row: Any) -> _Row:
     part = Part(row["text"] or "", spans)
     file = Attachment(row["file_name"], row["file_text"].encode()) if row["file_text"] is not None else None
     return _Row(row["id"], row["position"], part, buttons, file, row["state"], row["message_id"])
+
+
+def _in_place(over: Shown, texts: int, files: int) -> list[int | None]:
+    """For each message of a new reply the one whose place it takes, if any; then those to delete."""
+    taken: list[int | None] = [*over.texts[:texts]]
+    return [*taken, *[None] * (texts - len(taken) + files), *over.texts[texts:], *over.others]
 
 
 def _spans(part: Part) -> str:

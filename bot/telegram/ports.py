@@ -11,12 +11,16 @@ from dataclasses import dataclass
 from typing import Literal, Protocol
 
 from bot.config import Settings
+from bot.context import Context, Given
 from bot.influence import Influence, Missing
 from bot.learned import Learned
 from memory.candidates import Candidates
 from memory.records import Citation, Receipt, Turn, User
 from memory.store import Store
 from tuning.preparing import Prepared
+
+ReadPage = Callable[[str], Given]
+"""Reads what an address leads to; raises PageError where it can't be read, or must not be."""
 
 
 class Turns(Protocol):
@@ -31,10 +35,12 @@ class Turns(Protocol):
         on_text: Callable[[str], None] = ...,
         cancel: threading.Event | None = None,
         stored: Callable[[Turn], None] = ...,
+        context: Context = ...,
     ) -> Turn:
         """Answer one message and store the turn; ``on_text`` gets the reply piece by piece.
 
-        ``stored`` is called in the transaction that stores the turn, which what it raises undoes.
+        ``stored`` is called in the transaction that stores the turn, which what it raises undoes. ``context`` is what
+        the message refers to, and the turn whose place this one takes.
         """
         ...
 
@@ -42,8 +48,20 @@ class Turns(Protocol):
 class ImportBytes(Protocol):
     """Takes in a file that was sent."""
 
-    def __call__(self, name: str, data: bytes, *, user: User, me: str | None, learn_from: str | None) -> Receipt:
-        """Import one file; what goes wrong with it stands in the receipt."""
+    def __call__(
+        self,
+        name: str,
+        data: bytes,
+        *,
+        user: User,
+        me: str | None,
+        learn_from: str | None,
+        on_share: Callable[[float], None] = ...,
+    ) -> Receipt:
+        """Import one file; what goes wrong with it stands in the receipt.
+
+        ``on_share`` is told, from any thread, which share of its passages is embedded.
+        """
         ...
 
 
@@ -74,6 +92,14 @@ class Forget(Protocol):
 
     def __call__(self, *, user: User, document: int | None, turn: int | None, text: str | None) -> object:
         """Erase it everywhere, or nothing of it."""
+        ...
+
+
+class ReplaceTurn(Protocol):
+    """Erases a turn whose message was changed; called in the transaction that stores the one in its place."""
+
+    def __call__(self, turn_id: int, *, by: int, user: User) -> object:
+        """Erase it everywhere but in turn ``by``, which may say the same words again."""
         ...
 
 
@@ -177,6 +203,7 @@ class Services:
     import_bytes: ImportBytes
     summarize: Summarize
     forget: Forget
+    replace_turn: ReplaceTurn
     tune: Tune
     tune_due: Callable[[User], bool]
     """Whether a tune of this user should start by itself now."""
@@ -195,3 +222,5 @@ class Services:
     """Seconds, only ever growing."""
     second_answer: SecondAnswer = no_second_answer
     """Another answer to a turn, to choose from."""
+    read_page: ReadPage | None = None
+    """None: links are text, as the owner has not switched them on."""

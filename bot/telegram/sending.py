@@ -196,6 +196,17 @@ class Sender:
             part.text, place.chat_id, message_id, entities=_entities(part), reply_markup=keyboard(buttons)
         )
 
+    async def delete(self, place: Place, message_id: int) -> None:
+        """Remove a message of the bot.
+
+        :raises TelegramError: it is gone already, or too old
+        """
+
+        async def call(place: Place, _part: Part) -> None:
+            await self._bot.delete_message(place.chat_id, message_id)
+
+        await self._persist(call, place, Part(""), repeatable=True)
+
     async def preview_edit(self, place: Place, message_id: int, part: Part, *, buttons: Buttons | None = None) -> None:
         """Edit once, without persisting: a preview that fails is made up for by the next.
 

@@ -26,6 +26,8 @@ from telegram.ext import AIORateLimiter, ExtBot, Updater
 from telegram.request import HTTPXRequest
 
 from bot.config import TelegramConfig
+from bot.context import NO_CONTEXT, Context
+from bot.links.reading import page_reader
 from bot.telegram.access import is_paired, pairing_code
 from bot.telegram.desk import Desk
 from bot.telegram.fact_reading import read_facts
@@ -95,14 +97,26 @@ def stopping(stop: asyncio.Event) -> Iterator[None]:
 
 def services_of(app: App) -> Services:
     """What the bot needs of the program; loads the models, so that the first message does not wait for them."""
+    from memory.erasure import replace_turn
     from memory.ingest import ImportOptions
 
     registry = app.registry
     _ = app.assistant, app.summarizer
 
-    def import_bytes(name: str, data: bytes, *, user: User, me: str | None, learn_from: str | None) -> Receipt:
+    def import_bytes(
+        name: str,
+        data: bytes,
+        *,
+        user: User,
+        me: str | None,
+        learn_from: str | None,
+        on_share: Callable[[float], None] = lambda _: None,
+    ) -> Receipt:
         options = ImportOptions(me=me, learn_from=learn_from)
-        return app.ingestor.import_bytes(name, data, user_id=user.id, options=options)
+        return app.ingestor.import_bytes(name, data, user_id=user.id, options=options, on_share=on_share)
+
+    def replaced(turn_id: int, *, by: int, user: User) -> object:
+        return replace_turn(app.store, user_id=user.id, turn_id=turn_id, by=[by], erasers=app.erasers_of(app.store))
 
     def forget(*, user: User, document: int | None, turn: int | None, text: str | None) -> object:
         return app.forget(user_id=user.id, document=document, turn=turn, text=text, everything=False)
@@ -122,6 +136,7 @@ def services_of(app: App) -> Services:
         import_bytes=import_bytes,
         summarize=summarize,
         forget=forget,
+        replace_turn=replaced,
         tune=app.tunes.tune,
         tune_due=app.tunes.is_due,
         fact_reading=app.fact_reading,
@@ -133,6 +148,7 @@ def services_of(app: App) -> Services:
         settings=app.settings,
         clock=time.monotonic,
         second_answer=lambda turn, *, user: app.assistant.second_answer(turn, user=user),
+        read_page=page_reader(app.settings),
     )
 
 
@@ -151,10 +167,17 @@ class _Turns:
         on_text: Callable[[str], None] = lambda _: None,
         cancel: threading.Event | None = None,
         stored: Callable[[Turn], None] = lambda _: None,
+        context: Context = NO_CONTEXT,
     ) -> Turn:
         with self._app.fact_reading.turn():
             return self._app.assistant.turn(
-                text, user=user, conversation_id=conversation_id, on_text=on_text, cancel=cancel, stored=stored
+                text,
+                user=user,
+                conversation_id=conversation_id,
+                on_text=on_text,
+                cancel=cancel,
+                stored=stored,
+                context=context,
             )
 
 
@@ -260,7 +283,7 @@ async def _run_connected(bot: ExtBot[Any], services: Callable[[], Services], lin
         ready.cancel()
         return
     desk = Desk(ready.result(), bot)
-    lanes = Lanes(functools.partial(receive, desk), join_seconds=line.config.join_seconds)
+    lanes = Lanes(functools.partial(receive, desk), join_seconds=line.config.join_seconds, edited=desk.changed)
     if not is_paired(desk.services.store):
         line.note(f"pairing code: {pairing_code(desk.services.store)}")
     try:

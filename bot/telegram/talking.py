@@ -2,22 +2,27 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from zoneinfo import ZoneInfo
 
+from bot.context import Context, Given
 from bot.locales import say
 from bot.reminders.zones import zone_of
 from bot.telegram.choosing import offer_beside
-from bot.telegram.desk import Interrupted, Visit
-from bot.telegram.inbox import done
+from bot.telegram.desk import Interrupted, Overtaken, Visit
+from bot.telegram.forwarding import answered
+from bot.telegram.inbox import changed_meanwhile, done, note_places
 from bot.telegram.learning import judge
 from bot.telegram.ledger import turn_shown_in
-from bot.telegram.outbox import Reply
+from bot.telegram.outbox import Reply, Shown
 from bot.telegram.render import footer
-from bot.telegram.replies import rendered
+from bot.telegram.replies import Rendered, rendered
 from bot.telegram.sending import Buttons
 from bot.telegram.streaming import GROUP_SPACING, DraftPreview, EditPreview, Preview, Stream
 from bot.telegram.threads import in_thread
+from memory.errors import FamiliarError
 from memory.records import Turn
 from memory.turns import feedback_of, open_conversation
 
@@ -31,41 +36,107 @@ def conversation_of(visit: Visit) -> int:
     )
 
 
-async def answer(visit: Visit, text: str) -> None:
+@dataclass(frozen=True)
+class Replaced:
+    """A turn that was made of an earlier version of the message, and the updates that it had answered."""
+
+    turn: Turn
+    update_ids: tuple[int, ...]
+    shown: Shown
+
+
+@dataclass(frozen=True)
+class Asked:
+    """What there is to know of a message besides its text."""
+
+    given: tuple[Given, ...] = ()
+    """What it refers to."""
+    note: str = ""
+    """What stands before the reply."""
+    places: Mapping[int, tuple[int, int]] | None = None
+    """Where each message, by its id, stands in the text, as characters from and to."""
+    replaced: Replaced | None = None
+
+
+async def answer(visit: Visit, text: str, asked: Asked | None = None) -> None:
     """Answer a message with a turn of the assistant, whose storing is also what writes the reply down.
 
     :raises Interrupted: the bot ends; nothing is stored, and the message waits for the next start
+    :raises Overtaken: the message was changed meanwhile; nothing is stored, and its new text is to be answered
     """
-    desk, conversation = visit.desk, conversation_of(visit)
-    reply = await in_thread(
-        lambda: desk.outbox.open(visit.place, key=visit.key(), user=visit.user, reply_to=visit.cited)
-    )
-
-    def stored(turn: Turn) -> None:
-        if desk.cancel.is_set():
-            raise Interrupted
-        zone = zone_of(visit.user.profile)
-        note = late_note(visit.message.date, datetime.now(UTC), zone=zone, language=visit.language)
-        language = visit.language
-        made = rendered(f"{note}{turn.reply}", footer(turn, language=language), language=language)
-        buttons = turn_buttons(turn, visit)
-        desk.outbox.put(reply, made.parts, files=made.attachments, buttons=buttons, turn=turn)
-        done(visit.services.store, visit.update_ids, reply_id=reply.id)
-
-    with desk.turn_in(visit.place.chat_id) as cancel:
-        async with _stream(visit, _preview(visit, reply)) as stream:
-            turn = await in_thread(
-                lambda: visit.services.assistant.turn(
-                    text,
-                    user=visit.user,
-                    conversation_id=conversation,
-                    on_text=stream.feed,
-                    cancel=cancel,
-                    stored=stored,
+    desk, conversation, asked = visit.desk, conversation_of(visit), asked or Asked()
+    reply = await in_thread(lambda: _open(visit, asked))
+    context = Context(asked.given, asked.replaced.turn.id if asked.replaced else None)
+    with desk.turn_in(visit.place.chat_id, {each.message_id: each.text or "" for each in visit.messages}) as cancel:
+        await in_thread(lambda: _check_current(visit))
+        try:
+            async with _stream(visit, _preview(visit, reply)) as stream:
+                turn = await in_thread(
+                    lambda: visit.services.assistant.turn(
+                        text,
+                        user=visit.user,
+                        conversation_id=conversation,
+                        on_text=stream.feed,
+                        cancel=cancel,
+                        stored=lambda turn: _write_down(visit, reply, turn, asked),
+                        context=context,
+                    )
                 )
-            )
+        except FamiliarError:
+            await _show_again(visit, asked.replaced)
+            raise
     sent = await desk.outbox.deliver(reply)
     offer_beside(visit, turn, shown_in=sent[-1] if sent else None)
+
+
+def _open(visit: Visit, asked: Asked) -> Reply:
+    """The reply to fill; one to a changed message is shown where the earlier one is, also while it is written."""
+    outbox = visit.desk.outbox
+    reply = outbox.open(visit.place, key=visit.key(), user=visit.user, reply_to=visit.cited)
+    if asked.replaced is None or not asked.replaced.shown.texts:
+        return reply
+    outbox.shown_in(reply, asked.replaced.shown.texts[0])
+    return replace(reply, preview_id=asked.replaced.shown.texts[0])
+
+
+async def _show_again(visit: Visit, old: Replaced | None) -> None:
+    """The earlier reply, in whose place another one was begun that can't be finished."""
+    if old is None or not old.shown.texts:
+        return
+    part, *more = shown_as(visit, old.turn).parts
+    buttons = None if more else turn_buttons(old.turn, visit)
+    await visit.desk.sender.edit(visit.place, old.shown.texts[0], part, buttons=buttons)
+
+
+def _check_current(visit: Visit) -> None:
+    ids = [message.message_id for message in visit.messages]
+    if changed_meanwhile(visit.services.store, visit.place.chat_id, ids, besides=visit.update_ids):
+        raise Overtaken
+
+
+def _write_down(visit: Visit, reply: Reply, turn: Turn, asked: Asked) -> None:
+    """In the transaction that stores the turn: its messages, that its updates are done, and what it replaces."""
+    desk, services, old = visit.desk, visit.services, asked.replaced
+    if desk.cancel.is_set():
+        raise Interrupted
+    _check_current(visit)
+    made, buttons = shown_as(visit, turn, asked.note), turn_buttons(turn, visit)
+    over = old.shown if old is not None else None
+    desk.outbox.put(reply, made.parts, files=made.attachments, buttons=buttons, turn=turn, over=over)
+    if old is not None:
+        services.replace_turn(old.turn.id, by=turn.id, user=visit.user)
+        done(services.store, old.update_ids, reply_id=reply.id)
+    done(services.store, visit.update_ids, reply_id=reply.id)
+    answered(services.store, visit.place.chat_id, user_id=visit.user.id)
+    note_places(services.store, visit.place.chat_id, asked.places or {})
+
+
+def shown_as(visit: Visit, turn: Turn, note: str = "") -> Rendered:
+    """A turn's reply as messages."""
+    language, zone = visit.language, zone_of(visit.user.profile)
+    written = visit.message.edit_date or visit.message.date
+    late = late_note(written, datetime.now(UTC), zone=zone, language=language)
+    return rendered(f"{late}{note}{turn.reply}", footer(turn, language=language), language=language)
 
 
 def late_note(written: datetime, now: datetime, *, zone: ZoneInfo, language: str) -> str:
@@ -76,13 +147,13 @@ def late_note(written: datetime, now: datetime, *, zone: ZoneInfo, language: str
 
 
 def _preview(visit: Visit, reply: Reply) -> Preview:
-    if visit.place.private:
+    if visit.place.private and reply.preview_id is None:
         return DraftPreview(visit.desk.sender, visit.place, draft_id=visit.message.message_id)
     return EditPreview(visit.desk.outbox, reply, buttons=[[(visit.phrase("tg_stop_button"), "stop")]])
 
 
 def _stream(visit: Visit, preview: Preview) -> Stream:
-    seconds, private = visit.services.settings.telegram.edit_seconds, visit.place.private
+    seconds, private = visit.services.settings.telegram.edit_seconds, isinstance(preview, DraftPreview)
     return Stream(
         preview,
         visit.desk.sender,

@@ -42,6 +42,17 @@ def without_mention(text: str, *, bot: str) -> str:
     return re.sub(rf"\s*@{re.escape(bot)}\b[,:，：]?\s*", " ", text, flags=re.IGNORECASE).strip()
 
 
+def joined(texts: Sequence[str]) -> tuple[str, list[tuple[int, int]]]:
+    """Several messages as one text, a line each, and where each of them stands in it, as characters from and to."""
+    text = "\n".join(part for part in texts if part)
+    places, end = [], 0
+    for part in texts:
+        start = end + 1 if end and part else end
+        end = start + len(part)
+        places.append((start, end))
+    return text, places
+
+
 def mentions(text: str, *, bot: str) -> bool:
     """Whether a text calls the bot by its name."""
     return re.search(rf"@{re.escape(bot)}\b", text, re.IGNORECASE) is not None

@@ -34,9 +34,10 @@ def words(messages: Sequence[Message]) -> int:
 
 def build(question: str, *, hits: int, turns: int, limit: int) -> tuple[tuple[Message, ...], int]:
     found = [Hit(dataclasses.replace(CHUNK, id=n), 1.0 - n / 10) for n in range(hits)]
-    return build_prompt(
+    messages, kept = build_prompt(
         question, system="You help.", history=[TURN] * turns, hits=found, count_tokens=words, limit=limit
     )
+    return messages, len(kept)
 
 
 def test_passages_are_numbered_fenced_and_last() -> None:

@@ -6,7 +6,7 @@ Groups keep Telegram's privacy mode: a bot there sees commands, replies to it an
 from __future__ import annotations
 
 import itertools
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
 from tests.telegram_api.records import (
@@ -24,6 +24,7 @@ from tests.telegram_api.validation import CAPTION_LIMIT, TEXT_LIMIT, check_text,
 from tests.telegram_api.world import World
 
 _QUERY_IDS = itertools.count(4_000_000_001)
+_ALBUM_IDS = itertools.count(13_000_000_001)
 
 
 class GroupDriver:
@@ -66,12 +67,33 @@ class UserDriver:
         reply_to: Message | None = None,
         chat: GroupDriver | None = None,
         thread_id: int | None = None,
+        extra: Mapping[str, object] | None = None,
     ) -> Message:
-        """Write a message, to the bot or in a group; commands, mentions and links get their entities."""
+        """Write a message, to the bot or in a group; commands, mentions and links get their entities.
+
+        `extra`: more fields of the message, as `quote_of` and `external_reply` give them.
+        """
         content = check_text(text, detect_entities(text), limit=TEXT_LIMIT, too_long="message is too long")
         if not content.text:
             raise ValueError("a person can't send an empty message")
-        return self._say(content, None, reply_to, chat, thread_id)
+        return self._say(content, None, reply_to, chat, thread_id, extra)
+
+    def forward(self, text: str, origin: Mapping[str, object]) -> Message:
+        """Forward a message that was written elsewhere to the bot; `origin` is a `MessageOrigin`."""
+        content = check_text(text, detect_entities(text), limit=TEXT_LIMIT, too_long="message is too long")
+        return self._say(content, None, None, None, None, {"forward_origin": dict(origin)})
+
+    def send_album(self, files: Sequence[tuple[str, bytes]], *, caption: str = "") -> list[Message]:
+        """Send several documents together; as in Telegram each is a message, and one of them has the caption."""
+        album = {"media_group_id": str(next(_ALBUM_IDS))}
+        with self._world.lock:
+            stored = [self._world.add_file(name, content, mime_type="text/plain") for name, content in files]
+            return [
+                self._say(
+                    _caption(caption if number == 0 else ""), Attachment("document", file), None, None, None, album
+                )
+                for number, file in enumerate(stored)
+            ]
 
     def send_document(
         self,
@@ -107,6 +129,11 @@ class UserDriver:
             edited = self._world.edit_message(current, content, None)
             self._world.add_update("edited_message", edited.as_json())
             return edited
+
+    def show_preview(self, message: Message) -> None:
+        """Let Telegram tell of a change of one's own message that nobody made, such as the preview of its link."""
+        with self._world.lock:
+            self._world.add_update("edited_message", {**self._current(message).as_json(), "edit_date": message.date})
 
     def press(self, message: Message, data: str, *, expired: bool = False) -> str:
         """Press the button with this callback data; gives the query's id. `expired`: answering it is refused."""
@@ -178,6 +205,7 @@ class UserDriver:
         reply_to: Message | None,
         group: GroupDriver | None,
         thread_id: int | None,
+        extra: Mapping[str, object] | None = None,
     ) -> Message:
         with self._world.lock:
             message = self._world.add_message(
@@ -190,6 +218,7 @@ class UserDriver:
                     attachment=attachment,
                     reply_to=self._current(reply_to) if reply_to else None,
                     thread_id=thread_id,
+                    extra=extra or {},
                 )
             )
             if reaches_bot(message, self._world.bot):

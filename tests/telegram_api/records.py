@@ -183,6 +183,8 @@ class Message:
     edit_date: int | None = None
     edits: tuple[Version, ...] = ()
     reactions: tuple[str, ...] = ()
+    extra: Mapping[str, object] = field(default_factory=dict)
+    """More fields as they stand in the JSON: what it quotes, where it was written first, the album it is in."""
 
     @property
     def text(self) -> str:
@@ -207,6 +209,7 @@ class Message:
     def as_json(self) -> JSON:
         """The `Message` object."""
         values: JSON = {
+            **self.extra,
             "message_id": self.id,
             "date": self.date,
             "chat": self.chat.as_json(),

@@ -12,6 +12,7 @@ import threading
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import replace
+from pathlib import Path
 
 from tests.telegram_api.faults import FaultPlan
 from tests.telegram_api.records import (
@@ -55,6 +56,7 @@ class World:
         self.drafts: dict[int, list[Draft]] = {}
         self.actions: list[tuple[int, str]] = []
         self.files: dict[str, StoredFile] = {}
+        self.local_folder: Path | None = None
         self.commands: dict[tuple[str, str], tuple[Command, ...]] = {}
         self.texts: dict[tuple[str, str], str] = {}
         self.open_queries: set[str] = set()

@@ -18,10 +18,10 @@ from bot.fact_reading import FactReading
 from bot.influence import Explainer
 from bot.learned import Learned
 from bot.summaries import Summarizer
-from bot.telegram.ports import SecondAnswer, Services, no_second_answer
+from bot.telegram.ports import ReadPage, SecondAnswer, Services, no_second_answer
 from bot.telegram.service import run
 from memory.config import ImportConfig, SearchConfig
-from memory.erasure import forget_document, forget_text, forget_turn
+from memory.erasure import forget_document, forget_text, forget_turn, replace_turn
 from memory.index import Indexes
 from memory.ingest import ImportOptions, Ingestor
 from memory.records import Message as Prompt
@@ -111,6 +111,7 @@ class Bench:
         self.reembed: Callable[[threading.Event], int] = lambda _cancel: 0
         self.reads_facts = False
         self.second: SecondAnswer = no_second_answer
+        self.read_page: ReadPage | None = None
         self.notes: list[str] = []
         self.now = 0.0
         self.settings = Settings(
@@ -139,6 +140,9 @@ class Bench:
             import_bytes=self._import,
             summarize=Summarizer(self.store, searcher, self._embedder).summarize,
             forget=self._forget,
+            replace_turn=lambda turn_id, *, by, user: replace_turn(
+                self.store, user_id=user.id, turn_id=turn_id, by=[by]
+            ),
             tune=self.tunes.tune,
             tune_due=self.tunes.tune_due,
             fact_reading=FactReading(
@@ -152,6 +156,7 @@ class Bench:
             settings=self.settings,
             clock=lambda: self.now,
             second_answer=lambda turn, *, user: self.second(turn, user=user),
+            read_page=self.read_page,
         )
 
     def _examples(self, user: User) -> Prepared:
@@ -164,9 +169,19 @@ class Bench:
             now=datetime.now(UTC),
         )
 
-    def _import(self, name: str, data: bytes, *, user: User, me: str | None, learn_from: str | None) -> Receipt:
+    def _import(
+        self,
+        name: str,
+        data: bytes,
+        *,
+        user: User,
+        me: str | None,
+        learn_from: str | None,
+        on_share: Callable[[float], None] = lambda _: None,
+    ) -> Receipt:
         ingestor = Ingestor(self.store, self._embedder, ImportConfig())
-        return ingestor.import_bytes(name, data, user_id=user.id, options=ImportOptions(me=me, learn_from=learn_from))
+        options = ImportOptions(me=me, learn_from=learn_from)
+        return ingestor.import_bytes(name, data, user_id=user.id, options=options, on_share=on_share)
 
     def _forget(self, *, user: User, document: int | None, turn: int | None, text: str | None) -> object:
         if document is not None:

@@ -147,17 +147,6 @@ async def test_messages_of_a_chat_stay_in_order_and_chats_do_not_wait(live: Benc
     assert second.text == say("en", "tg_help")
 
 
-async def test_an_edited_message_is_left_alone(live: Bench) -> None:
-    """No second answer, no error."""
-    ada = await live.owner()
-    written = ada.send(STORY)
-    await live.server.until(lambda: live.server.replies(ada.id, after=written))
-    ada.edit(written, "Tell me a longer story.")
-    await live.reply_to(ada, "/help")
-    assert len(live.engine.requests) == 1
-
-
-@pytest.mark.parametrize("kind", ["photo", "voice"])
 async def test_what_can_not_be_read_is_said(live: Bench, kind: str) -> None:
     """With what can."""
     ada = await live.owner()
