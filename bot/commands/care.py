@@ -69,8 +69,8 @@ def _findings(app: App) -> Iterator[Finding]:
     yield Finding("backups", behind == 0, f"{behind} hold what was forgotten", remedy if behind else None)
     token = bool(app.settings.telegram.token)
     yield Finding("Telegram token", True, "set" if token else "not set", None if token else "ask @BotFather for one")
-    yield _speech(app)
-    yield _photos(app)
+    yield speech_finding(app)
+    yield photo_finding(app)
 
 
 def _model(name: str, app: App) -> Finding:
@@ -83,7 +83,7 @@ def _model(name: str, app: App) -> Finding:
     return Finding(f"model {name}", True, "not fetched yet", "it is fetched at first use")
 
 
-def _speech(app: App) -> Finding:
+def speech_finding(app: App) -> Finding:
     """What would transcribe a voice message."""
     from bot.hearing import MISSING, own_folder, speech_entry
     from bot.hearing_here import installed
@@ -101,7 +101,7 @@ def _speech(app: App) -> Finding:
         return Finding("voice messages", False, str(exc), "mend config.toml")
 
 
-def _photos(app: App) -> Finding:
+def photo_finding(app: App) -> Finding:
     """What reads and describes a photo."""
     from bot.seeing import MISSING, can_read
 

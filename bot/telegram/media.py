@@ -71,13 +71,19 @@ async def recording(visit: Visit) -> None:
         await visit.show(_heard_parts(heard), reply_to=visit.message.message_id)
         await answer(visit, question, Asked(given=(_given("what is said in the recording", heard),)))
     else:
-        await _offer(visit, _heard_parts(heard))
+        captions = [quoted(text) for text in _foreign_captions(visit.messages)]
+        await _offer(visit, split(joined(*captions, *_heard_parts(heard))))
 
 
 def _caption(visit: Visit) -> str:
+    """What the user wrote to it; the caption of something forwarded is somebody else's."""
     bot = visit.desk.bot.username
-    written = [without_mention(message.caption or "", bot=bot) for message in visit.messages]
-    return "\n".join(text for text in written if text)
+    own = [message.caption or "" for message in visit.messages if message.forward_origin is None]
+    return "\n".join(filter(None, (without_mention(text, bot=bot) for text in own)))
+
+
+def _foreign_captions(messages: Sequence[Message]) -> list[str]:
+    return [message.caption for message in messages if message.caption and message.forward_origin is not None]
 
 
 # ---- photos ----------------------------------------------------------------------------------------------------------
@@ -113,14 +119,14 @@ async def _tell_problems(visit: Visit, seen: Sequence[Seen]) -> None:
 
 async def _show_seen(visit: Visit, seen: Sequence[Seen]) -> None:
     """Show what was read, or say why it is nothing."""
-    pieces = []
+    pieces = [quoted(text) for text in _foreign_captions(visit.messages)]
     for key, found in (("tg_photo_text", [each.text for each in seen]), ("tg_photo_shows", _descriptions(seen))):
         if text := "\n\n".join(filter(None, found)):
             pieces += [Part(visit.phrase(key)), quoted(text)]
     notes = [remark for each in seen for remark in each.remarks]
     if any(each.unread for each in seen):
         notes.insert(0, visit.phrase("tg_photo_extra"))
-    elif not pieces and not notes:
+    elif not any(each.text or each.description for each in seen) and not notes:
         notes.append(visit.phrase("tg_photo_nothing" if visit.services.settings.vision.url else "tg_photo_no_text"))
     note = [Part("\n".join(notes))] if notes else []
     if not pieces:
@@ -242,8 +248,9 @@ async def _again(visit: Visit, original: Message | None) -> str | None:
     if sent is None or files is None:
         return None
     if not original.photo:
-        return await in_thread(
-            lambda: visit.services.transcribe(Recording(sent.name, files[0]), cancel=visit.desk.cancel)
-        )
+        recorded = Recording(sent.name, files[0])
+        heard = await in_thread(lambda: visit.services.transcribe(recorded, cancel=visit.desk.cancel))
+        return "\n\n".join([*_foreign_captions([original]), heard])
     seen = await in_thread(lambda: visit.services.look(files, question=""))
-    return "\n\n".join(text for each in seen for text in (each.text, each.description) if text)
+    texts = [text for each in seen for text in (each.text, each.description) if text]
+    return "\n\n".join([*_foreign_captions([original]), *texts])

@@ -118,13 +118,15 @@ class UserDriver:
         reply_to: Message | None = None,
         size: int | None = None,
         album: str | None = None,
+        forwarded_from: User | None = None,
     ) -> Message:
-        """Send an image as a photo, alone or in an album."""
+        """Send an image as a photo, alone or in an album, one's own or somebody else's."""
         stored = self._world.add_file("photo.jpg", content, mime_type="image/jpeg", size=size)
         attachment = Attachment("photo", stored)
-        return self._say(
-            _caption(caption), attachment, reply_to, chat, None, {"media_group_id": album} if album else None
-        )
+        extra: JSON = {"media_group_id": album} if album else {}
+        if forwarded_from is not None:
+            extra["forward_origin"] = _origin(forwarded_from, self._world)
+        return self._say(_caption(caption), attachment, reply_to, chat, None, extra)
 
     def send_voice(
         self,

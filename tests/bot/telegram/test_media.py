@@ -33,6 +33,8 @@ def png(*lines: str) -> bytes:
 
 
 RECEIPT = png("Total 12.40")
+PATIENCE = 60.0
+"""Seconds: the processes that read and hear have a low priority, and all cores may be busy with other tests."""
 OTHER, BLANK, LONG, DAMAGED, UNREAD = b"other", b"blank", b"long", b"damaged", b"unread"
 LINES = "\n".join(f"line {n} of the long letter" for n in range(1, 200))
 SEEN = {
@@ -89,11 +91,11 @@ class Eyes:
 
     async def answers(self, sent: Message, count: int = 1) -> list[Message]:
         """The bot's messages after one, when there are so many, and no more come."""
-        chat = sent.chat.id
-        await self.bench.server.until(lambda: len(self.bench.server.replies(chat, after=sent)) >= count)
+        chat, server = sent.chat.id, self.bench.server
+        await server.until(lambda: len(server.replies(chat, after=sent)) >= count, PATIENCE)
         done = "SELECT count(*) FROM telegram_inbox WHERE state = 'waiting'"
-        await self.bench.server.until(lambda: self.bench.store.rows(done)[0][0] == 0)
-        found = self.bench.server.replies(chat, after=sent)
+        await server.until(lambda: self.bench.store.rows(done)[0][0] == 0, PATIENCE)
+        found = server.replies(chat, after=sent)
         assert len(found) == count
         return found
 
@@ -196,6 +198,18 @@ async def test_an_album_gets_one_reply(bench: Bench) -> None:
     assert not cut.buttons
 
 
+async def test_a_forwarded_photo_and_its_caption_are_somebody_elses(eyes: Eyes) -> None:
+    """Both are shown and kept by the button; nothing is answered as if the user had said it."""
+    ben = eyes.bench.server.user(8, "Ben")
+    sent = eyes.ada.send_photo(RECEIPT, caption="I paid for lunch.", forwarded_from=ben.user)
+    (shown,) = await eyes.answers(sent)
+    assert shown.text == f"I paid for lunch.\n\n{say('en', 'tg_photo_text')}\n\nTotal 12.40"
+    assert (eyes.told(), eyes.remembered(), eyes.prompts) == ([], "", [])
+    eyes.ada.press(shown, shown.buttons[0].callback_data or "")
+    await eyes.answers(shown)
+    assert eyes.remembered() == "I paid for lunch.\n\nTotal 12.40"
+
+
 async def test_a_photo_without_text_says_so(eyes: Eyes) -> None:
     """Alone it names what is missing; with a caption the model is told that nothing is known of it."""
     (reply,) = await eyes.answers(eyes.ada.send_photo(BLANK))
@@ -287,6 +301,16 @@ async def test_a_spoken_reminder_and_a_spoken_fact_are_kept(eyes: Eyes) -> None:
     ears(eyes).text = "My bicycle is red."
     await eyes.answers(eyes.ada.send_voice(DOOR), 2)
     assert "My bicycle is red." in eyes.remembered()
+
+
+async def test_a_spoken_correction_corrects(eyes: Eyes) -> None:
+    """As an answer to a reply that was found bad."""
+    bad = await eyes.bench.reply_to(eyes.ada, "Tell me a story.")
+    eyes.ada.press(bad, bad.buttons[1].callback_data or "")
+    await eyes.bench.handled(3)
+    ears(eyes).text = "A story about a bicycle."
+    _, kept = await eyes.answers(eyes.ada.send_voice(DOOR, reply_to=bad), 2)
+    assert kept.text == say("en", "feedback_kept", n=1)
 
 
 async def test_messages_after_a_voice_message_wait_for_it(eyes: Eyes) -> None:
