@@ -57,3 +57,6 @@ STATEMENTS = (
 )
 """Updates that were seen before are done. A number is never given again, so that what is under way for a row that was
 forgotten meets no other's."""
+
+BLOCKED = "CREATE TABLE telegram_blocked (chat_id INTEGER PRIMARY KEY, at TEXT NOT NULL)"
+"""Chats that take no message of the bot: its user blocked it, or it was removed from the group."""

@@ -17,14 +17,16 @@ from telegram import Bot, Chat, Message, Update
 from bot.locales import language_of, say
 from bot.telegram import inbox
 from bot.telegram.access import Admission, Person, by_telegram_id, group_name, group_user
+from bot.telegram.blocked import is_blocked
 from bot.telegram.desk import Desk, Interrupted, Visit, guarded, where
+from bot.telegram.events import calls_bot, take, unheard
 from bot.telegram.handlers import handle
 from bot.telegram.lanes import Lanes
 from bot.telegram.ledger import moved
 from bot.telegram.render import plain_parts
 from bot.telegram.sending import Place
 from bot.telegram.threads import in_thread, pause
-from bot.telegram.wording import command_of, mentions
+from bot.telegram.wording import command_of
 from memory.errors import FamiliarError
 from memory.records import User
 from memory.store import Store
@@ -100,8 +102,9 @@ async def receive(desk: Desk, updates: Sequence[Update]) -> None:
     try:
         await in_thread(lambda: inbox.begin(store, ids))
         await _follow(store, updates[0])
-        visit = await _visit(desk, updates)
+        visit = None if await take(desk, updates[0]) else await _visit(desk, updates)
         if visit is None:
+            await unheard(desk, updates[0])
             await in_thread(finished)
             return
         with contextlib.suppress(Interrupted):  # they wait for the next start
@@ -139,7 +142,7 @@ async def _visit(desk: Desk, updates: Sequence[Update]) -> Visit | None:
     place = _place(message.chat, message)
     bot = desk.bot.username
     asked = command_of(message.text or "", bot=bot) if query is None else None
-    if not (place.private or query or asked or _calls(message, desk)):
+    if not (place.private or query or asked or calls_bot(message, desk.bot)):
         return None
     code = asked.argument if asked and asked.name == "start" else None
     admission = desk.access.admit(_person(author), code=code, private=place.private and query is None)
@@ -170,12 +173,6 @@ def _place(chat: Chat, message: Message) -> Place:
     return Place(chat.id, private=chat.type == Chat.PRIVATE, thread_id=thread)
 
 
-def _calls(message: Message, desk: Desk) -> bool:
-    original = message.reply_to_message
-    to_bot = original is not None and original.from_user is not None and original.from_user.id == desk.bot.id
-    return to_bot or mentions(message.text or message.caption or "", bot=desk.bot.username)
-
-
 def _person(author: telegram.User) -> Person:
     return Person(author.id, author.first_name or str(author.id), author.language_code)
 
@@ -196,7 +193,7 @@ async def _tell_outsider(desk: Desk, place: Place, update: Update, admission: Ad
 
 async def _ask_owner(desk: Desk, stranger: User) -> None:
     owner = desk.services.store.owner()
-    if owner is None or owner.telegram_id is None:
+    if owner is None or owner.telegram_id is None or is_blocked(desk.services.store, owner.telegram_id):
         return
     language = owner.profile.language
     choice = [(say(language, f"tg_{word}"), f"{word}:{stranger.id}") for word in ("allow", "refuse")]

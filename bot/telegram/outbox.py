@@ -18,6 +18,7 @@ from telegram.error import Forbidden, TelegramError
 
 from bot.locales import say
 from bot.telegram.attachments import Attachment
+from bot.telegram.blocked import note_blocked
 from bot.telegram.render import Part, Span
 from bot.telegram.sending import Buttons, Place, Sender, kind
 from bot.telegram.threads import in_thread
@@ -149,7 +150,7 @@ class Outbox:
         try:
             message_id = await self._send(reply, row)
         except Forbidden:
-            await in_thread(lambda: self._refuse(reply))
+            await in_thread(lambda: self._shut(reply))
             raise
         except TelegramError as exc:
             _log.warning("message %d to chat %d failed: %s", row.id, reply.place.chat_id, kind(exc))
@@ -241,6 +242,12 @@ class Outbox:
     def _mark(self, row_id: int, state: str) -> None:
         with self._store.transaction() as db:
             db.execute("UPDATE telegram_outbox SET state = ?, at = ? WHERE id = ?", (state, utc_now(), row_id))
+
+    def _shut(self, reply: Reply) -> None:
+        """The chat takes nothing: neither this reply nor, until it is open again, what a job would send."""
+        with self._store.transaction():
+            note_blocked(self._store, reply.place.chat_id)
+            self._refuse(reply)
 
     def _refuse(self, reply: Reply, row_id: int | None = None) -> None:
         """A message of a reply, or nothing more of it, can be delivered, and its text is not kept."""

@@ -18,6 +18,7 @@ from bot.reminders.rules import snoozed
 from bot.reminders.telling import kept_words, reminder_from, when_words
 from bot.reminders.zones import named_zone, zone_of
 from bot.telegram.access import group_name
+from bot.telegram.blocked import is_blocked
 from bot.telegram.desk import Desk, Visit, where
 from bot.telegram.outbox import Reply
 from bot.telegram.render import Part, plain_parts
@@ -155,8 +156,8 @@ def write_due(desk: Desk, *, now: datetime | None = None) -> list[Reply]:
 
 def _write(desk: Desk, item: Reminder, user: User, now: datetime) -> Reply | None:
     place = place_of(item, user)
-    if place is None:
-        return None
+    if place is None or is_blocked(desk.services.store, place.chat_id):
+        return None  # it stays due
     language = user.profile.language
     delivery = delivery_of(item, now=now, language=language)
     labels = ("tg_snooze_minutes", "tg_snooze_hour", "tg_snooze_day")

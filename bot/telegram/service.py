@@ -49,7 +49,7 @@ if TYPE_CHECKING:
     from bot.summaries import Summary
 
 Note = Callable[[str], None]
-_UPDATES = ["message", "edited_message", "callback_query"]
+_UPDATES = ["message", "edited_message", "callback_query", "my_chat_member", "message_reaction"]
 _TOKEN = re.compile(r"\d+:[A-Za-z0-9_-]{20,}")
 _CONFLICTS = 2
 """The first may be the end of this bot's own last run; one more means that another runs."""

@@ -9,6 +9,7 @@ import logging
 
 from telegram.error import Forbidden
 
+from bot.telegram.blocked import is_blocked
 from bot.telegram.desk import Desk, where
 from bot.telegram.outbox import Reply
 from bot.telegram.threads import in_thread, pause
@@ -43,6 +44,7 @@ def _announcements(desk: Desk) -> list[Reply]:
     return [
         desk.outbox.announcement(reply, language=_language(desk.services.store, reply))
         for reply in desk.outbox.unannounced()
+        if not is_blocked(desk.services.store, reply.place.chat_id)
     ]
 
 

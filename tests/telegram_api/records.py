@@ -183,6 +183,8 @@ class Message:
     edit_date: int | None = None
     edits: tuple[Version, ...] = ()
     reactions: tuple[str, ...] = ()
+    fields: Mapping[str, object] = field(default_factory=dict)
+    """Fields of its JSON that no other field stands for (`tests.telegram_api.raw`)."""
 
     @property
     def text(self) -> str:
@@ -222,7 +224,7 @@ class Message:
         values[names[1]] = [entity.as_json() for entity in self.entities] or None
         if self.attachment is not None:
             values[self.attachment.kind] = self.attachment.as_json()
-        return without_none(values)
+        return without_none({**values, **self.fields})
 
 
 @dataclass(frozen=True)
