@@ -81,7 +81,7 @@ async def _membership(desk: Desk, change: ChatMemberUpdated) -> None:
     store, chat = desk.services.store, change.chat
     here, was_here = present(change.new_chat_member), present(change.old_chat_member)
     await in_thread(lambda: (note_open if here else note_blocked)(store, chat.id))
-    if here and not was_here and chat.type in _GROUPS:
+    if here and not was_here:
         await _greet(desk, chat, change.from_user)
 
 
@@ -93,7 +93,7 @@ def _brings(message: Message, bot: Bot) -> bool:
 async def _greet(desk: Desk, chat: Chat, author: User | None) -> None:
     """Say how to address the bot and what it stores; once a group, and only where somebody allowed brought it in."""
     person = by_telegram_id(desk.services.store, author.id) if author is not None else None
-    if person is None or person.role not in ("owner", "member"):
+    if chat.type not in _GROUPS or person is None or person.role not in ("owner", "member"):
         return
     parts = plain_parts(say(person.profile.language, "tg_group_greeting", bot=desk.bot.username))
     await desk.outbox.send_all(Place(chat.id, private=False), parts, key=f"greeting:{chat.id}")

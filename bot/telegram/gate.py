@@ -10,6 +10,7 @@ import contextlib
 import json
 import logging
 from collections.abc import Sequence
+from datetime import datetime
 
 import telegram
 from telegram import Bot, Chat, Message, Update
@@ -70,10 +71,20 @@ def _keep(store: Store, update: Update) -> bool:
     return inbox.keep(
         store,
         update.update_id,
-        json.dumps(update.to_dict(), ensure_ascii=False),  # as it was written, so that a forgotten word is found in it
+        payload_of(update),
         chat_id=chat.id if chat else None,
         user_id=user.id if user else None,
     )
+
+
+def payload_of(update: Update) -> str:
+    """An update as Telegram's JSON, its words as they were written, so that a forgotten one is found in it."""
+
+    def seconds(value: object) -> int:
+        assert isinstance(value, datetime)  # the library leaves the date of an inaccessible message as it is
+        return int(value.timestamp())
+
+    return json.dumps(update.to_dict(), ensure_ascii=False, default=seconds)
 
 
 def unfinished(store: Store, bot: Bot) -> tuple[list[tuple[Update, bool]], list[Update]]:

@@ -5,14 +5,17 @@ A field that the library does not know, or one that a class needs and lacks, is 
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Iterable, Mapping
 
 import telegram
 from telegram import TelegramObject
 
-from tests.telegram_api.people import GroupDriver, UserDriver
-from tests.telegram_api.records import JSON, Chat, FormattedText, Message, Update
+from tests.telegram_api.people import GroupDriver, UserDriver, member_json
+from tests.telegram_api.records import JSON, CallbackAnswer, Chat, FormattedText, Message, Update
 from tests.telegram_api.server import TelegramServer
+
+_QUERY_NUMBERS = itertools.count(1)
 
 
 def send_raw(
@@ -75,8 +78,9 @@ def check(found: TelegramObject) -> None:
 
     :raises ValueError: a field is unknown to python-telegram-bot
     """
-    if found.api_kwargs:
-        raise ValueError(f"{type(found).__name__} has no {sorted(found.api_kwargs)}")
+    unknown = set(found.api_kwargs) - ({"date"} if isinstance(found, telegram.InaccessibleMessage) else set())
+    if unknown:
+        raise ValueError(f"{type(found).__name__} has no {sorted(unknown)}")
     for name in _fields(type(found)):
         value = getattr(found, name, None)
         for part in value if isinstance(value, tuple | list) else [value]:
@@ -88,3 +92,55 @@ def _fields(kind: type) -> Iterable[str]:
     for parent in kind.__mro__:
         slots = parent.__dict__.get("__slots__", ())
         yield from (name for name in ([slots] if isinstance(slots, str) else slots) if not name.startswith("_"))
+
+
+def press_raw(server: TelegramServer, person: UserDriver, data: str | None, *, message: JSON | None) -> str:
+    """Press any button, also one that was never offered; gives the query's id, by which its answer is found.
+
+    :param message: the message under which it is; of an inaccessible one date is 0, None: it has none
+    """
+    with server.world.lock:
+        query_id = f"raw-{next(_QUERY_NUMBERS)}"
+        server.world.open_queries.add(query_id)
+        body = {"id": query_id, "from": person.user.as_json(), "chat_instance": "1", "data": data, "message": message}
+        push_update(server, "callback_query", {name: value for name, value in body.items() if value is not None})
+    return query_id
+
+
+async def pressed_raw(
+    server: TelegramServer, person: UserDriver, data: str | None, *, message: JSON | None
+) -> CallbackAnswer:
+    """Press, and wait for the answer."""
+    query_id = press_raw(server, person, data, message=message)
+
+    def found() -> CallbackAnswer | None:
+        return next((answer for answer in server.answers() if answer.query_id == query_id), None)
+
+    answer = await server.until(found)
+    assert answer is not None
+    return answer
+
+
+def change_membership(
+    server: TelegramServer, chat: Chat | GroupDriver, by: UserDriver, *, now: str, before: str
+) -> None:
+    """The bot's standing in a chat changes; it hears of it only where it asked to."""
+    shown = chat.chat if isinstance(chat, GroupDriver) else chat
+    body: JSON = {
+        "chat": shown.as_json(),
+        "from": by.user.as_json(),
+        "date": int(server.world.clock()),
+        "old_chat_member": member_json_of(server, before),
+        "new_chat_member": member_json_of(server, now),
+    }
+    check(telegram.ChatMemberUpdated.de_json(body, None))
+    server.world.add_update("my_chat_member", body)
+
+
+def member_json_of(server: TelegramServer, status: str) -> JSON:
+    """The bot as a `ChatMember` of that status."""
+    base: JSON = {**member_json(server.world.bot, status)}
+    if status == "administrator":
+        rights = [name for name in _fields(telegram.ChatMemberAdministrator) if name.startswith(("can_", "is_"))]
+        base |= dict.fromkeys(rights, False)
+    return base
