@@ -40,7 +40,7 @@ class Rule:
     """In a group only whoever asked may press it."""
 
 
-_ID = r"\d{1,18}"
+_ID = r"[0-9]{1,18}"
 
 
 def refusal(visit: Visit, name: str, values: Values) -> str | None:
@@ -160,6 +160,6 @@ RULES: Mapping[str, Rule] = {
     "stop": Rule(""),
     "again": Rule(_ID, _reply),
     "unremind": Rule(_ID, _pending_reminder),
-    "snooze": Rule(rf"{_ID}:\d{{1,6}}", _reminder),
+    "snooze": Rule(rf"{_ID}:[0-9]{{1,6}}", _reminder),
 }
 """By the name that a button's data begins with."""

@@ -10,6 +10,7 @@ import logging
 from collections.abc import Sequence
 from typing import Literal
 
+import regex
 from telegram import Chat, MessageReactionUpdated, ReactionType, ReactionTypeEmoji, User
 
 from bot.learned import rolled_back_text
@@ -22,6 +23,7 @@ from bot.telegram.sending import Place
 from bot.telegram.talking import replied_turn
 from bot.telegram.threads import in_thread
 from memory import records
+from memory.intent import only_emoji
 from memory.store import Store
 from tuning.votes import Judged
 
@@ -91,9 +93,9 @@ def _keep(desk: Desk, turn_id: int, user: records.User, vote: Vote | None, befor
 def said_vote(visit: Visit) -> Vote | None:
     """The vote that a text of nothing but emoji is, as an answer to a reply of the bot."""
     text = visit.message.text or ""
-    if visit.command is not None or replied_turn(visit) is None:
+    if not only_emoji(text) or replied_turn(visit) is None:
         return None
-    return vote_of(text.split())
+    return vote_of(regex.findall(r"\X", text))
 
 
 async def vote_by_text(visit: Visit) -> None:
