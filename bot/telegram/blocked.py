@@ -16,11 +16,13 @@ def note_blocked(store: Store, chat_id: int) -> None:
         )
 
 
-def note_open(store: Store, chat_id: int) -> None:
-    """The chat takes messages: its user unblocked the bot or wrote, or the group has it back."""
-    if is_blocked(store, chat_id):
-        with store.transaction() as db:
-            db.execute("DELETE FROM telegram_blocked WHERE chat_id = ?", (chat_id,))
+def note_open(store: Store, chat_id: int) -> bool:
+    """The chat takes messages: its user or group has the bot back; False where nothing else was known."""
+    if not is_blocked(store, chat_id):
+        return False
+    with store.transaction() as db:
+        db.execute("DELETE FROM telegram_blocked WHERE chat_id = ?", (chat_id,))
+    return True
 
 
 def is_blocked(store: Store, chat_id: int) -> bool:

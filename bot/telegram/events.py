@@ -22,6 +22,7 @@ from bot.telegram.reactions import reacted
 from bot.telegram.render import plain_parts
 from bot.telegram.sending import Place
 from bot.telegram.threads import in_thread
+from bot.telegram.undelivered import deliver_quietly
 from bot.telegram.wording import command_of, mentions
 
 _GROUPS = (Chat.GROUP, Chat.SUPERGROUP)
@@ -43,7 +44,7 @@ async def take(desk: Desk, update: Update) -> bool:
         await _anonymous(desk, message)
     else:
         if message is not None:
-            await in_thread(lambda: note_open(desk.services.store, message.chat.id))
+            await _open(desk, message.chat.id)
         return False
     return True
 
@@ -78,11 +79,21 @@ def present(member: ChatMember) -> bool:
 
 async def _membership(desk: Desk, change: ChatMemberUpdated) -> None:
     """The bot was blocked, removed, let in again or given other rights."""
-    store, chat = desk.services.store, change.chat
+    chat = change.chat
     here, was_here = present(change.new_chat_member), present(change.old_chat_member)
-    await in_thread(lambda: (note_open if here else note_blocked)(store, chat.id))
+    if here:
+        await _open(desk, chat.id)
+    else:
+        await in_thread(lambda: note_blocked(desk.services.store, chat.id))
     if here and not was_here:
         await _greet(desk, chat, change.from_user)
+
+
+async def _open(desk: Desk, chat_id: int) -> None:
+    """A chat takes messages; it gets what was held back for it."""
+    if await in_thread(lambda: note_open(desk.services.store, chat_id)):
+        for reply in await in_thread(lambda: desk.outbox.waiting(chat_id)):
+            await deliver_quietly(desk, reply)
 
 
 def _brings(message: Message, bot: Bot) -> bool:

@@ -27,6 +27,7 @@ from bot.telegram.ledger import moved
 from bot.telegram.render import plain_parts
 from bot.telegram.sending import Place
 from bot.telegram.threads import in_thread, pause
+from bot.telegram.undelivered import deliver_quietly
 from bot.telegram.wording import command_of
 from memory.errors import FamiliarError
 from memory.records import User
@@ -204,12 +205,14 @@ async def _tell_outsider(desk: Desk, place: Place, update: Update, admission: Ad
 
 async def _ask_owner(desk: Desk, stranger: User) -> None:
     owner = desk.services.store.owner()
-    if owner is None or owner.telegram_id is None or is_blocked(desk.services.store, owner.telegram_id):
+    if owner is None or owner.telegram_id is None:
         return
     language = owner.profile.language
     choice = [(say(language, f"tg_{word}"), f"{word}:{stranger.id}") for word in ("allow", "refuse")]
     question = say(language, "tg_may_talk", name=stranger.name)
     place = Place(owner.telegram_id, private=True)
-    await desk.outbox.send_all(
-        place, plain_parts(question), key=f"may-talk:{stranger.id}", user=owner, buttons=[choice]
-    )
+    with desk.services.store.transaction():
+        reply = desk.outbox.open(place, key=f"may-talk:{stranger.id}", user=owner)
+        desk.outbox.put(reply, plain_parts(question), buttons=[choice])
+    if not is_blocked(desk.services.store, place.chat_id):  # else the owner is asked when they are back
+        await deliver_quietly(desk, reply)

@@ -18,7 +18,7 @@ from telegram.error import Forbidden, TelegramError
 
 from bot.locales import say
 from bot.telegram.attachments import Attachment
-from bot.telegram.blocked import note_blocked
+from bot.telegram.blocked import is_blocked, note_blocked
 from bot.telegram.render import Part, Span
 from bot.telegram.sending import Buttons, Place, Sender, kind
 from bot.telegram.threads import in_thread
@@ -180,15 +180,20 @@ class Outbox:
     # -- after a restart
 
     def recover(self) -> list[Reply]:
-        """Replies to deliver after a start, oldest first.
+        """Replies to deliver after a start, oldest first; those for closed chats wait on.
 
         What was under way when the process ended may have arrived.
         """
         with self._store.transaction() as db:
             db.execute("UPDATE telegram_outbox SET state = 'unknown', at = ? WHERE state = 'sending'", (utc_now(),))
+        return [reply for reply in self.waiting() if not is_blocked(self._store, reply.place.chat_id)]
+
+    def waiting(self, chat_id: int | None = None) -> list[Reply]:
+        """Replies of which something waits to be sent, of all chats or of one, oldest first."""
         rows = self._store.rows(
-            "SELECT * FROM telegram_replies WHERE id IN"
-            " (SELECT reply_id FROM telegram_outbox WHERE state = 'waiting') ORDER BY id"
+            "SELECT * FROM telegram_replies WHERE (? IS NULL OR chat_id = ?) AND id IN"
+            " (SELECT reply_id FROM telegram_outbox WHERE state = 'waiting') ORDER BY id",
+            (chat_id, chat_id),
         )
         return [_reply(row) for row in rows]
 
