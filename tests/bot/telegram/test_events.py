@@ -202,3 +202,15 @@ async def test_only_what_is_handled_is_asked_for(shared: Bench) -> None:
     assert asked is not None
     assert asked >= {"message", "edited_message", "callback_query", "my_chat_member", "message_reaction"}
     assert not asked & {"channel_post", "edited_channel_post", "poll", "chat_member", "shipping_query"}
+    assert not asked & {"business_connection", "business_message", "guest_message", "managed_bot"}
+
+
+async def test_a_group_that_moves_takes_its_memory_along(shared: Bench) -> None:
+    """Under the number of the supergroup, without a word."""
+    old, new = shared.server.group(-1020), shared.server.group(-1021)
+    ada_of(shared).send("@familiar_test_bot tell me a story", chat=old)
+    await shared.server.until(lambda: shared.store.user("group:-1020"))
+    send_raw(shared.server, ada_of(shared), {"migrate_to_chat_id": new.id}, chat=old)
+    await shared.server.until(lambda: shared.store.user("group:-1021"))
+    await only_help(shared, new)
+    assert shared.store.user("group:-1020") is None
