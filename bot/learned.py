@@ -8,6 +8,7 @@ from typing import Literal
 
 from bot.locales import say
 from memory.records import User
+from memory.turns import withdraw_vote
 from tuning.adapters import Adapter, Registry
 from tuning.config import VotesConfig
 from tuning.votes import Compared, Judged, RolledBack, compared, judge_turn, roll_back_if_worse
@@ -63,6 +64,10 @@ class Learned:
         """
         registry, config = self._registry, self._config
         return judge_turn(registry, turn_id, user_id=user.id, config=config, vote=vote, correction=correction)
+
+    def withdraw(self, turn_id: int, vote: Literal["up", "down"], *, user: User) -> bool:
+        """Take a vote back; False where another judgement holds by now."""
+        return withdraw_vote(self._registry.store, turn_id, vote, user_id=user.id)
 
     def check(self) -> Sequence[RolledBack]:
         """Take adapters out of service that the votes speak against; call it when the program starts."""

@@ -9,6 +9,8 @@ from __future__ import annotations
 import re
 from typing import Literal
 
+import regex
+
 Intent = Literal["question", "statement", "request", "greeting"]
 
 _ASKS = re.compile(
@@ -39,12 +41,22 @@ _VERB = re.compile(
     r"|\w+(?:ed|s)\b|[是有在了去过]",
     re.IGNORECASE,
 )
+_EMOJI = regex.compile(
+    r"(?:(?:[#*0-9]\uFE0F?\u20E3|\p{Regional_Indicator}{2}|\p{Extended_Pictographic}"
+    r"(?:[\uFE0F\p{Emoji_Modifier}\U000E0020-\U000E007F]|\u200D\p{Extended_Pictographic})*)\s*)+"
+)
+"""Keycaps, flags, and all other emoji with what colours and joins them (https://www.unicode.org/reports/tr51)."""
+
+
+def only_emoji(text: str) -> bool:
+    """Whether a text is emoji and nothing else."""
+    return _EMOJI.fullmatch(text.strip()) is not None
 
 
 def intent_of(text: str) -> Intent:
-    """The kind of a message; a bare noun phrase ("wifi password cabin") counts as a question."""
+    """The kind of a message; a bare noun phrase ("wifi password cabin") counts as a question, emoji as a greeting."""
     plain = text.strip().replace("’", "'")
-    if _GREETING.match(plain):
+    if _GREETING.match(plain) or only_emoji(plain):
         return "greeting"
     if _REQUEST.match(plain) or _REQUEST_CHINESE.match(plain):
         return "request"

@@ -94,6 +94,7 @@ TABLES = (
     Table("telegram_outbox", ("text", "spans", "buttons", "file_name", "file_text"), ("state", "at")),
     Table("telegram_messages"),
     Table("telegram_forwards", ("said",), ("decided", "asked_at")),
+    Table("telegram_blocked", (), ("at",), everything=False),
     Table("state", (), ("key", "value"), everything=False),
     Table("backups", (), ("id", "path", "sha256", "made_at"), everything=False),
     Table(

@@ -17,7 +17,7 @@ from memory.candidates_table import STATEMENTS as CANDIDATES
 from memory.facts.tables import BY_MODEL as FACTS_BY_MODEL
 from memory.facts.tables import STATEMENTS as FACTS
 from memory.reminders_table import STATEMENTS as REMINDERS
-from memory.telegram_tables import REFERRING
+from memory.telegram_tables import BLOCKED, REFERRING
 from memory.telegram_tables import STATEMENTS as TELEGRAM
 from memory.words import owned_words
 
@@ -355,6 +355,10 @@ def migrations() -> Migrations:
     @steps()
     def m0020_telegram_referring(db: Database) -> None:
         _execute(db, REFERRING)
+
+    @steps()
+    def m0015_blocked(db: Database) -> None:
+        db.execute(BLOCKED)
 
     return steps
 

@@ -76,3 +76,6 @@ REFERRING = (
 )
 """``start`` and ``end``: where the message stands in what its turn says, since several may be one turn. ``said``: what
 was forwarded, as JSON, until its user has decided; ``reply_id``: the message that offers to keep it."""
+
+BLOCKED = "CREATE TABLE telegram_blocked (chat_id INTEGER PRIMARY KEY, at TEXT NOT NULL)"
+"""Chats that take no message of the bot: its user blocked it, or it was removed from the group."""

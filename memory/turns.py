@@ -123,6 +123,16 @@ def give_feedback(
     return given
 
 
+def withdraw_vote(store: Store, turn_id: int, vote: Literal["up", "down"], *, user_id: int) -> bool:
+    """Take a vote back, as if the reply had not been judged; False where another judgement holds by now."""
+    with store.transaction() as db:
+        cursor = db.execute(
+            "DELETE FROM feedback WHERE turn_id = ? AND user_id = ? AND vote = ? AND correction IS NULL",
+            (turn_id, user_id, vote),
+        )
+    return cursor.rowcount > 0
+
+
 def feedback_of(store: Store, *, user_id: int) -> list[Feedback]:
     """All judgements of a user, oldest first."""
     rows = store.rows("SELECT turn_id, vote, correction, at FROM feedback WHERE user_id = ? ORDER BY at", (user_id,))

@@ -12,9 +12,21 @@ from dataclasses import replace
 from telegram.error import TelegramError
 
 from bot.locales import say
-from bot.telegram import choosing, examples, forgetting, forwarding, knowing, learning, media, preferences, reminding
+from bot.telegram import (
+    choosing,
+    examples,
+    forgetting,
+    forwarding,
+    knowing,
+    learning,
+    media,
+    noting,
+    preferences,
+    reminding,
+)
 from bot.telegram.access import decide
 from bot.telegram.desk import Visit
+from bot.telegram.expiry import refusal
 from bot.telegram.inbox import done
 from bot.telegram.learning import judge
 from bot.telegram.outbox import Reply
@@ -27,15 +39,15 @@ Press = Callable[[Visit, Sequence[str]], Awaitable[None]]
 
 
 async def press(visit: Visit) -> None:
-    """Answer the query, then do what the button says."""
+    """Answer the query, then do what the button says; one that leads nowhere any more is told so."""
     assert visit.query is not None
     name, values = pressed(visit.query.data or "")
-    note = visit.phrase(_NOTES[name]) if name in _NOTES else None
+    refused = await in_thread(lambda: refusal(visit, name, values))
+    note = refused or _NOTES.get(name)
     with contextlib.suppress(TelegramError):  # it may be too old to be answered, but not to be acted on
-        await visit.query.answer(note)
-    action = PRESSES.get(name)
-    if action is not None:
-        await action(visit, values)
+        await visit.query.answer(visit.phrase(note) if note else None, show_alert=refused is not None)
+    if refused is None:
+        await PRESSES[name](visit, values)
 
 
 async def vote_up(visit: Visit, values: Sequence[str]) -> None:
@@ -108,6 +120,7 @@ PRESSES: Mapping[str, Press] = {
     "forget": forgetting.confirmed,
     "keep": forgetting.kept,
     "forwarded": forwarding.pressed,
+    "note": noting.kept,
     "fact": knowing.deleted,
     "rollback": learning.rolled_back,
     "example": examples.decided,
@@ -120,7 +133,7 @@ PRESSES: Mapping[str, Press] = {
     "again": again,
     "unremind": reminding.cancelled,
     "snooze": reminding.snooze,
-    "note": media.noted,
+    "read": media.noted,
 }
 _NOTES: Mapping[str, str] = {"up": "tg_thanks", "down": "tg_how_to_correct", "pick": "tg_thanks"}
 """What the button says when it is pressed."""

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 from bot.telegram.desk import Visit
 from bot.telegram.learning import tune_all_due
-from bot.telegram.render import Part
+from bot.telegram.render import Part, plain_parts
 from bot.telegram.sending import Buttons
 from bot.telegram.talking import replied_turn
 from bot.telegram.threads import in_thread
@@ -81,7 +81,10 @@ async def chosen(visit: Visit, values: Sequence[str]) -> None:
 
 async def _confirm(visit: Visit, question: str, data: str) -> None:
     buttons: Buttons = [[(visit.phrase("tg_yes_forget"), data), (visit.phrase("tg_keep"), "keep")]]
-    await visit.tell(f"{question}\n{visit.phrase('tg_forget_also')}", buttons=buttons, reply=True)
+    # Under a list as well it answers whoever asked, who alone may confirm it.
+    asked = visit.message if visit.query is None else visit.message.reply_to_message or visit.message
+    parts = plain_parts(f"{question}\n{visit.phrase('tg_forget_also')}")
+    await visit.show(parts, buttons=buttons, reply_to=asked.message_id)
 
 
 async def confirmed(visit: Visit, values: Sequence[str]) -> None:

@@ -9,6 +9,7 @@ import asyncio
 import json
 import logging
 from collections.abc import Sequence
+from datetime import datetime
 
 import telegram
 from telegram import Bot, Chat, Message, Update
@@ -16,14 +17,17 @@ from telegram import Bot, Chat, Message, Update
 from bot.locales import language_of, say
 from bot.telegram import editing, inbox
 from bot.telegram.access import Admission, Person, by_telegram_id, group_name, group_user
+from bot.telegram.blocked import is_blocked
 from bot.telegram.desk import Desk, Interrupted, Overtaken, Visit, guarded, where
+from bot.telegram.events import calls_bot, take, unheard
 from bot.telegram.handlers import handle
 from bot.telegram.lanes import Lanes
 from bot.telegram.ledger import moved
 from bot.telegram.render import plain_parts
 from bot.telegram.sending import Place
 from bot.telegram.threads import in_thread, pause
-from bot.telegram.wording import command_of, mentions
+from bot.telegram.undelivered import deliver_quietly
+from bot.telegram.wording import command_of
 from memory.errors import FamiliarError
 from memory.records import User
 from memory.store import Store
@@ -68,11 +72,21 @@ def _keep(store: Store, update: Update) -> bool:
     return inbox.keep(
         store,
         update.update_id,
-        json.dumps(update.to_dict(), ensure_ascii=False),  # as it was written, so that a forgotten word is found in it
+        payload_of(update),
         chat_id=chat.id if chat else None,
         user_id=user.id if user else None,
         message_id=written.message_id if written else None,
     )
+
+
+def payload_of(update: Update) -> str:
+    """An update as Telegram's JSON, its words as they were written, so that a forgotten one is found in it."""
+
+    def seconds(value: object) -> int:
+        assert isinstance(value, datetime)  # the library leaves the date of an inaccessible message as it is
+        return int(value.timestamp())
+
+    return json.dumps(update.to_dict(), ensure_ascii=False, default=seconds)
 
 
 def unfinished(store: Store, bot: Bot) -> tuple[list[tuple[Update, bool]], list[Update]]:
@@ -118,8 +132,9 @@ async def _handle(desk: Desk, updates: Sequence[Update]) -> None:
 
     await in_thread(lambda: inbox.begin(store, ids))
     await _follow(store, updates[0])
-    visit = await _visit(desk, updates)
+    visit = None if await take(desk, updates[0]) else await _visit(desk, updates)
     if visit is None:
+        await unheard(desk, updates[0])
         await in_thread(finished)
         return
     try:
@@ -162,7 +177,7 @@ async def _visit(desk: Desk, updates: Sequence[Update]) -> Visit | None:
     bot = desk.bot.username
     own = query is None and message.forward_origin is None
     asked = command_of(message.text or "", bot=bot) if own else None
-    if not (place.private or query or asked or any(_calls(each, desk) for each in messages)):
+    if not (place.private or query or asked or any(calls_bot(each, desk.bot) for each in messages)):
         return None
     edited = await in_thread(lambda: _is_edited(desk.services.store, updates, message))
     code = asked.argument if asked and asked.name == "start" and not edited else None
@@ -215,12 +230,6 @@ def _place(chat: Chat, message: Message) -> Place:
     return Place(chat.id, private=chat.type == Chat.PRIVATE, thread_id=thread)
 
 
-def _calls(message: Message, desk: Desk) -> bool:
-    original = message.reply_to_message
-    to_bot = original is not None and original.from_user is not None and original.from_user.id == desk.bot.id
-    return to_bot or mentions(message.text or message.caption or "", bot=desk.bot.username)
-
-
 def _person(author: telegram.User) -> Person:
     return Person(author.id, author.first_name or str(author.id), author.language_code)
 
@@ -247,6 +256,8 @@ async def _ask_owner(desk: Desk, stranger: User) -> None:
     choice = [(say(language, f"tg_{word}"), f"{word}:{stranger.id}") for word in ("allow", "refuse")]
     question = say(language, "tg_may_talk", name=stranger.name)
     place = Place(owner.telegram_id, private=True)
-    await desk.outbox.send_all(
-        place, plain_parts(question), key=f"may-talk:{stranger.id}", user=owner, buttons=[choice]
-    )
+    with desk.services.store.transaction():
+        reply = desk.outbox.open(place, key=f"may-talk:{stranger.id}", user=owner)
+        desk.outbox.put(reply, plain_parts(question), buttons=[choice])
+    if not is_blocked(desk.services.store, place.chat_id):  # else the owner is asked when they are back
+        await deliver_quietly(desk, reply)

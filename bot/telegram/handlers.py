@@ -18,10 +18,13 @@ from bot.telegram.examples import examples
 from bot.telegram.files import document
 from bot.telegram.forgetting import forget
 from bot.telegram.forwarding import forwarded, offer
+from bot.telegram.kinds import is_live
 from bot.telegram.knowing import facts
 from bot.telegram.learning import adapters, tune
 from bot.telegram.media import photo, recording, voice
+from bot.telegram.noting import is_shown, tell_kind
 from bot.telegram.preferences import settings
+from bot.telegram.reactions import said_vote, vote_by_text
 from bot.telegram.reminding import remind, reminders, timezone, wished
 from bot.telegram.render import reply_parts, source_lines
 from bot.telegram.talking import answer, awaits_correction, conversation_of, correct, replied_turn
@@ -47,6 +50,11 @@ async def handle(visit: Visit) -> None:
         await visit.tell(visit.phrase("tg_private_only"))
     else:
         await route.handle(visit)
+
+
+async def ignore(visit: Visit) -> None:
+    """A live location that moved: nobody asked about each step."""
+    del visit
 
 
 async def start(visit: Visit) -> None:
@@ -151,6 +159,7 @@ def command(name: str) -> Callable[[Visit], bool]:
 
 HANDLERS: tuple[Route, ...] = (
     Route(lambda visit: visit.query is not None, press),
+    Route(lambda visit: visit.edited and is_live(visit.message), ignore),
     Route(lambda visit: visit.edited, edited),
     Route(forwarded, offer),
     Route(command("start"), start),
@@ -170,12 +179,13 @@ HANDLERS: tuple[Route, ...] = (
     Route(command("timezone"), timezone),
     Route(lambda visit: is_plain(visit) and wished(visit) is not None, remind),
     Route(command("remind"), remind),
+    Route(is_shown, tell_kind),  # before documents: a GIF is sent as one too
     Route(lambda visit: bool(visit.message.photo), photo),
     Route(lambda visit: bool(visit.message.voice or visit.message.video_note), voice),
     Route(lambda visit: recording_of(visit.message) is not None, recording),
-    Route(lambda visit: visit.message.animation is not None, unknown_kind),
     Route(lambda visit: visit.message.document is not None, document, private_only=True),
     Route(lambda visit: visit.command is not None, unknown_command),
+    Route(lambda visit: said_vote(visit) is not None, vote_by_text),
     Route(lambda visit: bool(visit.message.text), text),
     Route(lambda _visit: True, unknown_kind),
 )

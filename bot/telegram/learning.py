@@ -11,6 +11,7 @@ from telegram.error import TelegramError
 
 from bot.learned import answering, rolled_back_text
 from bot.locales import say
+from bot.telegram.blocked import is_blocked
 from bot.telegram.desk import Desk, Visit, where
 from bot.telegram.ports import Tuned
 from bot.telegram.render import Part, plain_parts
@@ -114,7 +115,7 @@ async def _ask(desk: Desk, user: User) -> None:
     store, hours = desk.services.store, desk.services.settings.tuning.min_hours
     key, now = f"tune_asked:{user.id}", datetime.now(UTC)
     before = store.state(key)
-    if desk.tuning.locked() or user.telegram_id is None:
+    if desk.tuning.locked() or user.telegram_id is None or is_blocked(store, user.telegram_id):
         return
     if before and now - datetime.fromisoformat(before) < timedelta(hours=hours):
         return
@@ -132,7 +133,7 @@ async def _announce(desk: Desk, user: User, result: Tuned) -> None:
 
 
 async def _write_to(desk: Desk, user: User, text: str) -> None:
-    if user.telegram_id is not None:
+    if user.telegram_id is not None and not is_blocked(desk.services.store, user.telegram_id):
         await desk.outbox.send_all(Place(user.telegram_id, private=True), plain_parts(text), user=user)
 
 

@@ -24,3 +24,13 @@ def moved(store: Store, old_chat: int, new_chat: int) -> None:
         db.execute("UPDATE OR IGNORE users SET name = ? WHERE name = ?", (group_name(new_chat), group_name(old_chat)))
         for table in ("conversations", "telegram_replies", "telegram_inbox", "reminders"):
             db.execute(f"UPDATE {table} SET chat_id = ? WHERE chat_id = ?", (new_chat, old_chat))
+
+
+def offers_second(store: Store, chat_id: int, message_id: int) -> bool:
+    """Whether a message offers another answer to choose from."""
+    rows = store.rows(
+        "SELECT 1 FROM telegram_outbox AS o JOIN telegram_replies AS r ON r.id = o.reply_id"
+        " WHERE o.message_id = ? AND r.chat_id = ? AND r.\"key\" LIKE 'second:%'",
+        (message_id, chat_id),
+    )
+    return bool(rows)

@@ -120,13 +120,14 @@ async def _tell_problems(visit: Visit, seen: Sequence[Seen]) -> None:
 async def _show_seen(visit: Visit, seen: Sequence[Seen]) -> None:
     """Show what was read, or say why it is nothing."""
     pieces = [quoted(text) for text in _foreign_captions(visit.messages)]
-    for key, found in (("tg_photo_text", [each.text for each in seen]), ("tg_photo_shows", _descriptions(seen))):
+    texts, descriptions = [each.text for each in seen], [each.description for each in seen]
+    for key, found in (("tg_photo_text", texts), ("tg_photo_shows", descriptions)):
         if text := "\n\n".join(filter(None, found)):
             pieces += [Part(visit.phrase(key)), quoted(text)]
     notes = [remark for each in seen for remark in each.remarks]
     if any(each.unread for each in seen):
         notes.insert(0, visit.phrase("tg_photo_extra"))
-    elif not any(each.text or each.description for each in seen) and not notes:
+    elif not any(texts + descriptions) and not notes:
         notes.append(visit.phrase("tg_photo_nothing" if visit.services.settings.vision.url else "tg_photo_no_text"))
     note = [Part("\n".join(notes))] if notes else []
     if not pieces:
@@ -136,11 +137,7 @@ async def _show_seen(visit: Visit, seen: Sequence[Seen]) -> None:
     shown = split(whole, limit=SHOWN)[0]
     cut = shown != whole
     rest = [Part(visit.phrase("tg_photo_rest" if len(seen) == 1 else "tg_album_rest"))] if cut else []
-    await _offer(visit, (joined(shown, *rest, *note),), whole=not cut, again=len(seen) == 1)
-
-
-def _descriptions(seen: Sequence[Seen]) -> list[str]:
-    return [each.description for each in seen]
+    await _offer(visit, split(joined(shown, *rest, *note)), whole=not cut, again=len(seen) == 1)
 
 
 # ---- recordings ------------------------------------------------------------------------------------------------------
@@ -212,7 +209,7 @@ async def _offer(visit: Visit, parts: Sequence[Part], *, whole: bool = True, aga
     """
     how = "shown" if whole and len(parts) == 1 else "all"
     offered = visit.place.private and (how == "shown" or again)
-    buttons = [[(visit.phrase("tg_note_button"), f"note:{how}")]] if offered else None
+    buttons = [[(visit.phrase("tg_note_button"), f"read:{how}")]] if offered else None
     under = buttons if len(parts) == 1 else None
     await visit.show(parts, reply_to=visit.message.message_id, buttons=under)
     if buttons and not under:  # of several messages only the first names the one that is answered

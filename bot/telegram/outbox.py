@@ -18,6 +18,7 @@ from telegram.error import Forbidden, TelegramError
 
 from bot.locales import say
 from bot.telegram.attachments import Attachment
+from bot.telegram.blocked import is_blocked, note_blocked
 from bot.telegram.render import Part, Span
 from bot.telegram.sending import Buttons, Place, Sender, kind
 from bot.telegram.threads import in_thread
@@ -179,7 +180,7 @@ class Outbox:
         try:
             message_id = await self._send(reply, row)
         except Forbidden:
-            await in_thread(lambda: self._refuse(reply))
+            await in_thread(lambda: self._shut(reply))
             raise
         except TelegramError as exc:
             _log.warning("message %d to chat %d failed: %s", row.id, reply.place.chat_id, kind(exc))
@@ -215,15 +216,20 @@ class Outbox:
     # -- after a restart
 
     def recover(self) -> list[Reply]:
-        """Replies to deliver after a start, oldest first.
+        """Replies to deliver after a start, oldest first; those for closed chats wait on.
 
         What was under way when the process ended may have arrived.
         """
         with self._store.transaction() as db:
             db.execute("UPDATE telegram_outbox SET state = 'unknown', at = ? WHERE state = 'sending'", (utc_now(),))
+        return [reply for reply in self.waiting() if not is_blocked(self._store, reply.place.chat_id)]
+
+    def waiting(self, chat_id: int | None = None) -> list[Reply]:
+        """Replies of which something waits to be sent, of all chats or of one, oldest first."""
         rows = self._store.rows(
-            "SELECT * FROM telegram_replies WHERE id IN"
-            " (SELECT reply_id FROM telegram_outbox WHERE state = 'waiting') ORDER BY id"
+            "SELECT * FROM telegram_replies WHERE (? IS NULL OR chat_id = ?) AND id IN"
+            " (SELECT reply_id FROM telegram_outbox WHERE state = 'waiting') ORDER BY id",
+            (chat_id, chat_id),
         )
         return [_reply(row) for row in rows]
 
@@ -277,6 +283,12 @@ class Outbox:
     def _mark(self, row_id: int, state: str) -> None:
         with self._store.transaction() as db:
             db.execute("UPDATE telegram_outbox SET state = ?, at = ? WHERE id = ?", (state, utc_now(), row_id))
+
+    def _shut(self, reply: Reply) -> None:
+        """The chat takes nothing: neither this reply nor, until it is open again, what a job would send."""
+        with self._store.transaction():
+            note_blocked(self._store, reply.place.chat_id)
+            self._refuse(reply)
 
     def _refuse(self, reply: Reply, row_id: int | None = None) -> None:
         """A message of a reply, or nothing more of it, can be delivered, and its text is not kept."""

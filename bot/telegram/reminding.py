@@ -6,6 +6,7 @@ nor repeats one. It goes only to a chat of the user whose it is, whatever its ro
 
 from __future__ import annotations
 
+import contextlib
 import logging
 from collections.abc import Sequence
 from dataclasses import replace
@@ -18,12 +19,13 @@ from bot.reminders.rules import snoozed
 from bot.reminders.telling import kept_words, reminder_from, when_words
 from bot.reminders.zones import named_zone, zone_of
 from bot.telegram.access import group_name
+from bot.telegram.blocked import is_blocked
 from bot.telegram.desk import Desk, Visit, where
 from bot.telegram.outbox import Reply
 from bot.telegram.render import Part, plain_parts
 from bot.telegram.sending import Buttons, Place
 from bot.telegram.threads import in_thread, pause
-from bot.telegram.undelivered import deliver_quietly
+from bot.telegram.undelivered import is_taken
 from memory.errors import FamiliarError
 from memory.records import User
 from memory.reminders import (
@@ -132,31 +134,40 @@ async def deliver_reminders(desk: Desk) -> None:
     """Deliver what is due, until the bot stops; what was due meanwhile comes first."""
     while True:
         try:
-            for reply in await in_thread(lambda: write_due(desk)):
-                desk.start(deliver_quietly(desk, reply))
+            for item, reply in await in_thread(lambda: write_due(desk)):
+                desk.start(_deliver(desk, item, reply))
         except FamiliarError as exc:  # such as a full disk: they are still due at the next look
             _log.error("reminders could not be delivered: %s", where(exc))
         if await pause(desk.stopping, _LOOK_SECONDS):
             return
 
 
-def write_due(desk: Desk, *, now: datetime | None = None) -> list[Reply]:
+async def _deliver(desk: Desk, item: Reminder, reply: Reply) -> None:
+    """Deliver a reminder's message; where the chat takes none, the reminder is due again until it does."""
+    if not await is_taken(desk, reply):
+        now, store = datetime.now(UTC), desk.services.store
+        with contextlib.suppress(FamiliarError):  # it was forgotten meanwhile
+            await in_thread(lambda: snooze_reminder(store, item.id, user_id=item.user_id, until=now))
+
+
+def write_due(desk: Desk, *, now: datetime | None = None) -> list[tuple[Reminder, Reply]]:
     """Write down the messages of reminders that are due."""
     store, moment = desk.services.store, now or datetime.now(UTC)
-    written = []
+    written: list[tuple[Reminder, Reply]] = []
     for item in due_reminders(store, until=moment):
         try:
-            written.append(_write(desk, item, store.user_by_id(item.user_id), moment))
+            reply = _write(desk, item, store.user_by_id(item.user_id), moment)
+            written += [(item, reply)] if reply is not None else []
         except Exception as exc:  # noqa: BLE001 - the edge of a job: one reminder must not hold up all others
             _log.error("reminder %d of user %d is ended: %s", item.id, item.user_id, where(exc))
             cancel_reminder(store, item.id, user_id=item.user_id)
-    return [reply for reply in written if reply is not None]
+    return written
 
 
 def _write(desk: Desk, item: Reminder, user: User, now: datetime) -> Reply | None:
     place = place_of(item, user)
-    if place is None:
-        return None
+    if place is None or is_blocked(desk.services.store, place.chat_id):
+        return None  # it stays due
     language = user.profile.language
     delivery = delivery_of(item, now=now, language=language)
     labels = ("tg_snooze_minutes", "tg_snooze_hour", "tg_snooze_day")

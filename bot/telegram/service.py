@@ -36,6 +36,7 @@ from bot.telegram.inbox import drop_old, forget_tries
 from bot.telegram.lanes import Lanes
 from bot.telegram.learning import check_votes, tune_by_schedule
 from bot.telegram.logs import quiet_logs
+from bot.telegram.polling import PollRequest
 from bot.telegram.ports import Services
 from bot.telegram.preferences import set_menus
 from bot.telegram.reembedding import embed_again
@@ -51,7 +52,7 @@ if TYPE_CHECKING:
     from bot.summaries import Summary
 
 Note = Callable[[str], None]
-_UPDATES = ["message", "edited_message", "callback_query"]
+_UPDATES = ["message", "edited_message", "callback_query", "my_chat_member", "message_reaction"]
 _TOKEN = re.compile(r"\d+:[A-Za-z0-9_-]{20,}")
 _CONFLICTS = 2
 """The first may be the end of this bot's own last run; one more means that another runs."""
@@ -271,6 +272,7 @@ def _build(config: TelegramConfig) -> ExtBot[Any]:
         base_url=config.api_url,
         base_file_url=config.file_url,
         request=HTTPXRequest(connection_pool_size=64, pool_timeout=30, read_timeout=config.timeout_seconds),
+        get_updates_request=PollRequest(),
         rate_limiter=AIORateLimiter(overall_max_rate=30, overall_time_period=1, group_max_rate=20, max_retries=0),
     )
 

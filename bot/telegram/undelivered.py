@@ -9,6 +9,7 @@ import logging
 
 from telegram.error import Forbidden
 
+from bot.telegram.blocked import is_blocked
 from bot.telegram.desk import Desk, where
 from bot.telegram.outbox import Reply
 from bot.telegram.threads import in_thread, pause
@@ -21,12 +22,19 @@ _log = logging.getLogger(__name__)
 
 async def deliver_quietly(desk: Desk, reply: Reply) -> None:
     """Deliver a reply that an earlier run wrote down."""
+    await is_taken(desk, reply)
+
+
+async def is_taken(desk: Desk, reply: Reply) -> bool:
+    """Deliver a reply for which nobody waits; False where its chat takes no messages."""
     try:
         await desk.outbox.deliver(reply)
     except Forbidden:
         _log.info("chat %d has blocked the bot", reply.place.chat_id)
+        return False
     except FamiliarError as exc:  # such as a full disk: what is not noted as sent is looked at after the next start
         _log.error("reply %d could not be delivered: %s", reply.id, where(exc))
+    return True
 
 
 async def announce_unknown(desk: Desk) -> None:
@@ -43,6 +51,7 @@ def _announcements(desk: Desk) -> list[Reply]:
     return [
         desk.outbox.announcement(reply, language=_language(desk.services.store, reply))
         for reply in desk.outbox.unannounced()
+        if not is_blocked(desk.services.store, reply.place.chat_id)
     ]
 
 

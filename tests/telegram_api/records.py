@@ -218,7 +218,6 @@ class Message:
     def as_json(self) -> JSON:
         """The `Message` object."""
         values: JSON = {
-            **self.extra,
             "message_id": self.id,
             "date": self.date,
             "chat": self.chat.as_json(),
@@ -236,7 +235,7 @@ class Message:
             values[self.attachment.kind] = self.attachment.as_json()
             if self.attachment.kind == "animation":  # as Telegram does for programs that know no animations
                 values["document"] = self.attachment.as_json()
-        return without_none(values)
+        return without_none({**values, **self.extra})
 
 
 @dataclass(frozen=True)

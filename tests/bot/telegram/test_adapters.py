@@ -13,6 +13,7 @@ from tests.bot.telegram.bench import STORY, Bench
 from tests.bot.telegram.test_commands import data
 from tests.bot.telegram.test_forgetting import LOCKER, pressed
 from tests.telegram_api import UserDriver
+from tests.telegram_api.raw import pressed_raw
 from tests.tuning.test_adapters import EXAMPLE
 from tuning.adapters import Outcome
 from tuning.job import BaseModel
@@ -79,9 +80,8 @@ async def test_nobody_rolls_back_anothers_adapter(live: Bench) -> None:
     adapter = make_live(live, ada.id)
     shown = await live.reply_to(ben, "/adapters")
     assert shown.text == say("en", "tg_adapters_none")
-    body = {"id": "1", "from": ben.user.as_json(), "message": shown.as_json(), "chat_instance": "8"}
-    live.server.world.add_update("callback_query", {**body, "data": f"rollback:{adapter}"})
-    await live.server.until(lambda: live.server.replies(ben.id, after=shown))
+    answer = await pressed_raw(live.server, ben, f"rollback:{adapter}", message=shown.as_json())
+    assert answer.text == say("en", "tg_button_expired")
     assert live_id(live, ada.id) == adapter
 
 

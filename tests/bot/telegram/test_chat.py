@@ -235,7 +235,7 @@ def is_finished(message: Message) -> bool:
 async def test_in_a_group_a_reply_grows_by_edits(live: Bench) -> None:
     """It answers the message that called the bot; its last state has number and buttons."""
     ada = await live.owner()
-    group = live.server.group(-1001, added_by=ada)
+    group = live.server.group(-1001)
     live.on_word = slowly(0.1)
     live.reply = lambda _: "one two three four five"
     asked = ada.send("@familiar_test_bot tell me a story please", chat=group)
@@ -257,7 +257,7 @@ async def test_what_was_said_in_private_never_surfaces_in_a_group(live: Bench) -
     """The group has a memory of its own, which nothing private is in, though the same person asks."""
     ada = await live.owner()
     await live.reply_to(ada, "My locker at the pool has the number 4711.")
-    group = live.server.group(-1001, added_by=ada)
+    group = live.server.group(-1001)
     ada.send("@familiar_test_bot which number has my locker at the pool?", chat=group)
     await live.server.until(lambda: any(is_finished(message) for message in live.server.replies(group.id)))
     assert spoken(live.server.replies(group.id)) == [say("en", "nothing_found")]
@@ -268,7 +268,7 @@ async def test_in_a_group_strangers_are_not_heard(live: Bench) -> None:
     """Nor answered, nor stored."""
     ada = await live.owner()
     eve = live.server.user(13, "Eve")
-    group = live.server.group(-1001, added_by=ada)
+    group = live.server.group(-1001)
     eve.send("@familiar_test_bot tell me a story", chat=group)
     ada.send("/help@familiar_test_bot", chat=group)
     await live.server.until(lambda: live.server.replies(group.id))
@@ -279,7 +279,7 @@ async def test_in_a_group_strangers_are_not_heard(live: Bench) -> None:
 async def test_private_matters_are_refused_in_a_group(live: Bench) -> None:
     """Settings, tunes and imports belong to one person."""
     ada = await live.owner()
-    group = live.server.group(-1001, added_by=ada)
+    group = live.server.group(-1001)
     for number, command in enumerate(("/settings", "/tune", "/import"), 1):
         ada.send(command, chat=group)
         await live.server.until(partial(has_replies, live, group.id, number))
@@ -289,7 +289,7 @@ async def test_private_matters_are_refused_in_a_group(live: Bench) -> None:
 async def test_a_deleted_topic_does_not_lose_the_reply(live: Bench) -> None:
     """It comes in the group's main thread."""
     ada = await live.owner()
-    group = live.server.group(-1001, added_by=ada)
+    group = live.server.group(-1001)
     group.open_topic(3)
     begun = threading.Event()
     go = threading.Event()

@@ -80,7 +80,7 @@ async def test_groups_are_not_asked(live: Bench) -> None:
     """Others would choose for the one who asked."""
     ada = await live.owner()
     offers(live)
-    group = live.server.group(-1001, added_by=ada)
+    group = live.server.group(-1001)
     ada.send("@familiar_test_bot tell me a story please", chat=group)
     await live.server.until(lambda: live.server.replies(group.id))
     assert live.store.rows("SELECT * FROM candidates") == []

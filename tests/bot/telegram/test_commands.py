@@ -9,6 +9,7 @@ from memory.turns import feedback_of, turns_of
 from tests.bot.telegram.bench import STORY, Bench
 from tests.engine import ScoringEngine
 from tests.telegram_api import Message
+from tests.telegram_api.raw import pressed_raw
 
 
 def feedback(bench: Bench) -> list[tuple[str | None, str | None]]:
@@ -71,15 +72,13 @@ async def test_correct_as_a_command(live: Bench) -> None:
 
 
 async def test_nobody_judges_anothers_reply(live: Bench) -> None:
-    """A forged button names a turn that is not the presser's."""
+    """A forged button names a turn that is not the presser's, and is told that it has expired."""
     ada = await live.owner()
     ben = await live.friend(ada)
     reply = await live.reply_to(ada, STORY)
     own = await live.reply_to(ben, STORY)
-    body = {"id": "1", "from": ben.user.as_json(), "message": own.as_json(), "chat_instance": "8"}
-    live.server.world.add_update("callback_query", {**body, "data": data(reply, "down")})
-    (told,) = await live.server.until(lambda: live.server.replies(ben.id, after=own))
-    assert "there is no turn" in told.text
+    answer = await pressed_raw(live.server, ben, data(reply, "down"), message=own.as_json())
+    assert (answer.text, answer.show_alert) == (say("en", "tg_button_expired"), True)
     assert feedback(live) == []
 
 

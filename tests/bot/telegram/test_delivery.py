@@ -124,7 +124,7 @@ async def test_stop_where_nothing_is_written(live: Bench) -> None:
 async def test_the_button_of_a_growing_reply_stops_it(live: Bench) -> None:
     """In a group it stands under the message while that grows, and is gone at the end."""
     ada = await live.owner()
-    group = live.server.group(-1001, added_by=ada)
+    group = live.server.group(-1001)
     live.reply = lambda _: " ".join(str(number) for number in range(1000))
     live.on_word = slowly(0.05)
     ada.send(f"@familiar_test_bot {STORY}", chat=group)

@@ -112,7 +112,7 @@ async def test_two_looks_at_once_ask_once(bench: Bench, monkeypatch: pytest.Monk
 async def test_a_group_neither_lists_nor_tunes(live: Bench) -> None:
     """What /examples and the question before a tune offer is refused there, also where a button is forged."""
     ada = await live.owner()
-    group = live.server.group(-1001, added_by=ada)
+    group = live.server.group(-1001)
     said = ada.send("@familiar_test_bot tell me a story please", chat=group)
     (shown,) = await live.server.until(lambda: live.server.replies(group.id, after=said))
     turn = live.store.rows("SELECT max(id) FROM turns")[0][0]

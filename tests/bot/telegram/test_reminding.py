@@ -19,11 +19,11 @@ def kept(bench: Bench) -> list[Reminder]:
     return reminders_of(bench.store, user_id=bench.user().id)
 
 
-def due_in(bench: Bench, *, seconds: float, key: str = "k", chat: int = OWNER) -> Reminder:
-    """A reminder of the owner's."""
+def due_in(bench: Bench, *, seconds: float, key: str = "k", chat: int = OWNER, user: User | None = None) -> Reminder:
+    """A reminder of the owner's, or of another user's."""
     due = datetime.now(UTC) + timedelta(seconds=seconds)
     new = NewReminder(key, "call Mum", due, "Europe/Berlin", Destination("telegram", chat))
-    return add_reminder(bench.store, new, user_id=bench.user().id)
+    return add_reminder(bench.store, new, user_id=(user or bench.user()).id)
 
 
 async def test_a_sentence_makes_a_reminder(live: Bench) -> None:

@@ -1,0 +1,172 @@
+"""Whether a pressed button leads somewhere: its data is well formed, and what it names is there and the presser's.
+
+Looked at before the press is answered, since it can be answered only once. What a button names may have been
+forgotten, decided or replaced since, and its data may be anybody's making.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+
+from bot.telegram.desk import Visit
+from bot.telegram.noting import original
+from memory.candidates import candidates_of_turn
+from memory.errors import FamiliarError
+from memory.facts.store import fact
+from memory.reminders import reminder_by_id, reminders_of
+from memory.store import Store
+from memory.turns import turn_by_id
+
+Values = Sequence[str]
+There = Callable[[Visit, Values], bool]
+
+
+def _always(visit: Visit, values: Values) -> bool:
+    del visit, values
+    return True
+
+
+@dataclass(frozen=True)
+class Rule:
+    """What makes a button a good one."""
+
+    form: str
+    """The values of its data, joined by colons, as a regular expression. Numbers are kept below SQLite's limit."""
+    there: There = _always
+    """Whether what it names is there and the presser's; where it is not, `FamiliarError` says so as well."""
+    asker_only: bool = False
+    """In a group only whoever asked may press it."""
+
+
+_ID = r"[0-9]{1,18}"
+
+
+def refusal(visit: Visit, name: str, values: Values) -> str | None:
+    """The phrase that says why a press leads nowhere; None where it leads somewhere."""
+    rule = RULES.get(name)
+    if rule is None or re.fullmatch(rule.form, ":".join(values)) is None:
+        return "tg_button_expired"
+    try:
+        there = rule.there(visit, values)
+    except FamiliarError:
+        there = False
+    if not there:
+        return "tg_button_expired"
+    return "tg_button_not_yours" if rule.asker_only and not _asked(visit) else None
+
+
+def _asked(visit: Visit) -> bool:
+    """Whether the presser wrote what the message with the button answers; in private nobody else could have."""
+    if visit.place.private:
+        return True
+    asked = visit.message.reply_to_message
+    return asked is None or asked.from_user is None or asked.from_user.id == visit.person.telegram_id
+
+
+def _turn(visit: Visit, values: Values) -> bool:
+    turn_by_id(visit.services.store, int(values[0]), user_id=visit.user.id)
+    return True
+
+
+def _candidates(visit: Visit, values: Values) -> bool:
+    candidates_of_turn(visit.services.store, int(values[0]), user_id=visit.user.id)
+    return visit.place.private
+
+
+def _document(visit: Visit, values: Values) -> bool:
+    visit.services.store.document(int(values[0]), user_id=visit.user.id)
+    return True
+
+
+def _forgettable(visit: Visit, values: Values) -> bool:
+    match values[0]:
+        case "turn":
+            return _turn(visit, values[1:])
+        case "document":
+            return _document(visit, values[1:])
+        case _:
+            return True  # of a text the words are looked for when it is pressed
+
+
+def _fact(visit: Visit, values: Values) -> bool:
+    if values[0].isdecimal():
+        fact(visit.services.store, int(values[0]), user_id=visit.user.id)
+    return True
+
+
+def _adapter(visit: Visit, values: Values) -> bool:
+    visit.services.learned.show(values[0], visit.user)
+    return visit.place.private
+
+
+def _example(visit: Visit, values: Values) -> bool:
+    there = _turn(visit, values[2:]) if values[1] == "turn" else _document(visit, values[2:])
+    return there and visit.place.private
+
+
+def _pending_reminder(visit: Visit, values: Values) -> bool:
+    kept = reminders_of(visit.services.store, user_id=visit.user.id)
+    return any(item.id == int(values[0]) for item in kept)
+
+
+def _reminder(visit: Visit, values: Values) -> bool:
+    reminder_by_id(visit.services.store, int(values[0]), user_id=visit.user.id)
+    return True
+
+
+def _stranger(visit: Visit, values: Values) -> bool:
+    """Only the owner decides, and only about somebody who waits or was refused."""
+    decided = visit.services.store.user_by_id(int(values[0]))
+    return visit.person.role == "owner" and decided.role in ("waiting", "refused")
+
+
+def _reply(visit: Visit, values: Values) -> bool:
+    return _reply_in(visit.services.store, int(values[0]), chat_id=visit.place.chat_id)
+
+
+def _reply_in(store: Store, reply_id: int, *, chat_id: int) -> bool:
+    return bool(store.rows("SELECT 1 FROM telegram_replies WHERE id = ? AND chat_id = ?", (reply_id, chat_id)))
+
+
+def _note(visit: Visit, values: Values) -> bool:
+    del values
+    found = original(visit)
+    return found is not None and found.note is not None
+
+
+def _forwards(visit: Visit, values: Values) -> bool:
+    sql = "SELECT 1 FROM telegram_forwards WHERE id = ? AND user_id = ?"
+    return bool(visit.services.store.rows(sql, (int(values[1]), visit.user.id)))
+
+
+def _private(visit: Visit, values: Values) -> bool:
+    del values
+    return visit.place.private
+
+
+RULES: Mapping[str, Rule] = {
+    "up": Rule(_ID, _turn),
+    "down": Rule(_ID, _turn),
+    "why": Rule(_ID, _turn),
+    "choose": Rule(_ID, _document, asker_only=True),
+    "forget": Rule(rf"(turn|document):{_ID}|text", _forgettable, asker_only=True),
+    "keep": Rule("", asker_only=True),
+    "note": Rule("", _note),
+    "forwarded": Rule(rf"(keep|ask|leave):{_ID}", _forwards),
+    "read": Rule("shown|all", _private),
+    "fact": Rule(rf"r?{_ID}|language|form|length", _fact),
+    "rollback": Rule(r"[\w.-]+", _adapter),
+    "example": Rule(rf"(yes|no):(turn:{_ID}|document:{_ID}:{_ID})", _example),
+    "tune": Rule("now|later", _private),
+    "pick": Rule(rf"{_ID}:(first|second|neither)", _candidates),
+    "set": Rule(r"\w+:\w+", _private),
+    "allow": Rule(_ID, _stranger),
+    "refuse": Rule(_ID, _stranger),
+    "stop": Rule(""),
+    "again": Rule(_ID, _reply),
+    "unremind": Rule(_ID, _pending_reminder),
+    "snooze": Rule(rf"{_ID}:[0-9]{{1,6}}", _reminder),
+}
+"""By the name that a button's data begins with."""
