@@ -28,8 +28,3 @@ def note_open(store: Store, chat_id: int) -> bool:
 def is_blocked(store: Store, chat_id: int) -> bool:
     """Whether nothing can be sent to this chat."""
     return bool(store.rows("SELECT 1 FROM telegram_blocked WHERE chat_id = ?", (chat_id,)))
-
-
-def blocked_chats(store: Store) -> frozenset[int]:
-    """All such chats."""
-    return frozenset(row["chat_id"] for row in store.rows("SELECT chat_id FROM telegram_blocked"))

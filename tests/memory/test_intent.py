@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from memory.intent import Intent, intent_of, told_part
+from memory.intent import Intent, intent_of, only_emoji, told_part
 
 
 @pytest.mark.parametrize(
@@ -43,3 +43,16 @@ def test_intent(text: str, expected: Intent) -> None:
 def test_told_part(text: str, expected: str) -> None:
     """Only what was told is kept, not what was asked beside it."""
     assert told_part(text) == expected
+
+
+@pytest.mark.parametrize(
+    ("text", "emoji"),
+    [
+        *[(text, True) for text in ("😀", "👍🏽 ❤️", "1️⃣", "🇩🇪", "👨‍👩‍👧", "❤‍🔥😂")],
+        *[(text, False) for text in ("", "1", "ok 👍", "!", "#", "😀" * 500 + "a")],
+    ],
+)
+def test_emoji_alone_greet(text: str, emoji: bool) -> None:
+    """They ask nothing that memory could answer; joined, coloured and flags count as one."""
+    assert only_emoji(text) == emoji
+    assert (intent_of(text) == "greeting") == emoji

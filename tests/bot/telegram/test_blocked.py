@@ -8,14 +8,19 @@ import pytest
 
 from bot.locales import say
 from bot.telegram.access import group_user
-from bot.telegram.blocked import blocked_chats
 from memory.reminders import reminders_of
+from memory.store import Store
 from tests.bot.telegram.bench import OWNER, STORY, Bench, Outcome
 from tests.bot.telegram.test_reminding import due_in
 from tests.telegram_api import UserDriver
 from tests.telegram_api.raw import change_membership
 
 REMINDED = "Reminder: call Mum"
+
+
+def blocked_chats(store: Store) -> set[int]:
+    """The chats that are noted as closed."""
+    return {row["chat_id"] for row in store.rows("SELECT chat_id FROM telegram_blocked")}
 
 
 async def blocked(bench: Bench, person: UserDriver) -> None:
@@ -47,7 +52,7 @@ async def test_a_reminder_waits_for_who_comes_back(live: Bench, by: str) -> None
         live.server.world.blocked.clear()
         ada.send("/help")
     await live.server.until(lambda: REMINDED in texts(live, OWNER))
-    assert blocked_chats(live.store) == frozenset()
+    assert blocked_chats(live.store) == set()
 
 
 def texts(bench: Bench, chat_id: int) -> list[str]:
