@@ -18,6 +18,7 @@ from memory.facts.tables import BY_MODEL as FACTS_BY_MODEL
 from memory.facts.tables import STATEMENTS as FACTS
 from memory.reminders_table import STATEMENTS as REMINDERS
 from memory.telegram_tables import STATEMENTS as TELEGRAM
+from memory.wishes_tables import STATEMENTS as WISHES
 from memory.words import owned_words
 
 _INITIAL = """
@@ -350,6 +351,10 @@ def migrations() -> Migrations:
     @steps()
     def m0014_reminders(db: Database) -> None:
         _execute(db, REMINDERS)
+
+    @steps()
+    def m0016_digests(db: Database) -> None:
+        _execute(db, WISHES)
 
     return steps
 

@@ -14,7 +14,8 @@ from bot.config import Settings
 from bot.influence import Influence, Missing
 from bot.learned import Learned
 from memory.candidates import Candidates
-from memory.records import Citation, Receipt, Turn, User
+from memory.notes import Kept, NewNote
+from memory.records import Citation, Found, Receipt, Turn, User
 from memory.store import Store
 from tuning.preparing import Prepared
 
@@ -44,6 +45,22 @@ class ImportBytes(Protocol):
 
     def __call__(self, name: str, data: bytes, *, user: User, me: str | None, learn_from: str | None) -> Receipt:
         """Import one file; what goes wrong with it stands in the receipt."""
+        ...
+
+
+class KeepNote(Protocol):
+    """Keeps notes."""
+
+    def __call__(self, new: NewNote, *, user: User, stored: Callable[[Kept], None]) -> Kept:
+        """Store a note; ``stored`` is called in the transaction that does, which what it raises undoes."""
+        ...
+
+
+class Search(Protocol):
+    """Finds passages, as a turn does."""
+
+    def __call__(self, words: str, *, user: User, k: int, own: bool = False) -> Found:
+        """The best ``k``; ``own``: none of the shared knowledge bases."""
         ...
 
 
@@ -175,6 +192,8 @@ class Services:
     store: Store
     assistant: Turns
     import_bytes: ImportBytes
+    keep_note: KeepNote
+    search: Search
     summarize: Summarize
     forget: Forget
     tune: Tune

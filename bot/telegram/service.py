@@ -34,15 +34,16 @@ from bot.telegram.inbox import drop_old, forget_tries
 from bot.telegram.lanes import Lanes
 from bot.telegram.learning import check_votes, tune_by_schedule
 from bot.telegram.logs import quiet_logs
+from bot.telegram.menus import set_menus, set_own_menu
 from bot.telegram.ports import Services
-from bot.telegram.preferences import set_menus
 from bot.telegram.reembedding import embed_again
 from bot.telegram.reminding import deliver_reminders
 from bot.telegram.sending import kind, seconds_of
 from bot.telegram.threads import first_of, in_thread, pause
 from bot.telegram.undelivered import announce_unknown, deliver_quietly
 from memory.errors import FamiliarError, UsageError
-from memory.records import Receipt, Turn, User
+from memory.notes import Kept, NewNote, keep_note
+from memory.records import Found, Receipt, Turn, User
 
 if TYPE_CHECKING:
     from bot.app import App
@@ -104,6 +105,13 @@ def services_of(app: App) -> Services:
         options = ImportOptions(me=me, learn_from=learn_from)
         return app.ingestor.import_bytes(name, data, user_id=user.id, options=options)
 
+    def keep(new: NewNote, *, user: User, stored: Callable[[Kept], None]) -> Kept:
+        return keep_note(app.store, app.parts.embedder, new, user=user, config=app.settings.import_, stored=stored)
+
+    def search(words: str, *, user: User, k: int, own: bool = False) -> Found:
+        find = app.searcher.search_own if own else app.searcher.search
+        return find(words, user_id=user.id, k=k)
+
     def forget(*, user: User, document: int | None, turn: int | None, text: str | None) -> object:
         return app.forget(user_id=user.id, document=document, turn=turn, text=text, everything=False)
 
@@ -120,6 +128,8 @@ def services_of(app: App) -> Services:
         store=app.store,
         assistant=_Turns(app),
         import_bytes=import_bytes,
+        keep_note=keep,
+        search=search,
         summarize=summarize,
         forget=forget,
         tune=app.tunes.tune,
@@ -277,6 +287,7 @@ async def _answer_until_stopped(desk: Desk, lanes: Lanes, line: _Line, stopped: 
         listen = functools.partial(_listen, updater, line)
         if not await line.reach(lambda: set_menus(desk.bot)):
             return
+        await set_own_menu(desk.bot, desk.services.store.owner())
         await _go_on(desk, lanes)
         if not await line.reach(listen):
             return

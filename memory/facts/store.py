@@ -24,6 +24,8 @@ from memory.words import split_words
 
 NOTES = frozenset(["markdown", "text", "docx", "rtf", "odt", "enex"])
 """Formats that people write themselves, so that "I" in them is the user; a book or a mail is not."""
+KEPT_REPLY = "kept reply"
+"""The format of a reply of the assistant that the user kept as a note: what was generated states no facts."""
 _MYSELF = frozenset(["我", "me", "i", "user", "myself"])
 
 
@@ -101,8 +103,8 @@ PASSAGES = (
 
 
 def told_in(row: sqlite3.Row) -> Told:
-    """What a row of ``PASSAGES`` tells."""
-    return Told(row["text"], _day(row["at"]), _me(row))
+    """What a row of ``PASSAGES`` tells: nothing where it is a reply of the assistant that the user kept."""
+    return Told("" if row["format"] == KEPT_REPLY else row["text"], _day(row["at"]), _me(row))
 
 
 def _me(row: sqlite3.Row) -> str | None:
