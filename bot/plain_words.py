@@ -89,7 +89,7 @@ def _search(text: str) -> PlainCommand | None:
     plain = text.rstrip(_END)
     for pattern in _SEARCHES:
         match = pattern.fullmatch(plain.rstrip("?") if _ASKED_POLITELY.search(plain) else plain)
-        if match and not plain.endswith("?") or match and _ASKED_POLITELY.search(plain):
+        if (match and not plain.endswith("?")) or (match and _ASKED_POLITELY.search(plain)):
             return PlainCommand("search", _bare(match["said"]))
     for pattern in _SEARCHES_ZH:
         match = pattern.fullmatch(plain)
@@ -103,20 +103,38 @@ def _bare(said: str) -> str:
 
 
 _DIGEST = r"(?:an?|my|the|another)?\s*(?:(?:daily|weekly|morning|short|quick) )?digests?"
-_DIGEST_NOW = re.compile(rf"{_POLITE}(?:give|send|show|get|write|bring) me {_DIGEST}(?: (?:now|today|of today|of the day|of the week|for today|please))*|{_DIGEST}(?: now| please|, please)", re.I)
-_DIGEST_WHEN = re.compile(rf"{_POLITE}(?:give|send|show|get|write|bring) me {_DIGEST},?\s+(?P<when>(?:every|each|daily|weekly|on )\b.*)", re.I | re.S)
-_DIGEST_FIRST = re.compile(rf"{_POLITE}(?P<when>(?:every|each)\b.{{1,60}}?),?\s+(?:please )?(?:give|send|show|get|write|bring) me {_DIGEST}", re.I | re.S)
-_DIGEST_OFF = re.compile(rf"{_POLITE}(?:stop|end|cancel|turn off|switch off|don't send(?: me)?|no more)\s+(?:sending (?:me )?)?(?:{_DIGEST}|any more digests?)(?: any ?more)?", re.I)
+_DIGEST_NOW = re.compile(
+    rf"{_POLITE}(?:give|send|show|get|write|bring) me {_DIGEST}(?: (?:now|today|of today|of the day|of the week|for today|please))*|{_DIGEST}(?: now| please|, please)",
+    re.I,
+)
+_DIGEST_WHEN = re.compile(
+    rf"{_POLITE}(?:give|send|show|get|write|bring) me {_DIGEST},?\s+(?P<when>(?:every|each|daily|weekly|on )\b.*)",
+    re.I | re.S,
+)
+_DIGEST_FIRST = re.compile(
+    rf"{_POLITE}(?P<when>(?:every|each)\b.{{1,60}}?),?\s+(?:please )?(?:give|send|show|get|write|bring) me {_DIGEST}",
+    re.I | re.S,
+)
+_DIGEST_OFF = re.compile(
+    rf"{_POLITE}(?:stop|end|cancel|turn off|switch off|don't send(?: me)?|no more)\s+(?:sending (?:me )?)?(?:{_DIGEST}|any more digests?)(?: any ?more)?",
+    re.I,
+)
 _GIVES_ZH = r"(?:给我|发给我|发我|发|来|写|做|看看|推送)(?:发|写|做|推送|送|来)?(?:一下)?(?:一份|一个|个|份)?(?:每日|每周|今天的|今日|本周的?)?"
 _WORD_ZH = r"(?:摘要|简报|动态摘要)"
 _DIGEST_NOW_ZH = re.compile(rf"{_POLITE_ZH}(?:现在|马上)?{_GIVES_ZH}{_WORD_ZH}(?:给我|吧)?")
-_DIGEST_WHEN_ZH = re.compile(rf"{_POLITE_ZH}(?P<when>每(?:天|日|周|个?工作日|星期|晚|早|个).{{0,20}}?){_POLITE_ZH}{_GIVES_ZH}{_WORD_ZH}(?:给我|吧)?")
-_DIGEST_OFF_ZH = re.compile(rf"{_POLITE_ZH}(?:停止|取消|关闭|关掉|停掉|不要再?|别再?|不用再?)(?:给我)?(?:发送?|推送|送)?(?:每日|每周|每天的|我的)?{_WORD_ZH}了?")
+_DIGEST_WHEN_ZH = re.compile(
+    rf"{_POLITE_ZH}(?P<when>每(?:天|日|周|个?工作日|星期|晚|早|个).{{0,20}}?){_POLITE_ZH}{_GIVES_ZH}{_WORD_ZH}(?:给我|吧)?"
+)
+_DIGEST_OFF_ZH = re.compile(
+    rf"{_POLITE_ZH}(?:停止|取消|关闭|关掉|停掉|不要再?|别再?|不用再?)(?:给我)?(?:发送?|推送|送)?(?:每日|每周|每天的|我的)?{_WORD_ZH}了?"
+)
 
 
 def _digest(text: str) -> PlainCommand | None:
     plain = text.rstrip(_END)
-    bare = plain.rstrip("?？").rstrip("吗") if _ASKED_POLITELY.search(plain) or _ASKED_POLITELY_ZH.search(plain) else plain
+    bare = (
+        plain.rstrip("?？").rstrip("吗") if _ASKED_POLITELY.search(plain) or _ASKED_POLITELY_ZH.search(plain) else plain
+    )
     for pattern in (_DIGEST_OFF, _DIGEST_OFF_ZH):
         if pattern.fullmatch(bare):
             return PlainCommand("digest", "off")

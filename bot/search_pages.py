@@ -62,7 +62,5 @@ def shortened(text: str, *, most: int) -> str:
 def page_buttons(page: Page, *, language: str) -> Sequence[Sequence[tuple[str, str]]]:
     """To the pages before and after, as (text, callback data)."""
     around = (("tg_search_before", page.number - 1), ("tg_search_after", page.number + 1))
-    line = [
-        (say(language, key, n=number + 1), f"page:{number}") for key, number in around if 0 <= number < page.pages
-    ]
+    line = [(say(language, key, n=number + 1), f"page:{number}") for key, number in around if 0 <= number < page.pages]
     return [line] if line else []

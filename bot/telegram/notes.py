@@ -55,7 +55,7 @@ def new_note(visit: Visit, text: str, answered: Message | None) -> NewNote | Non
         title=title,
         name=visit.phrase("note_name", text=title),
         words=words,
-        me=visit.person.name,
+        me=visit.person.name if visit.place.private else None,  # a group has no "I"
         format=format_,
     )
 

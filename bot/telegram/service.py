@@ -21,6 +21,7 @@ from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any, cast
 from urllib.parse import urlsplit
 
+from telegram import Bot
 from telegram.error import BadRequest, Conflict, InvalidToken, NetworkError, RetryAfter, TelegramError
 from telegram.ext import AIORateLimiter, ExtBot, Updater
 from telegram.request import HTTPXRequest
@@ -28,9 +29,11 @@ from telegram.request import HTTPXRequest
 from bot.config import TelegramConfig
 from bot.telegram.access import is_paired, pairing_code
 from bot.telegram.desk import Desk
+from bot.telegram.digests import deliver_digests
 from bot.telegram.fact_reading import read_facts
 from bot.telegram.gate import Door, give_up, receive, unfinished
 from bot.telegram.inbox import drop_old, forget_tries
+from bot.telegram.inline import Inline
 from bot.telegram.lanes import Lanes
 from bot.telegram.learning import check_votes, tune_by_schedule
 from bot.telegram.logs import quiet_logs
@@ -50,7 +53,7 @@ if TYPE_CHECKING:
     from bot.summaries import Summary
 
 Note = Callable[[str], None]
-_UPDATES = ["message", "edited_message", "callback_query"]
+_UPDATES = ["message", "edited_message", "callback_query", "inline_query"]
 _TOKEN = re.compile(r"\d+:[A-Za-z0-9_-]{20,}")
 _CONFLICTS = 2
 """The first may be the end of this bot's own last run; one more means that another runs."""
@@ -280,8 +283,9 @@ async def _run_connected(bot: ExtBot[Any], services: Callable[[], Services], lin
 
 
 async def _answer_until_stopped(desk: Desk, lanes: Lanes, line: _Line, stopped: asyncio.Future[Any]) -> None:
-    door = cast("asyncio.Queue[object]", Door(desk.services.store, lanes, line.stop))  # the updater only puts into it
-    updater = Updater(desk.bot, door)
+    backlog = await _backlog(desk.bot, line)
+    door = Door(desk.services.store, lanes, line.stop, inline=Inline(desk).take, backlog=backlog)
+    updater = Updater(desk.bot, cast("asyncio.Queue[object]", door))  # the updater only puts into it
     await updater.initialize()
     try:
         listen = functools.partial(_listen, updater, line)
@@ -300,10 +304,21 @@ async def _answer_until_stopped(desk: Desk, lanes: Lanes, line: _Line, stopped: 
         await _close(updater, lanes, desk)
 
 
+async def _backlog(bot: Bot, line: _Line) -> int:
+    """How many updates wait from before this start."""
+    counts: list[int] = []
+
+    async def count() -> None:
+        counts.append((await bot.get_webhook_info()).pending_update_count)
+
+    await line.reach(count)
+    return sum(counts)
+
+
 def _start_jobs(desk: Desk) -> None:
     if desk.services.settings.tuning.enabled:
         desk.start(tune_by_schedule(desk))
-    for job in (embed_again, read_facts, check_votes, announce_unknown, deliver_reminders):
+    for job in (embed_again, read_facts, check_votes, announce_unknown, deliver_reminders, deliver_digests):
         desk.start(job(desk))
 
 

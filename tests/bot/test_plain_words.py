@@ -130,7 +130,9 @@ def test_what_only_sounds_like_it_is_left_to_the_chat(text: str) -> None:
     assert command_in(text) is None
 
 
-@pytest.mark.parametrize("piece", ["麻烦你", "能不能", "请", "can you please ", "remember that ", "记一下", "每天", "search "])
+@pytest.mark.parametrize(
+    "piece", ["麻烦你", "能不能", "请", "can you please ", "remember that ", "记一下", "每天", "search "]
+)
 def test_a_long_message_is_read_quickly(piece: str) -> None:
     """No repetition of words makes a recogniser slow."""
     started = time.process_time()

@@ -160,4 +160,4 @@ async def test_settings_change_by_buttons_and_so_does_the_language(live: Bench) 
     assert shown.text.startswith(say("zh", "tg_settings"))
     assert chosen(shown) == ["✓ 中文", "✓ 要点", "✓ 短"]
     assert live.server.commands(f"chat:{ada.id}")[1].description == say("zh", "tg_menu_help")
-    assert (await live.reply_to(ada, "/help")).text == say("zh", "tg_help")
+    assert (await live.reply_to(ada, "/help")).text.startswith(say("zh", "tg_help"))
