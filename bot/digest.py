@@ -145,7 +145,7 @@ def _some(items: Sequence[str], profile: Profile) -> list[str]:
     """As many as the user's length allows, and how many more there are."""
     most = _SHOWN[profile.length]
     more = len(items) - most
-    shown = [" ".join(item.split()) for item in items[:most]]
+    shown = [" ".join(item.split()).rstrip(" .。") for item in items[:most]]
     return [*shown, say(profile.language, "digest_more", n=more)] if more > 0 else shown
 
 

@@ -91,11 +91,12 @@ async def test_help_tells_of_inline_mode_once_it_is_on(bench: Bench) -> None:
     assert "/setinline" not in shown
 
 
-@pytest.mark.parametrize("name", [item.name for item in COMMANDS if not item.in_groups])
-async def test_what_is_private_is_refused_in_a_group(live: Bench, name: str) -> None:
-    """And does nothing."""
+async def test_what_is_private_is_refused_in_a_group(live: Bench) -> None:
+    """And does nothing, also where plain words ask for it."""
     ada = await live.owner()
     group = live.server.group(-1001, added_by=ada)
-    ada.send(f"/{name}@familiar_test_bot x", chat=group)
-    (told,) = await live.server.until(lambda: live.server.replies(group.id))
-    assert told.text == say("en", "tg_private_only")
+    asked = [f"/{item.name}@familiar_test_bot x" for item in COMMANDS if not item.in_groups]
+    for text in (*asked, "@familiar_test_bot export my data", "@familiar_test_bot 给我一份摘要"):
+        written = ada.send(text, chat=group)
+        await live.server.until(lambda: live.server.replies(group.id, after=written))  # noqa: B023 - at once
+    assert {message.text for message in live.server.replies(group.id)} == {say("en", "tg_private_only")}

@@ -75,7 +75,7 @@ async def test_a_file_of_which_nobody_knows_is_said(live: Bench) -> None:
     await live.stop()
     await live.start()
     ada = await live.owner()
-    live.server.fault("sendDocument", NoAnswer())
+    live.server.fault("sendDocument", NoAnswer(delivered=True))
     ada.send("/export")
     await live.server.until(lambda: live.server.replies(ada.id)[-1].text == say("en", "tg_export_unknown"))
     assert len(live.server.calls("sendDocument")) == 1
