@@ -56,7 +56,8 @@ class Inline:
         await self._send(query, found, language=language)
 
     def _found(self, query: InlineQuery, user: User) -> Sequence[Chunk]:
-        if user.role not in ("owner", "member") or not query.query.strip():
+        overtaken = self._newest.get(query.from_user.id) != query.id
+        if overtaken or user.role not in ("owner", "member") or not query.query.strip():
             return ()
         hits = self._desk.services.search(query.query, user=user, k=_MOST, own=True).hits
         return [hit.chunk for hit in hits if hit.chunk.user_id == user.id]

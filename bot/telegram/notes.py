@@ -13,7 +13,7 @@ from bot.telegram.origins import origin_of
 from bot.telegram.outbox import Reply
 from bot.telegram.settling import Said, write_answer
 from bot.telegram.threads import in_thread
-from memory.facts.store import KEPT_REPLY
+from memory.facts.store import KEPT_REPLY, MYSELF
 from memory.notes import KEPT_MESSAGE, NOTE, Kept, NewNote, Words, notes_of
 
 _TITLE_CHARACTERS = 60
@@ -68,8 +68,9 @@ def _kept(visit: Visit, message: Message) -> tuple[Words | None, str]:
     at = origin.at.astimezone(zone_of(visit.user.profile)).isoformat()
     if origin.account is not None and origin.account == visit.person.telegram_id:
         return Words(visit.person.name, text, at), NOTE
-    # A person may bear the user's name; then their words would be the user's.
-    name = f"{origin.name} (Telegram)" if origin.name == visit.person.name else origin.name
+    # Somebody may call themselves as the user, or "me"; their words would be taken for the user's.
+    confusable = origin.name == visit.person.name or origin.name.casefold() in MYSELF
+    name = f"{origin.name} (Telegram)" if confusable else origin.name
     return Words(name, text, at), KEPT_REPLY if origin.account == visit.desk.bot.id else KEPT_MESSAGE
 
 
