@@ -10,8 +10,23 @@ from memory.records import Chunk, Found, Hit
 
 def chunk(number: int, *, turn: bool = False, at: str | None = "2026-03-01T10:00:00") -> Chunk:
     """A passage of a document, or of a conversation."""
-    places = (None, number) if turn else (number, None)
-    return Chunk(number, 1, *places, 0, f"text\n{number}", 0, 6, 3, None, None, at, (), f"/home/a/{number}.md", "T")
+    return Chunk(
+        id=number,
+        user_id=1,
+        document_id=None if turn else number,
+        turn_id=number if turn else None,
+        position=0,
+        text=f"text\n{number}",
+        start=0,
+        end=6,
+        page=3,
+        section=None,
+        speaker=None,
+        at=at,
+        external_ids=(),
+        source=f"/home/a/{number}.md",
+        title="T",
+    )
 
 
 def found(count: int, *, answerable: bool = True) -> Found:

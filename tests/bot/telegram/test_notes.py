@@ -56,8 +56,8 @@ async def test_plain_words_keep_a_note_once(live: Bench) -> None:
     assert turns_of(live.store, user_id=live.user().id) == []
     (count,) = live.store.rows("SELECT count(*) FROM chunks WHERE text LIKE '%Bern%'")[0]
     assert count == 1
-    told = await live.reply_to(ada, "do you remember that Ann moved?")
-    assert "Once upon a time." in told.text
+    answer = await live.reply_to(ada, "do you remember that Ann moved?")
+    assert "Once upon a time." in answer.text
 
 
 async def test_the_same_words_are_kept_once_and_a_forgotten_note_again(live: Bench) -> None:
