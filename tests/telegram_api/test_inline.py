@@ -56,11 +56,11 @@ async def test_what_telegram_refuses_is_refused(server: TelegramServer, bot: Bot
     ada = server.user(7, "Ada")
     with pytest.raises(BadRequest, match="too old"):
         await bot.answer_inline_query(ada.ask_inline("kiln", expired=True), articles(1))
-    with pytest.raises(BadRequest, match="(?i)result_id_duplicate"):
+    with pytest.raises(BadRequest, match=r"(?i)result_id_duplicate"):
         await bot.answer_inline_query(ada.ask_inline("kiln"), articles(2, id_="1"))
-    with pytest.raises(BadRequest, match="(?i)result_id_invalid"):
+    with pytest.raises(BadRequest, match=r"(?i)result_id_invalid"):
         await bot.answer_inline_query(ada.ask_inline("kiln"), articles(1, id_="x" * 65))
-    with pytest.raises(BadRequest, match="(?i)results_too_much"):
+    with pytest.raises(BadRequest, match=r"(?i)results_too_much"):
         await bot.answer_inline_query(ada.ask_inline("kiln"), articles(51))
 
 
