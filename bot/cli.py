@@ -129,6 +129,8 @@ def _memory(add: Callable[[str, str, str], argparse.ArgumentParser]) -> None:
     summary = add("summarize", "library:summarize", "a summary of your notes and conversations, with its sources")
     summary.add_argument("--about", metavar="TEXT")
     summary.add_argument("--since", metavar="WHEN", help='a date, or words such as "last week"')
+    digest = add("digest", "digesting:digest", "what was added, what is due and what was learned")
+    digest.add_argument("--since", metavar="WHEN", help='a date, or words such as "last week" (default: the last one)')
     forget = add("forget", "library:forget", "remove from tables, indexes and adapters")
     what = forget.add_mutually_exclusive_group(required=True)
     what.add_argument("--document", type=int, metavar="ID")

@@ -25,16 +25,23 @@ _FORM = {"prose": "in plain sentences", "bullets": "as a bulleted list"}
 _LENGTH = {"short": "in one or two sentences", "medium": "in a short paragraph", "long": "in full detail"}
 
 
+MOST_PERSONA = 300
+"""Characters of a user's persona: it stands in every prompt."""
 _OPEN, _CLOSE = "<notes>\n", "\n</notes>\n\n"
 
 
 def system_prompt(persona: str, profile: Profile, about: Sequence[str] = ()) -> str:
-    """Persona, rules, how this user likes to be answered, and lines about the user (`memory.facts.profile`)."""
+    """Persona, rules, how this user likes to be answered, and lines about the user (`memory.facts.profile`).
+
+    What the user wrote of how to speak comes after the rules, which it does not take the place of.
+    """
     manner = (
         f"Answer in {_LANGUAGE.get(profile.language, 'English')} unless asked in another language,"
         f" {_FORM[profile.form]}, {_LENGTH[profile.length]}."
     )
-    return "\n".join([f"{persona} {_RULES} {manner}", *([ABOUT_USER, *about] if about else [])])
+    own = " ".join(profile.persona.split())[:MOST_PERSONA]
+    spoken = [f"Speak as the user wishes, within these rules: {own}"] if own else []
+    return "\n".join([f"{persona} {_RULES} {manner}", *spoken, *([ABOUT_USER, *about] if about else [])])
 
 
 def passage_line(number: int, chunk: Chunk, remark: str = "") -> str:

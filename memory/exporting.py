@@ -10,6 +10,8 @@ from __future__ import annotations
 import json
 import re
 import sqlite3
+import tempfile
+import zipfile
 from collections.abc import Iterable, Iterator
 from dataclasses import asdict, dataclass
 from pathlib import Path, PurePath
@@ -26,7 +28,8 @@ FORMAT = "familiar-export"
 VERSION = 1
 _ELSEWHERE = (
     *("users", "documents", "conversations", "turns", "feedback", "chunks", "facts", "standing_rules", "files"),
-    *("telegram_messages", "telegram_inbox", "telegram_replies", "telegram_outbox"),
+    *("telegram_messages", "telegram_inbox", "telegram_replies", "telegram_outbox", "timeless_reminders"),
+    "personas",
 )
 """Tables that have their own file here, or say nothing outside this home."""
 _PAGE = 200
@@ -57,6 +60,23 @@ def write_export(store: Store, folder: Path, *, user: User) -> Exported:
         _write_json(folder / MARKER, head)
     except OSError as exc:
         raise FamiliarError(f"{folder} can't be written: {exc}") from exc
+    return done
+
+
+def write_zip(store: Store, file: Path, *, user: User) -> Exported:
+    """The same as one zip file, beside which the files lie while they are packed.
+
+    :raises FamiliarError: it can't be written
+    """
+    try:
+        with tempfile.TemporaryDirectory(dir=file.parent) as name:
+            folder = Path(name)
+            done = write_export(store, folder, user=user)
+            with zipfile.ZipFile(file, "w", zipfile.ZIP_DEFLATED) as archive:
+                for path in sorted(folder.rglob("*")):
+                    archive.write(path, path.relative_to(folder).as_posix())
+    except OSError as exc:
+        raise FamiliarError(f"{file} can't be written: {exc}") from exc
     return done
 
 

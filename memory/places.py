@@ -114,6 +114,9 @@ TABLES = (
         ("key", "channel", "zone", "rule", "due_at", "created_at", "delivered_at", "ended_at"),
     ),
     Table("example_choices", (), ("choice", "at")),
+    Table("personas", ("text",)),
+    Table("digests", (), ("rule", "zone", "due_at", "since")),
+    Table("timeless_reminders", ("text",), ("asked_at",)),
     Table("erasures", (), ("kind", "salt", "target", "at"), everything=False),
 )
 """Every table but SQLite's own and those that FTS5 keeps beside ``chunks_fts``."""

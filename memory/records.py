@@ -33,6 +33,8 @@ class Profile:
     length: Length = "medium"
     zone: str = ""
     """An IANA name such as Europe/Berlin; empty is the machine's."""
+    persona: str = ""
+    """How the bot speaks, in the user's own words; empty: as [chat] persona says."""
 
 
 @dataclass(frozen=True)

@@ -19,6 +19,7 @@ from memory.facts.tables import STATEMENTS as FACTS
 from memory.reminders_table import STATEMENTS as REMINDERS
 from memory.telegram_tables import BLOCKED, REFERRING
 from memory.telegram_tables import STATEMENTS as TELEGRAM
+from memory.wishes_tables import STATEMENTS as WISHES
 from memory.words import owned_words
 
 _INITIAL = """
@@ -359,6 +360,10 @@ def migrations() -> Migrations:
     @steps()
     def m0015_blocked(db: Database) -> None:
         db.execute(BLOCKED)
+
+    @steps()
+    def m0016_digests(db: Database) -> None:
+        _execute(db, WISHES)
 
     return steps
 

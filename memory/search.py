@@ -65,6 +65,8 @@ class Limits:
 
     before: str | None = None
     exclude_turns: tuple[int, ...] = ()
+    own: bool = False
+    """Only the user's own, nothing of the shared knowledge bases."""
 
     def allows(self, chunk: Chunk) -> bool:
         """Whether a passage may be found, as `_allowed` says it of rows."""
@@ -152,14 +154,24 @@ class Searcher:
         :param exclude_turns: chat turns that the model is given anyway
         :raises FamiliarError: the database or the index can't be read, or the embedder has changed
         """
+        limits = Limits(before, tuple(exclude_turns))
+        return self._found(query, user_id=user_id, k=k, recent=recent, limits=limits)
+
+    def search_own(self, query: str, *, user_id: int, k: int | None = None) -> Found:
+        """The same over the user's own memory alone, for what may be shown where others read it.
+
+        :raises FamiliarError: as `search`
+        """
+        return self._found(query, user_id=user_id, k=k, recent=(), limits=Limits(own=True))
+
+    def _found(self, query: str, *, user_id: int, k: int | None, recent: Sequence[str], limits: Limits) -> Found:
         if not query.strip():
             return Found((), 0.0, False)
-        limits = Limits(before, tuple(exclude_turns))
         asked = [understand(part, recent=recent) for part in sub_questions(query)]
         ranked = [self._ranked(part, self.candidates(part, user_id=user_id, limits=limits)) for part in asked]
         ranked = [item for item in ranked if len(item.order)]
         confidence = max((item.confidence for item in ranked), default=0.0)
-        k, owners = k or self._config.k, self._store.readable_by(user_id)
+        k, owners = k or self._config.k, self._owners(user_id, limits)
         hits = self._hits(ranked, k=k)
         found = Found(hits, confidence, bool(hits) and confidence >= self._config.threshold)
         texts = [part.text for part in asked] if self._config.facts else []
@@ -191,7 +203,7 @@ class Searcher:
 
     def candidates(self, query: Query, *, user_id: int, limits: Limits) -> Candidates:
         """What a question is ranked over, with all signals."""
-        memory = self._memory(self._store.readable_by(user_id))
+        memory = self._memory(self._owners(user_id, limits))
         allowed = _allowed(self._store, memory, limits)
         vector = self._embedder.embed_query(query.text)
         # FAISS and SQLite both work without the GIL
@@ -201,6 +213,9 @@ class Searcher:
         nominated = [nearest.result(), most]
         corpus, rows = self._with_neighbours(memory, nominated, allowed)
         return self._measure(query, memory, vector, words, _surroundings(corpus, rows, allowed), corpus)
+
+    def _owners(self, user_id: int, limits: Limits) -> tuple[int, ...]:
+        return (user_id,) if limits.own else self._store.readable_by(user_id)
 
     def _memory(self, owners: tuple[int, ...]) -> Readable:
         generations = tuple(self._store.generation(owner) for owner in owners)

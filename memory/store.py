@@ -152,13 +152,14 @@ class Store:
                     " VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
                     (name, role, telegram_id, *_columns_of(profile), utc_now()),
                 )
+                _write_persona(db, cursor.lastrowid or 0, profile.persona)
         except sqlite3.IntegrityError as exc:
             raise FamiliarError(f"user {name!r} exists already; choose another name") from exc
         return User(cursor.lastrowid or 0, name, role, telegram_id, profile)
 
     def users(self) -> list[User]:
         """Everyone, oldest first."""
-        return [_user(row) for row in self.rows("SELECT * FROM users ORDER BY id")]
+        return [_user(row) for row in self.rows(f"{_USERS} ORDER BY u.id")]
 
     def user(self, name: str) -> User | None:
         """The user of that name."""
@@ -169,7 +170,7 @@ class Store:
 
         :raises FamiliarError: there is none
         """
-        found = self.rows("SELECT * FROM users WHERE id = ?", (user_id,))
+        found = self.rows(f"{_USERS} WHERE u.id = ?", (user_id,))
         if not found:
             raise FamiliarError(f"there is no user {user_id}")
         return _user(found[0])
@@ -186,6 +187,7 @@ class Store:
                 " WHERE id = ?",
                 (user.name, user.role, user.telegram_id, *_columns_of(user.profile), user.id),
             )
+            _write_persona(db, user.id, user.profile.persona)
 
     def readable_by(self, user_id: int) -> tuple[int, ...]:
         """Owners of memory that a user may read: themselves and the shared knowledge bases."""
@@ -426,6 +428,7 @@ class Store:
                 db.execute("INSERT INTO state (key, value) VALUES (?, ?)", (key, value))
 
 
+_USERS = "SELECT u.*, coalesce(p.text, '') AS persona FROM users u LEFT JOIN personas p ON p.user_id = u.id"
 _DOCUMENT_COLUMNS = ("source", "title", "format", "sha256", "text", "at", "me", "learn_from")
 
 CHUNK_COLUMNS = (
@@ -465,8 +468,14 @@ def _columns_of(profile: Profile) -> tuple[str, str, str, str]:
     return profile.language, profile.form, profile.length, profile.zone
 
 
+def _write_persona(db: sqlite3.Connection, user_id: int, text: str) -> None:
+    db.execute("DELETE FROM personas WHERE user_id = ?", (user_id,))
+    if text:
+        db.execute("INSERT INTO personas (user_id, text) VALUES (?, ?)", (user_id, text))
+
+
 def _user(row: sqlite3.Row) -> User:
-    profile = Profile(row["language"], row["form"], row["length"], row["zone"])
+    profile = Profile(row["language"], row["form"], row["length"], row["zone"], row["persona"])
     return User(row["id"], row["name"], row["role"], row["telegram_id"], profile)
 
 

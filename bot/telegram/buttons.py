@@ -23,6 +23,7 @@ from bot.telegram import (
     noting,
     preferences,
     reminding,
+    searching,
 )
 from bot.telegram.access import decide
 from bot.telegram.desk import Visit
@@ -134,6 +135,8 @@ PRESSES: Mapping[str, Press] = {
     "unremind": reminding.cancelled,
     "snooze": reminding.snooze,
     "read": media.noted,
+    "noremind": reminding.given_up,
+    "page": searching.turned,
 }
 _NOTES: Mapping[str, str] = {"up": "tg_thanks", "down": "tg_how_to_correct", "pick": "tg_thanks"}
 """What the button says when it is pressed."""

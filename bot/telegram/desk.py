@@ -18,6 +18,8 @@ from telegram import Bot, CallbackQuery, Message
 from telegram.error import Forbidden, TelegramError
 
 from bot.locales import say
+from bot.reminders.answering import GivenUp
+from bot.reminders.parsing import Missing, Wish
 from bot.telegram.access import Access
 from bot.telegram.ledger import moved
 from bot.telegram.outbox import Outbox
@@ -182,6 +184,8 @@ class Visit:
     """What was written, of several messages in a row each."""
     messages: tuple[Message, ...] = ()
     """The messages that are handled together, each as it stands now; for a button none."""
+    wish: Wish | Missing | GivenUp | None = None
+    """The reminder that it asks for, read once."""
     handling: Handling = field(default_factory=Handling)
 
     @property

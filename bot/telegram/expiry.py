@@ -167,6 +167,8 @@ RULES: Mapping[str, Rule] = {
     "stop": Rule(""),
     "again": Rule(_ID, _reply),
     "unremind": Rule(_ID, _pending_reminder),
+    "noremind": Rule(""),
+    "page": Rule(r"[0-9]{1,6}", asker_only=True),
     "snooze": Rule(rf"{_ID}:[0-9]{{1,6}}", _reminder),
 }
 """By the name that a button's data begins with."""

@@ -8,11 +8,11 @@ from __future__ import annotations
 import asyncio
 import json
 import logging
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from datetime import datetime
 
 import telegram
-from telegram import Bot, Chat, Message, Update
+from telegram import Bot, Chat, InlineQuery, Message, Update
 
 from bot.locales import language_of, say
 from bot.telegram import editing, inbox
@@ -41,16 +41,34 @@ class Door:
     """Where updates come in: the queue that python-telegram-bot's updater puts them into.
 
     The updater confirms an update to Telegram after `put` has returned, so that what is kept by then is never lost.
+
+    :param inline: takes inline queries, which are not kept
+    :param backlog: so many updates came before the bot was there; inline queries among them are left
     """
 
-    def __init__(self, store: Store, lanes: Lanes, stop: asyncio.Event) -> None:
+    def __init__(
+        self,
+        store: Store,
+        lanes: Lanes,
+        stop: asyncio.Event,
+        *,
+        inline: Callable[[InlineQuery], None],
+        backlog: int = 0,
+    ) -> None:
         self._store = store
         self._lanes = lanes
         self._stop = stop
+        self._inline = inline
+        self._backlog = backlog
 
     async def put(self, update: object) -> None:
         """Keep an update, and have it handled where it is new; waits while it can't be kept, as on a full disk."""
         if not isinstance(update, Update):
+            return
+        old, self._backlog = self._backlog > 0, max(0, self._backlog - 1)
+        if update.inline_query is not None:
+            if not old:
+                self._inline(update.inline_query)
             return
         while True:
             try:

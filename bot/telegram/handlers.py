@@ -1,35 +1,44 @@
 """Everything a message can be, in one ordered list: the first route that takes it handles it.
 
-Whoever gets here is allowed (`gate`). What is about one person's files or preferences is marked and refused in groups.
+Whoever gets here is allowed (`gate`). Commands and where they work stand in `command_list`.
 """
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, replace
 
 from bot.explain import explain, explain_influence, missing_line
+from bot.plain_words import command_in
 from bot.telegram.asking import asked_about
 from bot.telegram.buttons import press
+from bot.telegram.command_list import COMMANDS, CommandInfo, Scope
 from bot.telegram.desk import Visit
+from bot.telegram.digests import digest
 from bot.telegram.downloads import recording_of
 from bot.telegram.editing import edited
 from bot.telegram.examples import examples
+from bot.telegram.exporting import export
 from bot.telegram.files import document
 from bot.telegram.forgetting import forget
 from bot.telegram.forwarding import forwarded, offer
+from bot.telegram.judgements import feedback
 from bot.telegram.kinds import is_live
 from bot.telegram.knowing import facts
 from bot.telegram.learning import adapters, tune
 from bot.telegram.media import photo, recording, voice
+from bot.telegram.menus import help_lines, set_own_menu
+from bot.telegram.notes import note
 from bot.telegram.noting import is_shown, tell_kind
+from bot.telegram.personas import persona
 from bot.telegram.preferences import settings
 from bot.telegram.reactions import said_vote, vote_by_text
 from bot.telegram.reminding import remind, reminders, timezone, wished
 from bot.telegram.render import reply_parts, source_lines
+from bot.telegram.searching import search
 from bot.telegram.talking import answer, awaits_correction, conversation_of, correct, replied_turn
 from bot.telegram.threads import in_thread
-from bot.telegram.wording import is_stop, joined, summary_wish, without_mention
+from bot.telegram.wording import Command, is_stop, joined, summary_wish, without_mention
 from memory.records import Turn
 from memory.turns import turn_by_id, turns_of
 
@@ -41,15 +50,35 @@ class Route:
     takes: Callable[[Visit], bool]
     handle: Callable[[Visit], Awaitable[None]]
     private_only: bool = False
+    owner_only: bool = False
+    command: str | None = None
+    """Its name in `command_list`, where it is one of these."""
 
 
 async def handle(visit: Visit) -> None:
     """Let the first route that takes the message handle it."""
+    visit = await understood(visit)
     route = next(route for route in HANDLERS if route.takes(visit))
     if route.private_only and not visit.place.private:
         await visit.tell(visit.phrase("tg_private_only"))
+    elif route.owner_only and visit.person.role != "owner":
+        await visit.tell(visit.phrase("tg_owner_only"))
     else:
         await route.handle(visit)
+
+
+async def understood(visit: Visit) -> Visit:
+    """The message with what its words ask for, read once: a reminder, or a command in plain words."""
+    if visit.query is not None or visit.edited or is_stop(visit.message.text or ""):
+        return visit
+    wish = await in_thread(lambda: wished(visit))
+    plain = command_in(_written(visit)) if wish is None and is_plain(visit) else None
+    return replace(visit, wish=wish, command=Command(plain.name, plain.argument) if plain else visit.command)
+
+
+def _written(visit: Visit) -> str:
+    """What was written, without the bot's own name."""
+    return "\n".join(without_mention(said, bot=visit.desk.bot.username) for said in visit.texts).strip()
 
 
 async def ignore(visit: Visit) -> None:
@@ -58,13 +87,23 @@ async def ignore(visit: Visit) -> None:
 
 
 async def start(visit: Visit) -> None:
-    """Greet."""
+    """Greet, and offer the commands that work for whoever this is."""
     await visit.tell(visit.phrase("tg_welcome", name=visit.person.name))
+    if visit.place.private:
+        await set_own_menu(visit.desk.bot, visit.person)
 
 
 async def show_help(visit: Visit) -> None:
-    """What the bot can do."""
-    await visit.tell(visit.phrase("tg_help"))
+    """What the bot can do here, for whoever asks."""
+    bot, private = visit.desk.bot, visit.place.private
+    owner = visit.person.role == "owner"
+    scope: Scope = "groups" if not private else "owner" if owner else "private"
+    lines = [visit.phrase("tg_help"), *help_lines(scope, visit.language), visit.phrase("tg_help_more")]
+    if bot.bot.supports_inline_queries:
+        lines.append(visit.phrase("tg_help_inline", bot=bot.username))
+    elif private and owner:
+        lines.append(visit.phrase("tg_help_setinline", bot=bot.username))
+    await visit.tell("\n".join(lines))
 
 
 async def how_to_import(visit: Visit) -> None:
@@ -128,7 +167,7 @@ async def text(visit: Visit) -> None:
     written, places = joined(said)
     turn_id = replied_turn(visit)
     if not written:
-        await show_help(visit)
+        await visit.tell(visit.phrase("tg_help"))
     elif turn_id is not None and awaits_correction(visit, turn_id):
         await correct(visit, turn_id, written)
     else:
@@ -157,28 +196,47 @@ def command(name: str) -> Callable[[Visit], bool]:
     return lambda visit: visit.command is not None and visit.command.name == name
 
 
+COMMAND_HANDLERS: Mapping[str, Callable[[Visit], Awaitable[None]]] = {
+    "start": start,
+    "help": show_help,
+    "note": note,
+    "remember": note,
+    "search": search,
+    "import": how_to_import,
+    "summary": summary,
+    "digest": digest,
+    "why": why,
+    "forget": forget,
+    "facts": facts,
+    "correct": correction,
+    "feedback": feedback,
+    "examples": examples,
+    "tune": tune,
+    "adapters": adapters,
+    "persona": persona,
+    "settings": settings,
+    "remind": remind,
+    "reminders": reminders,
+    "timezone": timezone,
+    "export": export,
+    "stop": stop,
+}
+"""What each command of `command_list` does."""
+
+
+def _of_command(info: CommandInfo) -> Route:
+    handle, private_only = COMMAND_HANDLERS[info.name], not info.in_groups
+    return Route(command(info.name), handle, private_only, info.owner_only, info.name)
+
+
 HANDLERS: tuple[Route, ...] = (
     Route(lambda visit: visit.query is not None, press),
     Route(lambda visit: visit.edited and is_live(visit.message), ignore),
     Route(lambda visit: visit.edited, edited),
     Route(forwarded, offer),
-    Route(command("start"), start),
-    Route(command("help"), show_help),
     Route(lambda visit: is_stop(visit.message.text or ""), stop),
-    Route(command("import"), how_to_import, private_only=True),
-    Route(command("summary"), summary),
-    Route(command("why"), why),
-    Route(command("forget"), forget),
-    Route(command("facts"), facts, private_only=True),
-    Route(command("examples"), examples, private_only=True),
-    Route(command("tune"), tune, private_only=True),
-    Route(command("adapters"), adapters, private_only=True),
-    Route(command("settings"), settings, private_only=True),
-    Route(command("correct"), correction),
-    Route(command("reminders"), reminders),
-    Route(command("timezone"), timezone),
-    Route(lambda visit: is_plain(visit) and wished(visit) is not None, remind),
-    Route(command("remind"), remind),
+    *map(_of_command, COMMANDS),
+    Route(lambda visit: visit.wish is not None, remind),
     Route(is_shown, tell_kind),  # before documents: a GIF is sent as one too
     Route(lambda visit: bool(visit.message.photo), photo),
     Route(lambda visit: bool(visit.message.voice or visit.message.video_note), voice),

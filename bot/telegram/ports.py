@@ -17,7 +17,8 @@ from bot.influence import Influence, Missing
 from bot.learned import Learned
 from bot.seeing import Seen
 from memory.candidates import Candidates
-from memory.records import Citation, Receipt, Turn, User
+from memory.notes import Kept, NewNote
+from memory.records import Citation, Found, Receipt, Turn, User
 from memory.store import Store
 from tuning.preparing import Prepared
 
@@ -64,6 +65,22 @@ class ImportBytes(Protocol):
 
         ``on_share`` is told, from any thread, which share of its passages is embedded.
         """
+        ...
+
+
+class KeepNote(Protocol):
+    """Keeps notes."""
+
+    def __call__(self, new: NewNote, *, user: User, stored: Callable[[Kept], None]) -> Kept:
+        """Store a note; ``stored`` is called in the transaction that does, which what it raises undoes."""
+        ...
+
+
+class Search(Protocol):
+    """Finds passages, as a turn does."""
+
+    def __call__(self, words: str, *, user: User, k: int, own: bool = False) -> Found:
+        """The best ``k``; ``own``: none of the shared knowledge bases."""
         ...
 
 
@@ -219,6 +236,8 @@ class Services:
     store: Store
     assistant: Turns
     import_bytes: ImportBytes
+    keep_note: KeepNote
+    search: Search
     summarize: Summarize
     forget: Forget
     replace_turn: ReplaceTurn

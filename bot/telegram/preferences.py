@@ -6,35 +6,19 @@ from collections.abc import Sequence
 from dataclasses import asdict, replace
 from typing import Any
 
-from telegram import Bot, BotCommand, BotCommandScopeChat
-
 from bot.locales import LANGUAGES, say
 from bot.telegram.desk import Visit
+from bot.telegram.digests import setting_line
+from bot.telegram.menus import set_own_menu
 from bot.telegram.render import Part
 from bot.telegram.sending import Buttons
 from memory.records import Profile
 
-COMMANDS = (
-    *("start", "help", "import", "summary", "why", "forget", "facts", "examples", "tune", "adapters", "settings"),
-    *("remind", "reminders", "timezone", "stop"),
-)
 _CHOICES: dict[str, tuple[str, ...]] = {
     "language": LANGUAGES,
     "form": ("prose", "bullets"),
     "length": ("short", "medium", "long"),
 }
-
-
-def menu(language: str) -> list[BotCommand]:
-    """The command menu in a language."""
-    return [BotCommand(name, say(language, f"tg_menu_{name}")) for name in COMMANDS]
-
-
-async def set_menus(bot: Bot) -> None:
-    """Offer the menu in each language, English to everybody else."""
-    await bot.set_my_commands(menu("en"))
-    for language in LANGUAGES:
-        await bot.set_my_commands(menu(language), language_code=language)
 
 
 async def settings(visit: Visit) -> None:
@@ -53,8 +37,7 @@ async def changed(visit: Visit, values: Sequence[str]) -> None:
     shown = replace(visit, user=user)
     await visit.desk.sender.edit(visit.place, visit.message.message_id, Part(_text(shown)), buttons=_buttons(profile))
     if name == "language":
-        scope = BotCommandScopeChat(visit.place.chat_id)
-        await visit.desk.bot.set_my_commands(menu(profile.language), scope=scope)
+        await set_own_menu(visit.desk.bot, user)
 
 
 def _with(profile: Profile, name: str, value: str) -> Profile:
@@ -65,7 +48,9 @@ def _with(profile: Profile, name: str, value: str) -> Profile:
 def _text(visit: Visit) -> str:
     adapter = visit.services.live_adapter(visit.user)
     lines = [visit.phrase("tg_settings"), visit.phrase("tg_adapter", adapter=adapter or visit.phrase("tg_base_model"))]
-    return "\n".join(lines)
+    if visit.user.profile.persona:
+        lines.append(visit.phrase("tg_persona_setting", text=visit.user.profile.persona))
+    return "\n".join([*lines, setting_line(visit)])
 
 
 def _buttons(profile: Profile) -> Buttons:

@@ -13,6 +13,7 @@ from dataclasses import replace
 from datetime import UTC, datetime
 
 from bot.locales import say
+from bot.reminders.answering import GivenUp, answer_to_when
 from bot.reminders.delivering import delivery_of
 from bot.reminders.parsing import Missing, Wish, parse_reminder
 from bot.reminders.rules import snoozed
@@ -24,8 +25,10 @@ from bot.telegram.desk import Desk, Visit, where
 from bot.telegram.outbox import Reply
 from bot.telegram.render import Part, plain_parts
 from bot.telegram.sending import Buttons, Place
+from bot.telegram.settling import Said, settle
 from bot.telegram.threads import in_thread, pause
 from bot.telegram.undelivered import is_taken
+from bot.telegram.wording import without_mention
 from memory.errors import FamiliarError
 from memory.records import User
 from memory.reminders import (
@@ -38,6 +41,7 @@ from memory.reminders import (
     reminders_of,
     snooze_reminder,
 )
+from memory.timeless import Asked, ask, ask_no_more, asked_about
 
 _LOOK_SECONDS = 1.0
 _SNOOZES = (10, 60, 24 * 60)
@@ -46,29 +50,65 @@ _SHOWN = 20
 _log = logging.getLogger(__name__)
 
 
-def wished(visit: Visit) -> Wish | Missing | None:
-    """The reminder that a message asks for; None where it asks for none."""
-    command = visit.command
-    if command is not None and command.name != "remind":
-        return None
-    text = command.argument if command is not None else " ".join(visit.texts)
+def wished(visit: Visit) -> Wish | Missing | GivenUp | None:
+    """The reminder that a message asks for, or whose time it names after it was asked for; None where it does neither.
+
+    A message that is no answer to the question ends it.
+    """
+    command, store = visit.command, visit.services.store
     written, zone = visit.message.date, zone_of(visit.user.profile)  # not now: "in ten minutes" counts from then
-    return parse_reminder(text, now=written, zone=zone, asked=command is not None)
+    if command is not None:
+        asks = command.name == "remind"
+        return parse_reminder(command.argument, now=written, zone=zone, asked=True) if asks else None
+    text = without_mention(" ".join(visit.texts), bot=visit.desk.bot.username).strip()
+    if not text:
+        return None
+    anew = parse_reminder(text, now=written, zone=zone) if visit.message.reply_to_message is None else None
+    about = asked_about(store, _asked(visit), now=written)
+    if about is None or anew is not None:
+        return anew
+    answered = answer_to_when(Missing("when", about), text, now=written, zone=zone)
+    if answered is None:
+        ask_no_more(store, _asked(visit))
+    return answered
 
 
 async def remind(visit: Visit) -> None:
-    """Keep a reminder, or ask for its time."""
-    wish = wished(visit)
-    if wish is None or isinstance(wish, Missing):
-        over = wish is not None and wish.what == "future"
-        await visit.tell(
-            visit.phrase("reminder_over" if over else "reminder_when") + "\n" + visit.phrase("tg_remind_how")
-        )
-        return
+    """Keep a reminder, ask for its time, or leave it."""
+    wish, store = visit.wish, visit.services.store
+
+    def act() -> Said:
+        if isinstance(wish, Wish):
+            ask_no_more(store, _asked(visit))
+            return Said(_kept(visit, wish))
+        if isinstance(wish, GivenUp) or wish is None:
+            ask_no_more(store, _asked(visit))
+            return Said(visit.phrase("tg_remind_given_up"))
+        ask(store, _asked(visit), wish.text, at=visit.message.date)
+        question = visit.phrase("reminder_over" if wish.what == "future" else "reminder_when")
+        give_up = [[(visit.phrase("tg_remind_give_up"), "noremind")]]
+        return Said(f"{question}\n{visit.phrase('tg_remind_how')}", give_up)
+
+    await settle(visit, act)
+
+
+def _asked(visit: Visit) -> Asked:
+    return Asked(visit.user.id, visit.place.chat_id, visit.person.telegram_id or 0)
+
+
+def _kept(visit: Visit, wish: Wish) -> str:
     to = Destination("telegram", visit.place.chat_id, visit.place.thread_id)
     new = reminder_from(wish, key=f"telegram:{visit.update_ids[0]}", zone=zone_of(visit.user.profile), to=to)
-    kept = await in_thread(lambda: add_reminder(visit.services.store, new, user_id=visit.user.id))
-    await visit.tell(kept_words(kept, now=datetime.now(UTC), language=visit.language))
+    kept = add_reminder(visit.services.store, new, user_id=visit.user.id)
+    return kept_words(kept, now=datetime.now(UTC), language=visit.language)
+
+
+async def given_up(visit: Visit, values: Sequence[str]) -> None:
+    """The button under the question was pressed by the person who was asked."""
+    del values
+    if await in_thread(lambda: ask_no_more(visit.services.store, _asked(visit))):
+        part = Part(visit.phrase("tg_remind_given_up"))
+        await visit.desk.sender.edit(visit.place, visit.message.message_id, part)
 
 
 async def reminders(visit: Visit) -> None:

@@ -21,6 +21,7 @@ from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any, cast
 from urllib.parse import urlsplit
 
+from telegram import Bot
 from telegram.error import BadRequest, Conflict, InvalidToken, NetworkError, RetryAfter, TelegramError
 from telegram.ext import AIORateLimiter, ExtBot, Updater
 from telegram.request import HTTPXRequest
@@ -30,29 +31,32 @@ from bot.context import NO_CONTEXT, Context
 from bot.links.reading import page_reader
 from bot.telegram.access import is_paired, pairing_code
 from bot.telegram.desk import Desk
+from bot.telegram.digests import deliver_digests
 from bot.telegram.fact_reading import read_facts
 from bot.telegram.gate import Door, give_up, receive, unfinished
 from bot.telegram.inbox import drop_old, forget_tries
+from bot.telegram.inline import Inline
 from bot.telegram.lanes import Lanes
 from bot.telegram.learning import check_votes, tune_by_schedule
 from bot.telegram.logs import quiet_logs
+from bot.telegram.menus import set_menus, set_own_menu
 from bot.telegram.polling import PollRequest
 from bot.telegram.ports import Services
-from bot.telegram.preferences import set_menus
 from bot.telegram.reembedding import embed_again
 from bot.telegram.reminding import deliver_reminders
 from bot.telegram.sending import kind, seconds_of
 from bot.telegram.threads import first_of, in_thread, pause
 from bot.telegram.undelivered import announce_unknown, deliver_quietly
 from memory.errors import FamiliarError, UsageError
-from memory.records import Receipt, Turn, User
+from memory.notes import Kept, NewNote, keep_note
+from memory.records import Found, Receipt, Turn, User
 
 if TYPE_CHECKING:
     from bot.app import App
     from bot.summaries import Summary
 
 Note = Callable[[str], None]
-_UPDATES = ["message", "edited_message", "callback_query", "my_chat_member", "message_reaction"]
+_UPDATES = ["message", "edited_message", "callback_query", "inline_query", "my_chat_member", "message_reaction"]
 _TOKEN = re.compile(r"\d+:[A-Za-z0-9_-]{20,}")
 _CONFLICTS = 2
 """The first may be the end of this bot's own last run; one more means that another runs."""
@@ -119,6 +123,13 @@ def services_of(app: App) -> Services:
     def replaced(turn_id: int, *, by: int, user: User) -> object:
         return replace_turn(app.store, user_id=user.id, turn_id=turn_id, by=[by], erasers=app.erasers_of(app.store))
 
+    def keep(new: NewNote, *, user: User, stored: Callable[[Kept], None]) -> Kept:
+        return keep_note(app.store, app.parts.embedder, new, user=user, config=app.settings.import_, stored=stored)
+
+    def search(words: str, *, user: User, k: int, own: bool = False) -> Found:
+        find = app.searcher.search_own if own else app.searcher.search
+        return find(words, user_id=user.id, k=k)
+
     def forget(*, user: User, document: int | None, turn: int | None, text: str | None) -> object:
         return app.forget(user_id=user.id, document=document, turn=turn, text=text, everything=False)
 
@@ -135,6 +146,8 @@ def services_of(app: App) -> Services:
         store=app.store,
         assistant=_Turns(app),
         import_bytes=import_bytes,
+        keep_note=keep,
+        search=search,
         summarize=summarize,
         forget=forget,
         replace_turn=replaced,
@@ -297,13 +310,15 @@ async def _run_connected(bot: ExtBot[Any], services: Callable[[], Services], lin
 
 
 async def _answer_until_stopped(desk: Desk, lanes: Lanes, line: _Line, stopped: asyncio.Future[Any]) -> None:
-    door = cast("asyncio.Queue[object]", Door(desk.services.store, lanes, line.stop))  # the updater only puts into it
-    updater = Updater(desk.bot, door)
+    backlog = await _backlog(desk.bot, line)
+    door = Door(desk.services.store, lanes, line.stop, inline=Inline(desk).take, backlog=backlog)
+    updater = Updater(desk.bot, cast("asyncio.Queue[object]", door))  # the updater only puts into it
     await updater.initialize()
     try:
         listen = functools.partial(_listen, updater, line)
         if not await line.reach(lambda: set_menus(desk.bot)):
             return
+        await set_own_menu(desk.bot, desk.services.store.owner())
         await _go_on(desk, lanes)
         if not await line.reach(listen):
             return
@@ -316,10 +331,21 @@ async def _answer_until_stopped(desk: Desk, lanes: Lanes, line: _Line, stopped: 
         await _close(updater, lanes, desk)
 
 
+async def _backlog(bot: Bot, line: _Line) -> int:
+    """How many updates wait from before this start."""
+    counts: list[int] = []
+
+    async def count() -> None:
+        counts.append((await bot.get_webhook_info()).pending_update_count)
+
+    await line.reach(count)
+    return sum(counts)
+
+
 def _start_jobs(desk: Desk) -> None:
     if desk.services.settings.tuning.enabled:
         desk.start(tune_by_schedule(desk))
-    for job in (embed_again, read_facts, check_votes, announce_unknown, deliver_reminders):
+    for job in (embed_again, read_facts, check_votes, announce_unknown, deliver_reminders, deliver_digests):
         desk.start(job(desk))
 
 

@@ -19,7 +19,7 @@ _MOST_RULES, _MOST_PINNED = 12, 20
 """Newest ones that stand in a prompt; a beginning that grows without end takes the place of what is asked."""
 _MOST_CHARACTERS = 200
 _USERS = f"{USER}'s "
-PROFILE = ("language", "form", "length")
+PROFILE = ("language", "form", "length", "persona")
 """Settings that are listed and taken back like facts."""
 
 
@@ -66,7 +66,7 @@ def delete_rule(store: Store, rule_id: int, *, user_id: int) -> None:
 
 
 def reset_setting(store: Store, name: str, *, user: User) -> None:
-    """Set language, form or length back to its default."""
+    """Set language, form, length or persona back to its default."""
     store.update_user(replace(user, profile=replace(user.profile, **{name: getattr(Profile(), name)})))
 
 

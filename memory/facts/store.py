@@ -24,7 +24,10 @@ from memory.words import split_words
 
 NOTES = frozenset(["markdown", "text", "docx", "rtf", "odt", "enex"])
 """Formats that people write themselves, so that "I" in them is the user; a book or a mail is not."""
-_MYSELF = frozenset(["我", "me", "i", "user", "myself"])
+KEPT_REPLY = "kept reply"
+"""The format of a reply of the assistant that the user kept as a note: what was generated states no facts."""
+MYSELF = frozenset(["我", "me", "i", "user", "myself"])
+"""Speakers of a dialogue, in lower case, who are the user."""
 
 
 def learn_document(store: Store, document_id: int, *, user_id: int) -> int:
@@ -101,15 +104,15 @@ PASSAGES = (
 
 
 def told_in(row: sqlite3.Row) -> Told:
-    """What a row of ``PASSAGES`` tells."""
-    return Told(row["text"], _day(row["at"]), _me(row))
+    """What a row of ``PASSAGES`` tells: nothing where it is a reply of the assistant that the user kept."""
+    return Told("" if row["format"] == KEPT_REPLY else row["text"], _day(row["at"]), _me(row))
 
 
 def _me(row: sqlite3.Row) -> str | None:
     if row["turn_id"] is not None:
         return USER
     if row["speaker"]:
-        mine = row["speaker"] == row["me"] or row["speaker"].casefold() in _MYSELF
+        mine = row["speaker"] == row["me"] or row["speaker"].casefold() in MYSELF
         return USER if mine and row["role"] != "shared" else str(row["speaker"])
     return USER if row["role"] != "shared" and row["format"] in NOTES else None
 

@@ -10,6 +10,7 @@ from dataclasses import replace
 
 from telegram.constants import ChatAction, ReactionEmoji
 
+from tests.telegram_api.inline import answer_inline_query
 from tests.telegram_api.records import (
     Attachment,
     AttachmentKind,
@@ -45,7 +46,7 @@ Method = Callable[[World, Request], object]
 
 def get_me(world: World, _request: Request) -> object:
     """The bot itself."""
-    flags = {"can_join_groups": True, "can_read_all_group_messages": False, "supports_inline_queries": False}
+    flags = {"can_join_groups": True, "can_read_all_group_messages": False, "supports_inline_queries": world.inline}
     return {**world.bot.as_json(), **flags}
 
 
@@ -277,6 +278,7 @@ CHAT_METHODS: Mapping[str, Method] = {
     "sendChatAction": send_chat_action,
     "setMessageReaction": set_message_reaction,
     "answerCallbackQuery": answer_callback_query,
+    "answerInlineQuery": answer_inline_query,
     "getFile": get_file,
     "getChat": get_chat,
     "leaveChat": leave_chat,

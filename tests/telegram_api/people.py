@@ -198,6 +198,22 @@ class UserDriver:
             self._world.add_update("callback_query", body)
             return query_id
 
+    def ask_inline(self, words: str, *, offset: str = "", expired: bool = False) -> str:
+        """Type the bot's name and words in any chat; gives the query's id. `expired`: answering it is refused."""
+        with self._world.lock:
+            query_id = str(next(_QUERY_IDS))
+            if not expired:
+                self._world.open_inline.add(query_id)
+            body: JSON = {
+                "id": query_id,
+                "from": self.user.as_json(),
+                "query": words,
+                "offset": offset,
+                "chat_type": "private",
+            }
+            self._world.add_update("inline_query", body)
+            return query_id
+
     def react(self, message: Message, emoji: str | None) -> Update | None:
         """React to a message; None takes the reaction back. The bot hears of it only where it asked to."""
         body = {

@@ -275,6 +275,27 @@ class CallbackAnswer:
 
 
 @dataclass(frozen=True)
+class Article:
+    """One result of an inline query, and the text that is sent when it is chosen."""
+
+    id: str
+    title: str
+    description: str
+    text: str
+
+
+@dataclass(frozen=True)
+class InlineAnswer:
+    """How the bot answered an inline query."""
+
+    query_id: str
+    results: tuple[Article, ...]
+    cache_time: int
+    is_personal: bool
+    next_offset: str
+
+
+@dataclass(frozen=True)
 class Command:
     """One line of the command menu."""
 

@@ -15,7 +15,18 @@ from typing import Self, TypeVar
 
 from tests.telegram_api.faults import Fault
 from tests.telegram_api.people import GroupDriver, UserDriver, member_json
-from tests.telegram_api.records import Call, CallbackAnswer, Chat, Command, Draft, Message, StoredFile, User, Webhook
+from tests.telegram_api.records import (
+    Call,
+    CallbackAnswer,
+    Chat,
+    Command,
+    Draft,
+    InlineAnswer,
+    Message,
+    StoredFile,
+    User,
+    Webhook,
+)
 from tests.telegram_api.transport import HttpServer, WebhookSender
 from tests.telegram_api.world import World
 
@@ -147,6 +158,11 @@ class TelegramServer:
         """The answers to pressed buttons, in order."""
         with self.world.lock:
             return list(self.world.answers)
+
+    def inline_answers(self) -> list[InlineAnswer]:
+        """The answers to inline queries, in order."""
+        with self.world.lock:
+            return list(self.world.inline_answers)
 
     def calls(self, method: str | None = None) -> list[Call]:
         """The bot's calls, all or of one method, in the order in which they were answered."""

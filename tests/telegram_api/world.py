@@ -23,6 +23,7 @@ from tests.telegram_api.records import (
     Command,
     Draft,
     FormattedText,
+    InlineAnswer,
     Keyboard,
     Message,
     StoredFile,
@@ -61,6 +62,9 @@ class World:
         self.texts: dict[tuple[str, str], str] = {}
         self.open_queries: set[str] = set()
         self.answers: list[CallbackAnswer] = []
+        self.inline = False
+        self.open_inline: set[str] = set()
+        self.inline_answers: list[InlineAnswer] = []
         self.calls: list[Call] = []
         self.updates: list[Update] = []
         self.copies: dict[int, int] = {}

@@ -26,6 +26,7 @@ from memory.config import ImportConfig, SearchConfig
 from memory.erasure import forget_document, forget_text, forget_turn, replace_turn
 from memory.index import Indexes
 from memory.ingest import ImportOptions, Ingestor
+from memory.notes import Kept, NewNote, keep_note
 from memory.records import Message as Prompt
 from memory.records import Receipt, User
 from memory.search import Searcher
@@ -146,6 +147,10 @@ class Bench:
             store=self.store,
             assistant=Assistant(self.store, searcher, self._embedder, voice, chat=ChatConfig()),
             import_bytes=self._import,
+            keep_note=self._keep,
+            search=lambda words, *, user, k, own=False: (searcher.search_own if own else searcher.search)(
+                words, user_id=user.id, k=k
+            ),
             summarize=Summarizer(self.store, searcher, self._embedder).summarize,
             forget=self._forget,
             replace_turn=lambda turn_id, *, by, user: replace_turn(
@@ -195,6 +200,9 @@ class Bench:
         ingestor = Ingestor(self.store, self._embedder, ImportConfig())
         options = ImportOptions(me=me, learn_from=learn_from)
         return ingestor.import_bytes(name, data, user_id=user.id, options=options, on_share=on_share)
+
+    def _keep(self, new: NewNote, *, user: User, stored: Callable[[Kept], None]) -> Kept:
+        return keep_note(self.store, self._embedder, new, user=user, config=ImportConfig(), stored=stored)
 
     def _forget(self, *, user: User, document: int | None, turn: int | None, text: str | None) -> object:
         if document is not None:

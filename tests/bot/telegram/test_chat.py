@@ -138,13 +138,13 @@ async def test_messages_of_a_chat_stay_in_order_and_chats_do_not_wait(live: Benc
     ada.send("Tell me a first story.")
     await live.server.until(begun.is_set)
     ada.send("/help")
-    assert (await live.reply_to(ben, "/help")).text == say("en", "tg_help")
+    assert (await live.reply_to(ben, "/help")).text.startswith(say("en", "tg_help"))
     before = live.server.replies(ada.id)
     go.set()
     await live.server.until(lambda: len(live.server.replies(ada.id)) == len(before) + 2)
     first, second = live.server.replies(ada.id)[-2:]
     assert first.text.startswith("Once upon a time.")
-    assert second.text == say("en", "tg_help")
+    assert second.text.startswith(say("en", "tg_help"))
 
 
 async def test_what_can_not_be_read_is_said(live: Bench) -> None:
@@ -204,7 +204,7 @@ async def test_a_stop_ends_the_reply_under_way(bench: Bench) -> None:
 async def test_chinese_users_get_chinese(live: Bench) -> None:
     """Welcome, help, footer and unknown kinds."""
     ada = await live.owner("zh-hans")
-    assert (await live.reply_to(ada, "/help")).text == say("zh", "tg_help")
+    assert (await live.reply_to(ada, "/help")).text.startswith(say("zh", "tg_help"))
     reply = await live.reply_to(ada, STORY)
     assert say("zh", "turn_number", n=1) in reply.text
     assert reply.buttons[-1].text == say("zh", "tg_why_button")
@@ -272,7 +272,8 @@ async def test_in_a_group_strangers_are_not_heard(live: Bench) -> None:
     eve.send("@familiar_test_bot tell me a story", chat=group)
     ada.send("/help@familiar_test_bot", chat=group)
     await live.server.until(lambda: live.server.replies(group.id))
-    assert [message.text for message in live.server.replies(group.id)] == [say("en", "tg_help")]
+    (answer,) = live.server.replies(group.id)
+    assert answer.text.startswith(say("en", "tg_help"))
     assert [user.name for user in live.store.users()] == ["Ada", "group:-1001"]
 
 

@@ -154,9 +154,9 @@ async def test_settings_change_by_buttons_and_so_does_the_language(live: Bench) 
     for press in ("set:form:bullets", "set:length:short", "set:language:zh"):
         ada.press(shown, press)
         await live.server.until(partial(is_set, live, press.split(":")[2]))
-    await live.server.until(lambda: live.server.commands(f"chat:{ada.id}"))
+    described = say("zh", "tg_menu_help")
+    await live.server.until(lambda: live.server.commands(f"chat:{ada.id}")[1].description == described)
     (shown,) = [message for message in live.server.replies(ada.id) if message.id == shown.id]
     assert shown.text.startswith(say("zh", "tg_settings"))
     assert chosen(shown) == ["✓ 中文", "✓ 要点", "✓ 短"]
-    assert live.server.commands(f"chat:{ada.id}")[1].description == say("zh", "tg_menu_help")
-    assert (await live.reply_to(ada, "/help")).text == say("zh", "tg_help")
+    assert (await live.reply_to(ada, "/help")).text.startswith(say("zh", "tg_help"))

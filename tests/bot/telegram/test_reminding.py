@@ -144,3 +144,58 @@ async def test_in_ten_minutes_counts_from_when_it_was_written(live: Bench) -> No
     await live.server.until(lambda: kept(live))
     (item,) = kept(live)
     assert 4 <= (item.due - datetime.now(UTC)).total_seconds() / 60 <= 5
+
+
+async def test_the_next_answer_is_the_time_that_was_asked_for(live: Bench) -> None:
+    """In both languages, and across a restart."""
+    ada = await live.owner()
+    await live.reply_to(ada, "/remind call Mum")
+    await live.stop()
+    await live.start()
+    assert "call Mum" in (await live.reply_to(ada, "ok, tomorrow at 9 please")).text
+    await live.reply_to(ada, "提醒我交房租")
+    assert "交房租" in (await live.reply_to(ada, "明天上午九点吧")).text
+    assert [item.text for item in kept(live)] == ["call Mum", "交房租"]
+    assert "(turn " in (await live.reply_to(ada, "tomorrow at 9")).text
+    assert len(kept(live)) == 2
+
+
+async def test_an_answer_to_a_question_may_be_no_time(live: Bench) -> None:
+    """Then it is answered as ever, and a time that comes later is about something else."""
+    ada = await live.owner()
+    await live.reply_to(ada, "/remind call Mum")
+    assert "(turn " in (await live.reply_to(ada, "The meeting with Bob is tomorrow at 9.")).text
+    assert "(turn " in (await live.reply_to(ada, "tomorrow at 9")).text
+    assert kept(live) == []
+
+
+async def test_a_question_for_a_time_can_be_left(live: Bench) -> None:
+    """By words in both languages and by a button; a time that is over is asked for again."""
+    ada = await live.owner()
+    for words in ("never mind", "算了"):
+        await live.reply_to(ada, "/remind call Mum")
+        assert (await live.reply_to(ada, words)).text == say("en", "tg_remind_given_up")
+    await live.reply_to(ada, "/remind call Mum")
+    asked = await live.reply_to(ada, "2 May 2020")
+    assert asked.text.startswith(say("en", "reminder_over"))
+    ada.press(asked, asked.buttons[0].callback_data or "")
+    await live.server.until(lambda: live.server.replies(OWNER)[-1].text == say("en", "tg_remind_given_up"))
+    assert "(turn " in (await live.reply_to(ada, "tomorrow at 9")).text
+    assert kept(live) == []
+
+
+async def test_after_an_hour_no_answer_is_expected(live: Bench) -> None:
+    """Nor that of another person in a group."""
+    ada = await live.owner()
+    live.server.world.clock = lambda: datetime.now(UTC).timestamp() - 3700
+    await live.reply_to(ada, "/remind call Mum")
+    live.server.world.clock = lambda: datetime.now(UTC).timestamp()
+    assert "(turn " in (await live.reply_to(ada, "tomorrow at 9")).text
+    ben = await live.friend(ada)
+    group = live.server.group(-1001, added_by=ada)
+    ada.send("/remind@familiar_test_bot call Mum", chat=group)
+    (asked,) = await live.server.until(lambda: live.server.replies(group.id))
+    ben.send("tomorrow at 9", chat=group, reply_to=asked)
+    await live.server.until(lambda: "(turn " in live.server.replies(group.id)[-1].text)
+    ada.send("tomorrow at 9", chat=group, reply_to=asked)
+    await live.server.until(lambda: "call Mum" in live.server.replies(group.id)[-1].text)

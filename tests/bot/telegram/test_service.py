@@ -13,8 +13,6 @@ from telegram import Bot
 from telegram.error import Conflict
 
 from bot.config import Secret
-from bot.locales import say
-from bot.telegram.preferences import COMMANDS
 from bot.telegram.service import stopping
 from memory.errors import FamiliarError, UsageError
 from tests.bot.telegram.bench import OWNER, STORY, Bench
@@ -102,14 +100,6 @@ async def test_a_poll_that_fails_is_said_and_repeated(live: Bench) -> None:
     ada.send("hello")
     await live.server.until(lambda: any("trying again" in note for note in live.notes))
     assert (await live.reply_to(ada, f"/start {live.code}")).text
-
-
-async def test_the_menu_is_there_in_both_languages(live: Bench) -> None:
-    """English for everybody else."""
-    for language, scope in (("", "en"), ("en", "en"), ("zh", "zh")):
-        menu = live.server.commands(language_code=language)
-        assert [command.name for command in menu] == list(COMMANDS)
-        assert menu[1].description == say(scope, "tg_menu_help")
 
 
 async def test_no_token_in_any_log(bench: Bench, caplog: pytest.LogCaptureFixture) -> None:
