@@ -16,6 +16,7 @@ from sqlite_utils.migrations import Migrations
 from memory.candidates_table import STATEMENTS as CANDIDATES
 from memory.facts.tables import BY_MODEL as FACTS_BY_MODEL
 from memory.facts.tables import STATEMENTS as FACTS
+from memory.people_tables import STATEMENTS as PEOPLE
 from memory.reminders_table import STATEMENTS as REMINDERS
 from memory.telegram_tables import STATEMENTS as TELEGRAM
 from memory.words import owned_words
@@ -350,6 +351,10 @@ def migrations() -> Migrations:
     @steps()
     def m0014_reminders(db: Database) -> None:
         _execute(db, REMINDERS)
+
+    @steps()
+    def m0017_invitations(db: Database) -> None:
+        _execute(db, PEOPLE)
 
     return steps
 
