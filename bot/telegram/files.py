@@ -5,6 +5,7 @@ from __future__ import annotations
 from telegram import Document
 
 from bot.telegram.desk import Visit
+from bot.telegram.limiting import note_work
 from bot.telegram.render import Part
 from bot.telegram.threads import in_thread
 from bot.telegram.wording import ImportWish, import_wish
@@ -27,6 +28,7 @@ async def document(visit: Visit) -> None:
 
 async def _import(visit: Visit, sent: Document, name: str) -> None:
     wish = import_wish(visit.message.caption or "")
+    note_work(visit.services.store, visit.update_ids, "import")
     async with visit.desk.importing(visit.user):
         progress = await visit.tell(visit.phrase("tg_reading", name=name))
         file = await visit.desk.bot.get_file(sent.file_id)

@@ -1,6 +1,6 @@
 """Everything a message can be, in one ordered list: the first route that takes it handles it.
 
-Whoever gets here is allowed (`gate`). What is about one person's files or preferences is marked and refused in groups.
+Whoever gets here may talk to the bot (`gate`); what they may have of it stands in one table (`authority`).
 """
 
 from __future__ import annotations
@@ -14,11 +14,15 @@ from bot.telegram.desk import Visit
 from bot.telegram.examples import examples
 from bot.telegram.files import document
 from bot.telegram.forgetting import forget
+from bot.telegram.inviting import invite
 from bot.telegram.knowing import facts
 from bot.telegram.learning import adapters, tune
+from bot.telegram.people import people
+from bot.telegram.permitting import permitted
 from bot.telegram.preferences import settings
 from bot.telegram.reminding import remind, reminders, timezone, wished
 from bot.telegram.render import reply_parts, source_lines
+from bot.telegram.storing import storing
 from bot.telegram.talking import answer, awaits_correction, conversation_of, correct, replied_turn
 from bot.telegram.threads import in_thread
 from bot.telegram.wording import is_stop, summary_wish, without_mention
@@ -32,16 +36,12 @@ class Route:
 
     takes: Callable[[Visit], bool]
     handle: Callable[[Visit], Awaitable[None]]
-    private_only: bool = False
 
 
 async def handle(visit: Visit) -> None:
-    """Let the first route that takes the message handle it."""
-    route = next(route for route in HANDLERS if route.takes(visit))
-    if route.private_only and not visit.place.private:
-        await visit.tell(visit.phrase("tg_private_only"))
-    else:
-        await route.handle(visit)
+    """Let the first route that takes the message handle it, if the person may have that."""
+    if await permitted(visit):
+        await next(route for route in HANDLERS if route.takes(visit)).handle(visit)
 
 
 async def ignore(visit: Visit) -> None:
@@ -51,7 +51,8 @@ async def ignore(visit: Visit) -> None:
 
 async def start(visit: Visit) -> None:
     """Greet."""
-    await visit.tell(visit.phrase("tg_welcome", name=visit.person.name))
+    guest = visit.person.role == "guest"
+    await visit.tell(visit.phrase("tg_welcome_guest" if guest else "tg_welcome", name=visit.person.name))
 
 
 async def show_help(visit: Visit) -> None:
@@ -152,21 +153,24 @@ HANDLERS: tuple[Route, ...] = (
     Route(command("start"), start),
     Route(command("help"), show_help),
     Route(lambda visit: is_stop(visit.message.text or ""), stop),
-    Route(command("import"), how_to_import, private_only=True),
+    Route(command("import"), how_to_import),
     Route(command("summary"), summary),
     Route(command("why"), why),
     Route(command("forget"), forget),
-    Route(command("facts"), facts, private_only=True),
-    Route(command("examples"), examples, private_only=True),
-    Route(command("tune"), tune, private_only=True),
-    Route(command("adapters"), adapters, private_only=True),
-    Route(command("settings"), settings, private_only=True),
+    Route(command("facts"), facts),
+    Route(command("examples"), examples),
+    Route(command("tune"), tune),
+    Route(command("adapters"), adapters),
+    Route(command("settings"), settings),
     Route(command("correct"), correction),
     Route(command("reminders"), reminders),
     Route(command("timezone"), timezone),
+    Route(command("people"), people),
+    Route(command("invite"), invite),
+    Route(command("storing"), storing),
     Route(lambda visit: is_plain(visit) and wished(visit) is not None, remind),
     Route(command("remind"), remind),
-    Route(lambda visit: visit.message.document is not None, document, private_only=True),
+    Route(lambda visit: visit.message.document is not None, document),
     Route(lambda visit: visit.command is not None, unknown_command),
     Route(lambda visit: bool(visit.message.text), text),
     Route(lambda _visit: True, unknown_kind),

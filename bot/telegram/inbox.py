@@ -25,16 +25,25 @@ class Received:
     tries: int
 
 
-def keep(store: Store, update_id: int, payload: str, *, chat_id: int | None, user_id: int | None) -> bool:
+def keep(
+    store: Store,
+    update_id: int,
+    payload: str,
+    *,
+    chat_id: int | None,
+    user_id: int | None,
+    author_id: int | None = None,
+) -> bool:
     """Write an update down; False where it was seen before.
 
     :param user_id: whose message it is, where known, so that it is forgotten with all that is theirs
+    :param author_id: who wrote it, which in a group is somebody else, so that it counts towards their limits
     """
     with store.transaction() as db:
         cursor = db.execute(
-            "INSERT INTO telegram_inbox (update_id, chat_id, user_id, payload, state, received_at)"
-            " VALUES (?, ?, ?, ?, 'waiting', ?) ON CONFLICT DO NOTHING",
-            (update_id, chat_id, user_id, payload, utc_now()),
+            "INSERT INTO telegram_inbox (update_id, chat_id, user_id, author_id, payload, state, received_at)"
+            " VALUES (?, ?, ?, ?, ?, 'waiting', ?) ON CONFLICT DO NOTHING",
+            (update_id, chat_id, user_id, author_id, payload, utc_now()),
         )
     return cursor.rowcount > 0
 

@@ -14,7 +14,7 @@ from bot.config import Settings
 from bot.influence import Influence, Missing
 from bot.learned import Learned
 from memory.candidates import Candidates
-from memory.records import Citation, Receipt, Turn, User
+from memory.records import Citation, Kept, Receipt, Turn, User
 from memory.store import Store
 from tuning.preparing import Prepared
 
@@ -31,10 +31,12 @@ class Turns(Protocol):
         on_text: Callable[[str], None] = ...,
         cancel: threading.Event | None = None,
         stored: Callable[[Turn], None] = ...,
+        keep: Kept = ...,
     ) -> Turn:
         """Answer one message and store the turn; ``on_text`` gets the reply piece by piece.
 
-        ``stored`` is called in the transaction that stores the turn, which what it raises undoes.
+        ``stored`` is called in the transaction that stores the turn, which what it raises undoes; ``keep`` is what
+        stays of it, and one of which nothing does has the number 0.
         """
         ...
 
@@ -74,6 +76,18 @@ class Forget(Protocol):
 
     def __call__(self, *, user: User, document: int | None, turn: int | None, text: str | None) -> object:
         """Erase it everywhere, or nothing of it."""
+        ...
+
+
+class Erase(Protocol):
+    """Erases what a person leaves behind."""
+
+    def turns(self, user: User, turn_ids: Sequence[int]) -> object:
+        """Erase these turns everywhere."""
+        ...
+
+    def everything(self, user: User) -> object:
+        """Erase all that is the user's."""
         ...
 
 
@@ -177,6 +191,7 @@ class Services:
     import_bytes: ImportBytes
     summarize: Summarize
     forget: Forget
+    erase: Erase
     tune: Tune
     tune_due: Callable[[User], bool]
     """Whether a tune of this user should start by itself now."""

@@ -16,7 +16,7 @@ from memory.records import Profile
 
 COMMANDS = (
     *("start", "help", "import", "summary", "why", "forget", "facts", "examples", "tune", "adapters", "settings"),
-    *("remind", "reminders", "timezone", "stop"),
+    *("remind", "reminders", "timezone", "stop", "people", "invite", "storing"),
 )
 _CHOICES: dict[str, tuple[str, ...]] = {
     "language": LANGUAGES,

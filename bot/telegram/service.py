@@ -16,7 +16,7 @@ import signal
 import socket
 import threading
 import time
-from collections.abc import Awaitable, Callable, Iterator
+from collections.abc import Awaitable, Callable, Iterator, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any, cast
 from urllib.parse import urlsplit
@@ -34,6 +34,7 @@ from bot.telegram.inbox import drop_old, forget_tries
 from bot.telegram.lanes import Lanes
 from bot.telegram.learning import check_votes, tune_by_schedule
 from bot.telegram.logs import quiet_logs
+from bot.telegram.people import erase_guests
 from bot.telegram.ports import Services
 from bot.telegram.preferences import set_menus
 from bot.telegram.reembedding import embed_again
@@ -41,15 +42,15 @@ from bot.telegram.reminding import deliver_reminders
 from bot.telegram.sending import kind, seconds_of
 from bot.telegram.threads import first_of, in_thread, pause
 from bot.telegram.undelivered import announce_unknown, deliver_quietly
+from bot.telegram.updates import taken_updates
 from memory.errors import FamiliarError, UsageError
-from memory.records import Receipt, Turn, User
+from memory.records import Kept, Receipt, Turn, User
 
 if TYPE_CHECKING:
     from bot.app import App
     from bot.summaries import Summary
 
 Note = Callable[[str], None]
-_UPDATES = ["message", "edited_message", "callback_query"]
 _TOKEN = re.compile(r"\d+:[A-Za-z0-9_-]{20,}")
 _CONFLICTS = 2
 """The first may be the end of this bot's own last run; one more means that another runs."""
@@ -122,6 +123,7 @@ def services_of(app: App) -> Services:
         import_bytes=import_bytes,
         summarize=summarize,
         forget=forget,
+        erase=_Erase(app),
         tune=app.tunes.tune,
         tune_due=app.tunes.is_due,
         fact_reading=app.fact_reading,
@@ -134,6 +136,19 @@ def services_of(app: App) -> Services:
         clock=time.monotonic,
         second_answer=lambda turn, *, user: app.assistant.second_answer(turn, user=user),
     )
+
+
+class _Erase:
+    """Erases by the program's own way, which reaches adapters and backups."""
+
+    def __init__(self, app: App) -> None:
+        self._app = app
+
+    def turns(self, user: User, turn_ids: Sequence[int]) -> object:
+        return self._app.forget_turns(turn_ids, user_id=user.id)
+
+    def everything(self, user: User) -> object:
+        return self._app.forget(user_id=user.id, everything=True)
 
 
 class _Turns:
@@ -151,10 +166,17 @@ class _Turns:
         on_text: Callable[[str], None] = lambda _: None,
         cancel: threading.Event | None = None,
         stored: Callable[[Turn], None] = lambda _: None,
+        keep: Kept = "memory",
     ) -> Turn:
         with self._app.fact_reading.turn():
             return self._app.assistant.turn(
-                text, user=user, conversation_id=conversation_id, on_text=on_text, cancel=cancel, stored=stored
+                text,
+                user=user,
+                conversation_id=conversation_id,
+                on_text=on_text,
+                cancel=cancel,
+                stored=stored,
+                keep=keep,
             )
 
 
@@ -270,7 +292,9 @@ async def _run_connected(bot: ExtBot[Any], services: Callable[[], Services], lin
 
 
 async def _answer_until_stopped(desk: Desk, lanes: Lanes, line: _Line, stopped: asyncio.Future[Any]) -> None:
-    door = cast("asyncio.Queue[object]", Door(desk.services.store, lanes, line.stop))  # the updater only puts into it
+    door = cast(
+        "asyncio.Queue[object]", Door(desk.services.store, lanes, line.stop, config=line.config)
+    )  # the updater only puts into it
     updater = Updater(desk.bot, door)
     await updater.initialize()
     try:
@@ -292,7 +316,7 @@ async def _answer_until_stopped(desk: Desk, lanes: Lanes, line: _Line, stopped: 
 def _start_jobs(desk: Desk) -> None:
     if desk.services.settings.tuning.enabled:
         desk.start(tune_by_schedule(desk))
-    for job in (embed_again, read_facts, check_votes, announce_unknown, deliver_reminders):
+    for job in (embed_again, read_facts, check_votes, announce_unknown, deliver_reminders, erase_guests):
         desk.start(job(desk))
 
 
@@ -313,7 +337,9 @@ async def _listen(updater: Updater, line: _Line) -> None:
     """Start to receive updates, by webhook where an address is set, else by long polling."""
     config = line.config
     if not config.webhook_url:
-        await updater.start_polling(timeout=_POLL_SECONDS, allowed_updates=_UPDATES, error_callback=line.polling_failed)
+        await updater.start_polling(
+            timeout=_POLL_SECONDS, allowed_updates=taken_updates(config), error_callback=line.polling_failed
+        )
         return
     _check_free(config.webhook_listen, config.webhook_port)
     await updater.start_webhook(
@@ -321,7 +347,7 @@ async def _listen(updater: Updater, line: _Line) -> None:
         port=config.webhook_port,
         url_path=urlsplit(config.webhook_url).path.strip("/"),
         webhook_url=config.webhook_url,
-        allowed_updates=_UPDATES,
+        allowed_updates=taken_updates(config),
         secret_token=config.webhook_secret.reveal() or secrets.token_urlsafe(32),
     )
 

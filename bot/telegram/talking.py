@@ -8,14 +8,17 @@ from zoneinfo import ZoneInfo
 from bot.locales import say
 from bot.reminders.zones import zone_of
 from bot.telegram.choosing import offer_beside
-from bot.telegram.desk import Interrupted, Visit
+from bot.telegram.desk import Interrupted, Visit, noticed
+from bot.telegram.group_rules import keep_author, mark_told, notice_of
 from bot.telegram.inbox import done
 from bot.telegram.learning import judge
 from bot.telegram.ledger import turn_shown_in
+from bot.telegram.limiting import note_turn
 from bot.telegram.outbox import Reply
 from bot.telegram.render import footer
 from bot.telegram.replies import rendered
 from bot.telegram.sending import Buttons
+from bot.telegram.storing import kept_of
 from bot.telegram.streaming import GROUP_SPACING, DraftPreview, EditPreview, Preview, Stream
 from bot.telegram.threads import in_thread
 from memory.records import Turn
@@ -36,7 +39,7 @@ async def answer(visit: Visit, text: str) -> None:
 
     :raises Interrupted: the bot ends; nothing is stored, and the message waits for the next start
     """
-    desk, conversation = visit.desk, conversation_of(visit)
+    desk, conversation, keep = visit.desk, conversation_of(visit), kept_of(visit)
     reply = await in_thread(
         lambda: desk.outbox.open(visit.place, key=visit.key(), user=visit.user, reply_to=visit.cited)
     )
@@ -49,7 +52,11 @@ async def answer(visit: Visit, text: str) -> None:
         language = visit.language
         made = rendered(f"{note}{turn.reply}", footer(turn, language=language), language=language)
         buttons = turn_buttons(turn, visit)
-        desk.outbox.put(reply, made.parts, files=made.attachments, buttons=buttons, turn=turn)
+        parts = noticed(made.parts, _notice(visit))
+        desk.outbox.put(reply, parts, files=made.attachments, buttons=buttons, turn=turn if turn.id else None)
+        note_turn(visit.services.store, visit.update_ids, turn)
+        if turn.id and not visit.place.private:
+            keep_author(visit.services.store, turn.id, person_id=visit.person.id)
         done(visit.services.store, visit.update_ids, reply_id=reply.id)
 
     with desk.turn_in(visit.place.chat_id) as cancel:
@@ -62,10 +69,21 @@ async def answer(visit: Visit, text: str) -> None:
                     on_text=stream.feed,
                     cancel=cancel,
                     stored=stored,
+                    keep=keep,
                 )
             )
     sent = await desk.outbox.deliver(reply)
-    offer_beside(visit, turn, shown_in=sent[-1] if sent else None)
+    if keep == "memory":
+        offer_beside(visit, turn, shown_in=sent[-1] if sent else None)
+
+
+def _notice(visit: Visit) -> str:
+    """What a group is told once; called in the transaction that writes the message down."""
+    if visit.place.private:
+        return ""
+    notice = notice_of(visit.services.store, visit.user)
+    mark_told(visit.services.store, visit.user.id)
+    return notice
 
 
 def late_note(written: datetime, now: datetime, *, zone: ZoneInfo, language: str) -> str:
@@ -93,8 +111,12 @@ def _stream(visit: Visit, preview: Preview) -> Stream:
 
 
 def turn_buttons(turn: Turn, visit: Visit) -> Buttons:
-    """What a person can do with a reply."""
+    """What a person can do with a reply; nothing is learned from a guest, and of what was not kept nothing is known."""
+    if not turn.id:
+        return []
     why = visit.phrase("tg_why_button")
+    if visit.person.role == "guest":
+        return [[(why, f"why:{turn.id}")]]
     return [[("👍", f"up:{turn.id}"), ("👎", f"down:{turn.id}"), (why, f"why:{turn.id}")]]
 
 
@@ -113,6 +135,9 @@ def awaits_correction(visit: Visit, turn_id: int) -> bool:
 
 
 async def correct(visit: Visit, turn_id: int, text: str) -> None:
-    """Keep what a reply should have been."""
+    """Keep what a reply should have been, where anything may be kept."""
+    if kept_of(visit) == "nothing":
+        await visit.tell(visit.phrase("tg_storing_off"))
+        return
     await judge(visit, turn_id, vote="down", correction=text)
     await visit.tell(visit.phrase("feedback_kept", n=turn_id), reply=True)

@@ -1,0 +1,117 @@
+"""Limits of one person, counted from the updates that were handled, so that no restart makes anybody new.
+
+Who is over a limit is told once, with when it opens again; what comes until then is not answered and counts as handled.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import UTC, datetime
+
+from telegram import Update
+
+from bot.limits import DAY, Limits, Over, Used, Work, decide, limits_of
+from bot.locales import say
+from bot.reminders.zones import zone_of
+from bot.telegram.desk import Desk
+from bot.telegram.render import plain_parts
+from bot.telegram.sending import Place
+from bot.telegram.threads import in_thread
+from memory.records import Turn, User
+from memory.store import Store
+
+
+def history_of(store: Store, person_id: int, *, now: datetime, without: Sequence[int] = ()) -> tuple[Used, ...]:
+    """What was done for a person in the last 24 hours, oldest first.
+
+    :param without: updates that are being handled, perhaps not for the first time
+    """
+    rows = store.rows(
+        "SELECT update_id, received_at, work, tokens FROM telegram_inbox"
+        " WHERE author_id = ? AND work IS NOT NULL AND received_at > ? ORDER BY received_at, update_id",
+        (person_id, (now.astimezone(UTC) - DAY).isoformat()),
+    )
+    return tuple(
+        Used(datetime.fromisoformat(row["received_at"]), row["work"], row["tokens"])
+        for row in rows
+        if row["update_id"] not in without
+    )
+
+
+def note_work(store: Store, update_ids: Sequence[int], work: Work, *, tokens: int = 0) -> None:
+    """Note what these updates were, and on the first of them what they took."""
+    with store.transaction() as db:
+        db.executemany(
+            "UPDATE telegram_inbox SET work = ?, tokens = tokens + ? WHERE update_id = ?",
+            [(work, 0 if number else tokens, id_) for number, id_ in enumerate(update_ids)],
+        )
+
+
+def note_turn(store: Store, update_ids: Sequence[int], turn: Turn) -> None:
+    """Note that these updates were answered by a turn; called in the transaction that stores it."""
+    tokens = turn.timings.prompt_tokens + turn.timings.reply_tokens
+    note_work(store, update_ids[:1], "reply", tokens=tokens)
+
+
+async def within_minute(desk: Desk, person: User, place: Place, updates: Sequence[Update]) -> list[Update]:
+    """Those of these updates that the person's messages in a minute leave room for."""
+    store = desk.services.store
+    limits = limits_of(person.role, desk.services.settings.people)
+    over = await in_thread(lambda: _take(store, person, [update.update_id for update in updates], limits))
+    if over is None:
+        return list(updates)
+    fitting, reached = over
+    await _tell_once(desk, person, place, reached)
+    return [update for update in updates if update.update_id in fitting]
+
+
+def _take(store: Store, person: User, ids: Sequence[int], limits: Limits) -> tuple[list[int], Over] | None:
+    """Note as messages those that fit; where some do not, which do, and the limit."""
+    if limits == Limits():
+        return None
+    now, fitting = datetime.now(UTC), list[int]()
+    with store.transaction():
+        history = history_of(store, person.id, now=now, without=ids)
+        for id_ in ids:
+            over = decide(history, now, limits, wanted="message")
+            if over is not None:
+                note_work(store, fitting, "message")
+                return fitting, over
+            history = (*history, Used(now, "message"))
+            fitting.append(id_)
+        note_work(store, fitting, "message")
+    return None
+
+
+async def is_over(desk: Desk, person: User, place: Place, *, work: Work, without: Sequence[int]) -> bool:
+    """Whether a reply or a file is one too many for somebody, who is told so once.
+
+    :param without: the updates that ask for it
+    """
+    store, limits, now = desk.services.store, limits_of(person.role, desk.services.settings.people), datetime.now(UTC)
+    if limits == Limits():
+        return False
+    history = await in_thread(lambda: history_of(store, person.id, now=now, without=without))
+    over = decide(history, now, limits, wanted=work)
+    if over is not None:
+        await _tell_once(desk, person, place, over)
+    return over is not None
+
+
+async def _tell_once(desk: Desk, person: User, place: Place, over: Over) -> None:
+    store, start = desk.services.store, f"limit:{person.id}:{over.what}:"
+    if await in_thread(lambda: _was_told(store, start)):
+        return
+    language = person.profile.language
+    opens = over.opens.astimezone(zone_of(person.profile))
+    text = say(language, f"tg_over_{over.what}", limit=over.limit, when=f"{opens:%Y-%m-%d %H:%M:%S}")
+    await desk.outbox.send_all(place, plain_parts(text), key=f"{start}{over.opens.isoformat()}", user=person)
+
+
+def _was_told(store: Store, start: str) -> bool:
+    """Whether a limit that is still closed was told of; the key of that message says when it opens."""
+    rows = store.rows(
+        'SELECT max(substr("key", ?)) FROM telegram_replies WHERE "key" LIKE ?', (len(start) + 1, f"{start}%")
+    )
+    opens = rows[0][0]
+    return opens is not None and datetime.fromisoformat(opens) > datetime.now(UTC)
