@@ -16,6 +16,8 @@ from typing import Literal
 from memory.errors import FamiliarError
 from memory.store import Store
 
+BOT_NAME = "bot_username"
+"""Where the home keeps under which name its bot was last connected, for links that the terminal makes."""
 InvitedRole = Literal["member", "guest"]
 _CODE_BYTES = 16
 MOST_DAYS, MOST_USES = 365, 1000

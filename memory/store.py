@@ -191,7 +191,7 @@ class Store:
             )
 
     def readable_by(self, user_id: int) -> tuple[int, ...]:
-        """Owners of memory that a user may read: themselves, unless they are a guest, and the shared knowledge bases."""
+        """Owners of memory that a user may read: themselves, unless a guest, and the shared knowledge bases."""
         rows = self.rows(
             "SELECT id FROM users WHERE (id = ? AND role <> 'guest') OR role = 'shared' ORDER BY id", (user_id,)
         )

@@ -26,6 +26,7 @@ from telegram.ext import AIORateLimiter, ExtBot, Updater
 from telegram.request import HTTPXRequest
 
 from bot.config import TelegramConfig
+from bot.invitations import BOT_NAME
 from bot.telegram.access import is_paired, pairing_code
 from bot.telegram.desk import Desk
 from bot.telegram.fact_reading import read_facts
@@ -283,6 +284,7 @@ async def _run_connected(bot: ExtBot[Any], services: Callable[[], Services], lin
         return
     desk = Desk(ready.result(), bot)
     lanes = Lanes(functools.partial(receive, desk), join_seconds=line.config.join_seconds)
+    desk.services.store.set_state(BOT_NAME, bot.username)
     if not is_paired(desk.services.store):
         line.note(f"pairing code: {pairing_code(desk.services.store)}")
     try:
@@ -292,10 +294,8 @@ async def _run_connected(bot: ExtBot[Any], services: Callable[[], Services], lin
 
 
 async def _answer_until_stopped(desk: Desk, lanes: Lanes, line: _Line, stopped: asyncio.Future[Any]) -> None:
-    door = cast(
-        "asyncio.Queue[object]", Door(desk.services.store, lanes, line.stop, config=line.config)
-    )  # the updater only puts into it
-    updater = Updater(desk.bot, door)
+    door = Door(desk.services.store, lanes, line.stop, config=line.config)
+    updater = Updater(desk.bot, cast("asyncio.Queue[object]", door))  # it only puts into it
     await updater.initialize()
     try:
         listen = functools.partial(_listen, updater, line)
