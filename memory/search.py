@@ -152,14 +152,15 @@ class Searcher:
         :param exclude_turns: chat turns that the model is given anyway
         :raises FamiliarError: the database or the index can't be read, or the embedder has changed
         """
-        if not query.strip():
+        owners = self._store.readable_by(user_id)
+        if not query.strip() or not owners:  # a guest of a home without shared memory may read nothing at all
             return Found((), 0.0, False)
         limits = Limits(before, tuple(exclude_turns))
         asked = [understand(part, recent=recent) for part in sub_questions(query)]
         ranked = [self._ranked(part, self.candidates(part, user_id=user_id, limits=limits)) for part in asked]
         ranked = [item for item in ranked if len(item.order)]
         confidence = max((item.confidence for item in ranked), default=0.0)
-        k, owners = k or self._config.k, self._store.readable_by(user_id)
+        k = k or self._config.k
         hits = self._hits(ranked, k=k)
         found = Found(hits, confidence, bool(hits) and confidence >= self._config.threshold)
         texts = [part.text for part in asked] if self._config.facts else []

@@ -87,12 +87,15 @@ class Access:
         self._wrong: dict[int, list[float]] = {}
         self._greeted: set[int] = set()
 
-    def admit(self, person: Person, *, code: str | None = None, private: bool = True) -> Admission:
-        """Decide about one message; ``code``: what stands after /start."""
+    def admit(self, person: Person, *, code: str | None = None, private: bool = True, wrote: bool = True) -> Admission:
+        """Decide about one message; ``code``: what stands after /start.
+
+        :param wrote: False for a pressed button, by which nobody is let in
+        """
         user = by_telegram_id(self._store, person.telegram_id)
         if user is not None and (user.role in ("owner", "member") or (user.role == "guest" and private and not code)):
             return Admission("allowed", user)
-        if not private or (user is not None and user.role == "refused"):
+        if not (private and wrote) or (user is not None and user.role == "refused"):
             return Admission("silence", user)
         if not is_paired(self._store):
             return self._pair(person, code)

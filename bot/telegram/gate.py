@@ -190,7 +190,7 @@ async def _admitted(desk: Desk, update: Update, message: Message, place: Place, 
     if not author.is_bot:
         code = asked.argument if asked and asked.name == "start" else None
         person = person_of(author.id, author.first_name, author.language_code)
-        admission = desk.access.admit(person, code=code, private=place.private and query is None)
+        admission = desk.access.admit(person, code=code, private=place.private, wrote=query is None)
         await _tell_of(desk, place, update, admission)
         if admission.answer in ("allowed", "paired", "invited"):
             return admission.user

@@ -35,7 +35,7 @@ def test_a_name_is_one_short_line_that_frames_nothing(name: str) -> None:
     shown = clean_name(name, instead="13")
     assert 1 <= len(shown) <= LONGEST
     assert shown.splitlines() == [shown]
-    assert not set(shown) & set("[]<>|:：{}\"`")
+    assert not set(shown) & set('[]<>|:：{}"`')
     assert all(unicodedata.category(character)[0] != "C" for character in shown)
 
 
