@@ -241,6 +241,8 @@ async def guarded(visit: Visit, work: Coroutine[Any, Any, None]) -> None:
     except Forbidden:
         _log.info("user %d has blocked the bot", visit.person.id)
     except Exception as exc:  # noqa: BLE001 - the edge of a turn: one failed message must not stop the bot
+        if is_sent_away(visit):  # what they wrote to is erased under them, which is not theirs to hear of
+            return
         number = secrets.token_hex(3)
         _log.error("error %s: update %d, user %d: %s", number, visit.update_ids[0], visit.user.id, where(exc))
         reason = f" {exc}" if isinstance(exc, FamiliarError) else ""
@@ -248,6 +250,11 @@ async def guarded(visit: Visit, work: Coroutine[Any, Any, None]) -> None:
             await visit.tell(visit.phrase("tg_sorry", number=number) + reason)
         except (TelegramError, FamiliarError) as failed:
             _log.warning("error %s could not be told: %s", number, where(failed))
+
+
+def is_sent_away(visit: Visit) -> bool:
+    """Whether the owner has sent away, since they wrote, who is being answered."""
+    return visit.services.store.user_by_id(visit.person.id).role == "refused"
 
 
 def log_failure(task: asyncio.Future[Any]) -> None:

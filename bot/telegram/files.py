@@ -28,7 +28,7 @@ async def document(visit: Visit) -> None:
 
 async def _import(visit: Visit, sent: Document, name: str) -> None:
     wish = import_wish(visit.message.caption or "")
-    note_work(visit.services.store, visit.update_ids, "import")
+    note_work(visit.services.store, visit.update_ids, "import", person=visit.person)
     async with visit.desk.importing(visit.user):
         progress = await visit.tell(visit.phrase("tg_reading", name=name))
         file = await visit.desk.bot.get_file(sent.file_id)

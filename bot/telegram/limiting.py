@@ -10,7 +10,7 @@ from datetime import UTC, datetime
 
 from telegram import Update
 
-from bot.limits import DAY, Limits, Over, Used, Work, decide, limits_of
+from bot.limits import DAY, MINUTE, Limits, Over, Used, Work, decide, limits_of
 from bot.locales import say
 from bot.reminders.zones import zone_of
 from bot.telegram.desk import Desk
@@ -21,15 +21,15 @@ from memory.records import Turn, User
 from memory.store import Store
 
 
-def history_of(store: Store, person_id: int, *, now: datetime, without: Sequence[int] = ()) -> tuple[Used, ...]:
-    """What was done for a person in the last 24 hours, oldest first.
+def history_of(store: Store, person_id: int, *, since: datetime, without: Sequence[int] = ()) -> tuple[Used, ...]:
+    """What was done for a person since a moment, oldest first.
 
     :param without: updates that are being handled, perhaps not for the first time
     """
     rows = store.rows(
         "SELECT update_id, received_at, work, tokens FROM telegram_inbox"
         " WHERE author_id = ? AND work IS NOT NULL AND received_at > ? ORDER BY received_at, update_id",
-        (person_id, (now.astimezone(UTC) - DAY).isoformat()),
+        (person_id, since.astimezone(UTC).isoformat()),
     )
     return tuple(
         Used(datetime.fromisoformat(row["received_at"]), row["work"], row["tokens"])
@@ -38,49 +38,46 @@ def history_of(store: Store, person_id: int, *, now: datetime, without: Sequence
     )
 
 
-def note_work(store: Store, update_ids: Sequence[int], work: Work, *, tokens: int = 0) -> None:
-    """Note what these updates were, and on the first of them what they took."""
+def note_work(store: Store, update_ids: Sequence[int], work: Work, *, person: User, tokens: int = 0) -> None:
+    """Note what these updates of a person were, and on the first of them what they took."""
     with store.transaction() as db:
         db.executemany(
-            "UPDATE telegram_inbox SET work = ?, tokens = tokens + ? WHERE update_id = ?",
-            [(work, 0 if number else tokens, id_) for number, id_ in enumerate(update_ids)],
+            "UPDATE telegram_inbox SET work = ?, tokens = tokens + ?, author_id = coalesce(author_id, ?)"
+            " WHERE update_id = ?",
+            [(work, 0 if number else tokens, person.id, id_) for number, id_ in enumerate(update_ids)],
         )
 
 
-def note_turn(store: Store, update_ids: Sequence[int], turn: Turn) -> None:
+def note_turn(store: Store, update_ids: Sequence[int], turn: Turn, *, person: User) -> None:
     """Note that these updates were answered by a turn; called in the transaction that stores it."""
     tokens = turn.timings.prompt_tokens + turn.timings.reply_tokens
-    note_work(store, update_ids[:1], "reply", tokens=tokens)
+    note_work(store, update_ids[:1], "reply", person=person, tokens=tokens)
 
 
 async def within_minute(desk: Desk, person: User, place: Place, updates: Sequence[Update]) -> list[Update]:
     """Those of these updates that the person's messages in a minute leave room for."""
-    store = desk.services.store
-    limits = limits_of(person.role, desk.services.settings.people)
-    over = await in_thread(lambda: _take(store, person, [update.update_id for update in updates], limits))
-    if over is None:
+    store, limits = desk.services.store, limits_of(person.role, desk.services.settings.people)
+    if not limits.messages_per_minute:
         return list(updates)
-    fitting, reached = over
-    await _tell_once(desk, person, place, reached)
+    fitting, over = await in_thread(lambda: _take(store, person, [update.update_id for update in updates], limits))
+    if over is not None:
+        await _tell_once(desk, person, place, over)
     return [update for update in updates if update.update_id in fitting]
 
 
-def _take(store: Store, person: User, ids: Sequence[int], limits: Limits) -> tuple[list[int], Over] | None:
-    """Note as messages those that fit; where some do not, which do, and the limit."""
-    if limits == Limits():
-        return None
+def _take(store: Store, person: User, ids: Sequence[int], limits: Limits) -> tuple[list[int], Over | None]:
+    """Note as messages those that fit; these, and the limit where some do not."""
     now, fitting = datetime.now(UTC), list[int]()
     with store.transaction():
-        history = history_of(store, person.id, now=now, without=ids)
+        history = history_of(store, person.id, since=now - MINUTE, without=ids)
         for id_ in ids:
             over = decide(history, now, limits, wanted="message")
             if over is not None:
-                note_work(store, fitting, "message")
-                return fitting, over
+                break
             history = (*history, Used(now, "message"))
             fitting.append(id_)
-        note_work(store, fitting, "message")
-    return None
+        note_work(store, fitting, "message", person=person)
+    return fitting, over if len(fitting) < len(ids) else None
 
 
 async def is_over(desk: Desk, person: User, place: Place, *, work: Work, without: Sequence[int]) -> bool:
@@ -89,9 +86,9 @@ async def is_over(desk: Desk, person: User, place: Place, *, work: Work, without
     :param without: the updates that ask for it
     """
     store, limits, now = desk.services.store, limits_of(person.role, desk.services.settings.people), datetime.now(UTC)
-    if limits == Limits():
+    if not (limits.imports_per_day if work == "import" else limits.replies_per_day or limits.tokens_per_day):
         return False
-    history = await in_thread(lambda: history_of(store, person.id, now=now, without=without))
+    history = await in_thread(lambda: history_of(store, person.id, since=now - DAY, without=without))
     over = decide(history, now, limits, wanted=work)
     if over is not None:
         await _tell_once(desk, person, place, over)

@@ -127,7 +127,7 @@ async def _answer_customer(desk: Desk, update: Update, message: Message) -> None
         desk.outbox.put(reply, made.parts, files=made.attachments, turn=turn)
         done(desk.services.store, [update.update_id], reply_id=reply.id)
 
-    await _turn(desk, update, message.text, user=user, keep="history", stored=stored)
+    await _turn(desk, update, message.text, user=user, person=user, stored=stored)
     await desk.outbox.deliver(reply)
 
 
@@ -146,7 +146,7 @@ async def _answer_summons(desk: Desk, update: Update, message: Message) -> None:
     if not await _has_room(desk, person, Place(account, private=True), update):
         return
     user = await in_thread(lambda: outside_user(desk.services.store, "summoned", account, language=language))
-    turn = await _turn(desk, update, text, user=user, keep="nothing", stored=lambda _turn: None)
+    turn = await _turn(desk, update, text, user=user, person=person, stored=lambda _turn: None)
     part = reply_parts(turn.reply, "\n".join(source_lines(turn.citations, language=language)))[0]
     content = InputTextMessageContent(part.text, entities=entities_of(part))
     article = InlineQueryResultArticle("reply", say(language, "tg_summoned_title"), content)
@@ -166,17 +166,22 @@ async def _has_room(desk: Desk, person: User, place: Place, update: Update) -> b
 
 
 async def _turn(
-    desk: Desk, update: Update, text: str, *, user: User, keep: Kept, stored: Callable[[Turn], None]
+    desk: Desk, update: Update, text: str, *, user: User, person: User, stored: Callable[[Turn], None]
 ) -> Turn:
-    """Answer as a guest is answered."""
+    """Answer as a guest is answered.
+
+    :param user: the guest whose history it is; of somebody who only mentioned the bot nothing is kept
+    :param person: whose limits it counts towards
+    """
     store = desk.services.store
     channel, _, number = user.name.partition(":")
+    keep: Kept = "history" if person == user else "nothing"
     conversation = open_conversation(store, user_id=user.id, channel=channel, chat_id=int(number))
 
     def noted(turn: Turn) -> None:
         if desk.cancel.is_set():
             raise Interrupted
-        note_turn(store, [update.update_id], turn)
+        note_turn(store, [update.update_id], turn, person=person)
         stored(turn)
 
     return await in_thread(

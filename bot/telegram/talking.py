@@ -8,7 +8,7 @@ from zoneinfo import ZoneInfo
 from bot.locales import say
 from bot.reminders.zones import zone_of
 from bot.telegram.choosing import offer_beside
-from bot.telegram.desk import Interrupted, Visit, noticed
+from bot.telegram.desk import Interrupted, Visit, is_sent_away, noticed
 from bot.telegram.group_rules import keep_author, mark_told, notice_of
 from bot.telegram.inbox import done
 from bot.telegram.learning import judge
@@ -21,6 +21,7 @@ from bot.telegram.sending import Buttons
 from bot.telegram.storing import kept_of
 from bot.telegram.streaming import GROUP_SPACING, DraftPreview, EditPreview, Preview, Stream
 from bot.telegram.threads import in_thread
+from memory.errors import FamiliarError
 from memory.records import Turn
 from memory.turns import feedback_of, open_conversation
 
@@ -47,6 +48,8 @@ async def answer(visit: Visit, text: str) -> None:
     def stored(turn: Turn) -> None:
         if desk.cancel.is_set():
             raise Interrupted
+        if is_sent_away(visit):
+            raise FamiliarError("the owner has sent them away")  # which undoes the turn
         zone = zone_of(visit.user.profile)
         note = late_note(visit.message.date, datetime.now(UTC), zone=zone, language=visit.language)
         language = visit.language
@@ -54,7 +57,7 @@ async def answer(visit: Visit, text: str) -> None:
         buttons = turn_buttons(turn, visit)
         parts = noticed(made.parts, _notice(visit))
         desk.outbox.put(reply, parts, files=made.attachments, buttons=buttons, turn=turn if turn.id else None)
-        note_turn(visit.services.store, visit.update_ids, turn)
+        note_turn(visit.services.store, visit.update_ids, turn, person=visit.person)
         if turn.id and not visit.place.private:
             keep_author(visit.services.store, turn.id, person_id=visit.person.id)
         done(visit.services.store, visit.update_ids, reply_id=reply.id)

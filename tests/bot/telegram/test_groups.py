@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import partial
+
 import pytest
 
 from bot.locales import say
@@ -10,7 +12,7 @@ from memory.turns import turns_of
 from tests.bot.telegram.bench import OWNER, STORY, Bench
 from tests.bot.telegram.test_chat import is_finished
 from tests.bot.telegram.test_people import forged
-from tests.telegram_api import GroupDriver, Message, UserDriver
+from tests.telegram_api import GroupDriver, Message, Refusal, UserDriver
 
 GROUP, BEN, EVE = -1001, 8, 13
 LOCKER = "My locker at the pool has the number 4711."
@@ -42,10 +44,13 @@ def memory_of(bench: Bench) -> int:
 def stored(bench: Bench) -> dict[str, int]:
     """How much of the group is stored."""
     tables = ("turns", "chunks", "facts", "standing_rules", "telegram_messages")
-    rows = {
-        table: bench.store.rows(f"SELECT * FROM {table} WHERE user_id = ?", (memory_of(bench),)) for table in tables
-    }
-    return {table: len(found) for table, found in rows.items()}
+    count, owner = "SELECT count(*) FROM {} WHERE user_id = ?", (memory_of(bench),)
+    return {table: bench.store.rows(count.format(table), owner)[0][0] for table in tables}
+
+
+def has_turns(bench: Bench, count: int) -> bool:
+    """Whether so many turns of the group are stored."""
+    return stored(bench)["turns"] == count
 
 
 def begins(message: Message, key: str) -> bool:
@@ -146,8 +151,6 @@ async def test_an_anonymous_admin_decides_without_a_name(live: Bench) -> None:
 
 async def test_where_admins_can_not_be_asked_for_nobody_is_one(live: Bench) -> None:
     """A failure opens nothing, and is not kept."""
-    from tests.telegram_api import Refusal
-
     ada = await live.owner()
     group = live.server.group(GROUP, added_by=ada)
     group.set_admins(ada)
@@ -170,14 +173,13 @@ async def test_a_turn_is_forgotten_by_its_author_or_an_admin(live: Bench) -> Non
     assert begins(await spoken_in(live, group, ben, "/forget locker"), "tg_admins_only")
     for press in ("forget:turn:1", "forget:text", "choose:1", "forget:turn:1:2"):
         forged(live, ada, first, press)
-    await live.server.until(
-        lambda: len([a for a in live.server.answers() if a.text == say("en", "tg_admins_only")]) == 4
-    )
+    refused = say("en", "tg_admins_only")
+    await live.server.until(lambda: [answer.text for answer in live.server.answers()].count(refused) == 4)
     assert stored(live)["turns"] == 2
     for person, reply, number in ((ben, first, 1), (kim, second, 2)):
         question = await spoken_in(live, group, person, "/forget", reply_to=reply)
         person.press(question, f"forget:turn:{number}")
-        await live.server.until(lambda number=number: stored(live)["turns"] == 2 - number)
+        await live.server.until(partial(has_turns, live, 2 - number))
 
 
 async def test_an_admin_sets_the_groups_language(live: Bench) -> None:
