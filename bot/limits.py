@@ -75,7 +75,7 @@ def decide(history: tuple[Used, ...], now: datetime, limits: Limits, *, wanted: 
 
 
 def _counted(what: What, times: list[datetime], limit: int, window: timedelta) -> Over | None:
-    if not limit or len(times) < limit:
+    if limit <= 0 or len(times) < limit:
         return None
     return Over(what, limit, times[len(times) - limit] + window)
 
@@ -83,7 +83,7 @@ def _counted(what: What, times: list[datetime], limit: int, window: timedelta) -
 def _spent(today: list[Used], limit: int) -> Over | None:
     """A reply may begin while any token is left; how long it gets nobody knows before."""
     total = sum(used.tokens for used in today)
-    if not limit or total < limit:
+    if limit <= 0 or total < limit:
         return None
     freed = accumulate(used.tokens for used in today)
     last = next(used for used, so_far in zip(today, freed, strict=True) if total - so_far < limit)

@@ -58,7 +58,7 @@ async def start(visit: Visit) -> None:
 
 async def show_help(visit: Visit) -> None:
     """What the bot can do."""
-    await visit.tell(visit.phrase("tg_help"))
+    await visit.tell(visit.phrase("tg_help_guest" if visit.person.role == "guest" else "tg_help"))
 
 
 async def how_to_import(visit: Visit) -> None:

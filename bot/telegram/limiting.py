@@ -5,10 +5,12 @@ Who is over a limit is told once, with when it opens again; what comes until the
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Sequence
 from datetime import UTC, datetime
 
 from telegram import Update
+from telegram.error import Forbidden
 
 from bot.limits import DAY, MINUTE, Limits, Over, Used, Work, decide, limits_of
 from bot.locales import say
@@ -19,6 +21,8 @@ from bot.telegram.sending import Place
 from bot.telegram.threads import in_thread
 from memory.records import Turn, User
 from memory.store import Store
+
+_log = logging.getLogger(__name__)
 
 
 def history_of(store: Store, person_id: int, *, since: datetime, without: Sequence[int] = ()) -> tuple[Used, ...]:
@@ -102,7 +106,10 @@ async def _tell_once(desk: Desk, person: User, place: Place, over: Over) -> None
     language = person.profile.language
     opens = over.opens.astimezone(zone_of(person.profile))
     text = say(language, f"tg_over_{over.what}", limit=over.limit, when=f"{opens:%Y-%m-%d %H:%M:%S}")
-    await desk.outbox.send_all(place, plain_parts(text), key=f"{start}{over.opens.isoformat()}", user=person)
+    try:
+        await desk.outbox.send_all(place, plain_parts(text), key=f"{start}{over.opens.isoformat()}", user=person)
+    except Forbidden:
+        _log.info("user %d has blocked the bot", person.id)
 
 
 def _was_told(store: Store, start: str) -> bool:
