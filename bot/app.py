@@ -361,6 +361,15 @@ class App:
             return self._everywhere(partial(erasure.forget_everything, user_id=user_id))
         raise UsageError("nothing was named that should be forgotten")
 
+    def forget_turns(self, turn_ids: Sequence[int], *, user_id: int) -> Forgotten:
+        """Erase several turns together, in the same way.
+
+        :raises FamiliarError: the user has no such turn
+        """
+        from memory import erasure
+
+        return self._everywhere(partial(erasure.forget_turns, user_id=user_id, turn_ids=turn_ids))
+
     def forget_gone(self, document_ids: Sequence[int], *, user_id: int) -> Forgotten:
         """Erase documents whose files are gone, in the same way.
 

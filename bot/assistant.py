@@ -38,9 +38,9 @@ from memory.facts.records import Fact
 from memory.facts.standing import only_rules, standing_of
 from memory.intent import Intent, intent_of, told_part
 from memory.query import expand
-from memory.records import Citation, Found, Hit, Message, NewTurn, Passage, RecalledMemory, Timings, Turn, User
+from memory.records import Citation, Found, Hit, Kept, Message, NewTurn, Passage, RecalledMemory, Timings, Turn, User
 from memory.store import Store, utc_now
-from memory.turns import Said, add_turn, count_turns, turns_of
+from memory.turns import Said, add_turn, count_turns, turn_of, turns_of
 from tuning.comparing import base_answers
 
 OnText = Callable[[str], None]
@@ -134,11 +134,13 @@ class Assistant:
         """Answer one message and store the turn; ``on_text`` is given the reply piece by piece.
 
         :param stored: called in the transaction that stores the turn, which what it raises undoes
-        :param context: what the message refers to, which is data for this turn only, and the turn that it replaces
+        :param context: what the message refers to, which is data for this turn only, the turn that it replaces, and
+            what stays of it; of a guest the history at most, and a turn of which nothing stays has the number 0
         :raises FamiliarError: the message is too long for the model, or the store can't be written
         """
         self._second.interrupt()
         clock = _Clock(on_text)
+        keep: Kept = "history" if user.role == "guest" and context.keep == "memory" else context.keep
         user = replace(user, profile=standing_of(text).applied(user.profile))  # "answer in Chinese": from this reply on
         history = self._history(conversation_id, user=user, without=context.replaces)
         recent = [*(turn.user_text for turn in history), *(item.texts[0] for item in context.given)][-2:]
@@ -161,7 +163,8 @@ class Assistant:
         messages, hits = self._prompt(text, user=user, history=history, hits=hits) if asks_model else ((), hits[:1])
         adapter = self._adapter(user, conversation_id) if asks_model else None
         about = tuple(hit for hit in hits if hit in about or hit.chunk.id == GIVEN_ID)
-        run = _Run(messages, hits, about, found.facts if about else (), adapter, clock.emit, cancel)
+        guest = user.role == "guest"
+        run = _Run(messages, hits, about, found.facts if about else (), adapter, clock.emit, cancel, guest=guest)
         reply = self._reply(plan, question, user=user, run=run)
         reply = replace(reply, citations=_with_given(reply.citations, context.given, hits, user.profile.language))
         new = NewTurn(
@@ -179,9 +182,12 @@ class Assistant:
             asked_at=clock.asked_at,
             mean_logprob=_sureness(reply),
         )
-        said = self._said(text, user=user, at=clock.asked_at)
+        said = self._said(text, user=user, at=clock.asked_at) if keep == "memory" else None
         with self._store.transaction():
-            turn = add_turn(self._store, new, user_id=user.id, said=said)
+            if keep == "nothing":
+                turn = turn_of(new, 0, user_id=user.id)
+            else:
+                turn = add_turn(self._store, new, user_id=user.id, said=said, learn=keep == "memory")
             stored(turn)
         return turn
 
@@ -220,7 +226,7 @@ class Assistant:
     ) -> tuple[tuple[Message, ...], tuple[Hit, ...]]:
         messages, kept = build_prompt(
             text,
-            system=system_prompt(self._chat.persona, user.profile, about_user(self._store, user_id=user.id)),
+            system=system_prompt(self._chat.persona, user.profile, self._about(user)),
             history=history,
             hits=hits,
             count_tokens=self._voice.engine.count_tokens,
@@ -228,10 +234,14 @@ class Assistant:
         )
         return messages, kept
 
+    def _about(self, user: User) -> Sequence[str]:
+        """What is known of the user; of a guest nothing is, also where they were a member before."""
+        return about_user(self._store, user_id=user.id) if user.role != "guest" else ()
+
     def _adapter(self, user: User, conversation_id: int) -> AdapterFiles | None:
         """Who answers the next turn of a conversation; None: the base model, now and then for comparison."""
         live = self._voice.adapters.live(user.id)
-        if live is None:
+        if live is None or user.role == "guest":
             return None
         turns = count_turns(self._store, user_id=user.id, conversation_id=conversation_id)
         return None if base_answers(conversation_id, turns, share=self._voice.compare_share) else live
@@ -239,7 +249,7 @@ class Assistant:
     def _reply(self, plan: Plan, text: str, *, user: User, run: _Run) -> _Reply:
         language = user.profile.language
         if plan == "nothing":
-            return _said_outright(say(language, "nothing_found"), (), run)
+            return _said_outright(run.nothing(language), (), run)
         if plan == "near":
             return self._near_reply(text, language=language, run=run)
         if plan == "quote":
@@ -270,7 +280,7 @@ class Assistant:
         return _Reply(shown, result.text, citations, result)
 
     def _near_reply(self, text: str, *, language: str, run: _Run) -> _Reply:
-        nothing = say(language, "nothing_found")
+        nothing = run.nothing(language)
         quoted = self._quoted(text, run.hits, language=language)
         if quoted is None:
             return _said_outright(nothing, (), run)
@@ -280,7 +290,7 @@ class Assistant:
         quoted = quote_facts(run.facts, run.about, language=language)
         quoted = quoted or self._quoted(text, run.about, language=language)
         if quoted is None:
-            return _said_outright(say(language, "nothing_found"), (), run)
+            return _said_outright(run.nothing(language), (), run)
         run.emit(quoted.text)
         # Not the other passages: a date of one would be let through as the answer of another.
         wording, result = self._filtered(run, sources=[text], already=quoted.text, before="\n\n")
@@ -301,7 +311,7 @@ class Assistant:
         sources = [text, *(hit.chunk.text for hit in run.hits)]
         wording, result = self._filtered(run, sources=sources, already="", before="")
         if not wording:
-            wording = say(language, "noted")
+            wording = say(language, "not_kept" if run.guest else "noted")
             run.emit(wording)
         return _Reply(wording, result.text, (), result)
 
@@ -356,6 +366,11 @@ class _Run:
     adapter: AdapterFiles | None
     emit: OnText
     cancel: threading.Event | None
+    guest: bool = False
+
+    def nothing(self, language: str) -> str:
+        """That memory, or what a guest may ask about, holds nothing."""
+        return say(language, "nothing_shared" if self.guest else "nothing_found")
 
 
 class _Clock:

@@ -151,6 +151,15 @@ def _memory(add: Callable[[str, str, str], argparse.ArgumentParser]) -> None:
     reminders = add("reminders", "reminding:reminders", "what you will be reminded of")
     reminders.add_argument("action", nargs="?", default="list", choices=["list", "cancel"])
     reminders.add_argument("id", nargs="?", metavar="ID")
+    people = add("people", "people:people", "who may talk to the Telegram bot; invite or remove somebody")
+    people.add_argument("action", nargs="?", default="list", choices=["list", "invite", "remove"])
+    people.add_argument("name", nargs="?", metavar="NAME", help="remove: who")
+    people.add_argument("--guest", action="store_true", help="invite: a guest, who asks about shared notes only")
+    people.add_argument("--days", type=_at_least_one, default=7, metavar="N", help="invite: how long it can be used")
+    people.add_argument("--uses", type=_at_least_one, default=1, metavar="N", help="invite: how often it can be used")
+    what = people.add_mutually_exclusive_group()
+    what.add_argument("--erase", action="store_true", help="remove: with all that is theirs")
+    what.add_argument("--keep", action="store_true", help="remove: and keep what is theirs")
 
 
 def _learning(add: Callable[[str, str, str], argparse.ArgumentParser]) -> None:

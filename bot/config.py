@@ -119,6 +119,30 @@ class TelegramConfig:
     """After so long without an answer of Telegram nobody knows whether it did what it was asked."""
     join_seconds: float = 0.5
     """After a message, wait so long for another that belongs to it."""
+    business: bool = False
+    """Answer the owner's customers in the owner's own business chats, out of the shared knowledge bases alone."""
+    guest_queries: bool = False
+    """Answer people whom the bot knows where they mention it in chats that it is not in, out of the same."""
+
+
+@dataclass(frozen=True)
+class PeopleConfig:
+    """[people] is who may use how much; the owner may use any amount, 0 is any amount for all."""
+
+    guest_days: int = 30
+    """After so many days what a guest asked and was answered is erased; 0: never."""
+    messages_per_minute: int = 30
+    """Most messages of one person in a minute that are handled."""
+    member_replies_per_day: int = 0
+    """Most replies of the model to a member in 24 hours."""
+    member_tokens_per_day: int = 0
+    """Most tokens that the model reads and writes for a member in 24 hours."""
+    guest_replies_per_day: int = 50
+    """Most replies of the model to a guest in 24 hours."""
+    guest_tokens_per_day: int = 100_000
+    """Most tokens that the model reads and writes for a guest in 24 hours."""
+    imports_per_day: int = 200
+    """Most files of a member that are taken in in 24 hours."""
 
 
 @dataclass(frozen=True)
@@ -192,6 +216,7 @@ class Settings:
     links: LinksConfig = field(default_factory=LinksConfig)
     speech: SpeechConfig = field(default_factory=SpeechConfig)
     vision: VisionConfig = field(default_factory=VisionConfig)
+    people: PeopleConfig = field(default_factory=PeopleConfig)
 
 
 def load_settings(*, home: Path, file: Path | None = None, environment: Mapping[str, str] = os.environ) -> Settings:

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from memory.embedding import Embedder
-from memory.records import Chunk, Hit
+from memory.records import Chunk, Hit, Kept
 
 GIVEN_ID = -1
 """The id of a passage that is in no memory."""
@@ -46,6 +46,8 @@ class Context:
     given: tuple[Given, ...] = ()
     replaces: int | None = None
     """A turn whose place this one takes: nothing of it is recalled."""
+    keep: Kept = "memory"
+    """What stays of it."""
 
 
 NO_CONTEXT = Context()

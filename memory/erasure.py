@@ -121,9 +121,26 @@ def forget_turn(
 
     :raises FamiliarError: the user has no such turn, or the database can't be written
     """
-    done = replace_turn(store, user_id=user_id, turn_id=turn_id, erasers=erasers)
+    return forget_turns(store, indexes, user_id=user_id, turn_ids=[turn_id], erasers=erasers)
+
+
+def forget_turns(
+    store: Store, indexes: Indexes | None, *, user_id: int, turn_ids: Sequence[int], erasers: Sequence[Eraser] = ()
+) -> Forgotten:
+    """Erase several turns in one transaction, as `forget_turn` does it with one.
+
+    :raises FamiliarError: the user has no such turn, or the database can't be written
+    """
+    redacted: set[int] = set()
+    with store.transaction() as db:
+        for turn_id in turn_ids:
+            turn = turn_by_id(store, turn_id, user_id=user_id)  # as it is now: an earlier one may have been quoted
+            redacted.update(_erase_turn(store, db, turn))
+            ledger.record(db, "turn", [turn.id, turn.asked_at], user_id=user_id)
+        redacted -= set(turn_ids)
+        _finish(db, erasers, user_id=user_id, turn_ids=[*turn_ids, *sorted(redacted)], document_ids=[])
     _scrub(store, indexes, user_id)
-    return done
+    return Forgotten(turns=tuple(turn_ids), redacted=tuple(sorted(redacted)))
 
 
 def replace_turn(

@@ -51,7 +51,7 @@ class NewNote:
 
 
 @dataclass(frozen=True)
-class Kept:
+class KeptNote:
     """What became of a note."""
 
     document: Document
@@ -66,8 +66,8 @@ def keep_note(
     *,
     user: User,
     config: ImportConfig,
-    stored: Callable[[Kept], None] = lambda _: None,
-) -> Kept:
+    stored: Callable[[KeptNote], None] = lambda _: None,
+) -> KeptNote:
     """Store a note with its words, vectors and facts, or find the one with the same words.
 
     :param stored: called in the transaction that stores it, which what it raises undoes
@@ -90,9 +90,9 @@ def keep_note(
             ledger.let_in(store, sha256, user_id=user.id)
             added = store.add_document(document, passages, vectors, user_id=user.id, embedder=embedder.key)
             learn_document(store, added.id, user_id=user.id)
-            kept = Kept(added, known=False)
+            kept = KeptNote(added, known=False)
         else:
-            kept = Kept(store.document(known.id, user_id=user.id), known=known.source != source)
+            kept = KeptNote(store.document(known.id, user_id=user.id), known=known.source != source)
         stored(kept)
     return kept
 

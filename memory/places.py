@@ -43,7 +43,12 @@ class Files:
 
 
 TABLES = (
-    Table("users", (), ("name", "role", "language", "form", "length", "zone", "created_at"), everything=False),
+    Table(
+        "users",
+        (),
+        ("name", "role", "language", "form", "length", "zone", "created_at", "role_since"),
+        everything=False,
+    ),
     Table(
         "documents",
         ("source", "title", "text", "me", "learn_from"),
@@ -89,8 +94,8 @@ TABLES = (
         everything=False,
     ),
     Table("adapter_sources", (), ("adapter_id",), everything=False),
-    Table("telegram_inbox", ("payload",), ("state", "received_at")),
-    Table("telegram_replies", (), ("key", "at")),
+    Table("telegram_inbox", ("payload",), ("state", "received_at", "work")),
+    Table("telegram_replies", (), ("key", "at", "business_id")),
     Table("telegram_outbox", ("text", "spans", "buttons", "file_name", "file_text"), ("state", "at")),
     Table("telegram_messages"),
     Table("telegram_forwards", ("said",), ("decided", "asked_at")),
@@ -117,6 +122,11 @@ TABLES = (
     Table("personas", ("text",)),
     Table("digests", (), ("rule", "zone", "due_at", "since")),
     Table("timeless_reminders", ("text",), ("asked_at",)),
+    Table("invitations", (), ("code_sha256", "role", "created_at", "expires_at", "revoked_at"), everything=False),
+    Table("arrivals", (), ("at",), everything=False),
+    Table("group_rules", (), ("decided_at", "told_at"), everything=False),
+    Table("turn_authors", everything=False),
+    Table("business_connections", (), ("id", "at"), everything=False),
     Table("erasures", (), ("kind", "salt", "target", "at"), everything=False),
 )
 """Every table but SQLite's own and those that FTS5 keeps beside ``chunks_fts``."""

@@ -11,8 +11,13 @@ from typing import Literal
 
 from memory.facts.records import Fact
 
-Role = Literal["owner", "member", "waiting", "refused", "shared"]
-"""owner: the first user; member: allowed by the owner; waiting: asked, not answered yet; shared: a knowledge base."""
+Role = Literal["owner", "member", "guest", "waiting", "refused", "shared"]
+"""owner: the first user; member: allowed by the owner; guest: may ask about the shared knowledge bases only; waiting:
+asked, not answered yet; shared: a knowledge base."""
+
+Kept = Literal["memory", "history", "nothing"]
+"""What stays of a turn. memory: the turn, and what was told can be found and learned from; history: the turn alone;
+nothing: not even that."""
 
 ABOUT_USER = "About the user:"
 """The line of a system prompt after which each line is something that holds in every turn."""

@@ -16,6 +16,7 @@ from sqlite_utils.migrations import Migrations
 from memory.candidates_table import STATEMENTS as CANDIDATES
 from memory.facts.tables import BY_MODEL as FACTS_BY_MODEL
 from memory.facts.tables import STATEMENTS as FACTS
+from memory.people_tables import STATEMENTS as PEOPLE
 from memory.reminders_table import STATEMENTS as REMINDERS
 from memory.telegram_tables import BLOCKED, REFERRING
 from memory.telegram_tables import STATEMENTS as TELEGRAM
@@ -364,6 +365,10 @@ def migrations() -> Migrations:
     @steps()
     def m0016_digests(db: Database) -> None:
         _execute(db, WISHES)
+
+    @steps()
+    def m0017_invitations(db: Database) -> None:
+        _execute(db, PEOPLE)
 
     return steps
 

@@ -165,13 +165,14 @@ class Searcher:
         return self._found(query, user_id=user_id, k=k, recent=(), limits=Limits(own=True))
 
     def _found(self, query: str, *, user_id: int, k: int | None, recent: Sequence[str], limits: Limits) -> Found:
-        if not query.strip():
+        owners = self._owners(user_id, limits)
+        if not query.strip() or not owners:  # a guest of a home without shared memory may read nothing at all
             return Found((), 0.0, False)
         asked = [understand(part, recent=recent) for part in sub_questions(query)]
         ranked = [self._ranked(part, self.candidates(part, user_id=user_id, limits=limits)) for part in asked]
         ranked = [item for item in ranked if len(item.order)]
         confidence = max((item.confidence for item in ranked), default=0.0)
-        k, owners = k or self._config.k, self._owners(user_id, limits)
+        k = k or self._config.k
         hits = self._hits(ranked, k=k)
         found = Found(hits, confidence, bool(hits) and confidence >= self._config.threshold)
         texts = [part.text for part in asked] if self._config.facts else []

@@ -148,8 +148,8 @@ class Store:
         try:
             with self.transaction() as db:
                 cursor = db.execute(
-                    "INSERT INTO users (name, role, telegram_id, language, form, length, zone, created_at)"
-                    " VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
+                    "INSERT INTO users (name, role, telegram_id, language, form, length, zone, created_at, role_since)"
+                    " VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?8)",
                     (name, role, telegram_id, *_columns_of(profile), utc_now()),
                 )
                 _write_persona(db, cursor.lastrowid or 0, profile.persona)
@@ -183,15 +183,20 @@ class Store:
         """Store a user's name, role, Telegram id and profile."""
         with self.transaction() as db:
             db.execute(
-                "UPDATE users SET name = ?, role = ?, telegram_id = ?, language = ?, form = ?, length = ?, zone = ?"
-                " WHERE id = ?",
-                (user.name, user.role, user.telegram_id, *_columns_of(user.profile), user.id),
+                "UPDATE users SET name = ?, role_since = CASE WHEN role = ? THEN role_since ELSE ? END, role = ?,"
+                " telegram_id = ?, language = ?, form = ?, length = ?, zone = ? WHERE id = ?",
+                (
+                    *(user.name, user.role, utc_now(), user.role),
+                    *(user.telegram_id, *_columns_of(user.profile), user.id),
+                ),
             )
             _write_persona(db, user.id, user.profile.persona)
 
     def readable_by(self, user_id: int) -> tuple[int, ...]:
-        """Owners of memory that a user may read: themselves and the shared knowledge bases."""
-        rows = self.rows("SELECT id FROM users WHERE id = ? OR role = 'shared' ORDER BY id", (user_id,))
+        """Owners of memory that a user may read: themselves, unless a guest, and the shared knowledge bases."""
+        rows = self.rows(
+            "SELECT id FROM users WHERE (id = ? AND role <> 'guest') OR role = 'shared' ORDER BY id", (user_id,)
+        )
         return tuple(row["id"] for row in rows)
 
     # -- documents and chunks

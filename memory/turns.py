@@ -54,7 +54,7 @@ def add_turn(store: Store, turn: NewTurn, *, user_id: int, said: Said | None, le
 
     :param learn: False for a turn of an export, which brings what was learned from it
     """
-    fields = {item.name: getattr(turn, item.name) for item in dataclasses.fields(turn)}
+    fields = _fields(turn)
     row = {key: _json(value) if key in _AS_JSON else value for key, value in fields.items()}
     with store.transaction() as db:
         columns = ", ".join(row)
@@ -66,7 +66,16 @@ def add_turn(store: Store, turn: NewTurn, *, user_id: int, said: Said | None, le
         if learn:
             learn_turn(store, turn_id, user_id=user_id)
             learn_rules(store, turn.user_text, user_id=user_id, turn_id=turn_id, at=turn.asked_at)
-    return Turn(id=turn_id, user_id=user_id, **fields)
+    return turn_of(turn, turn_id, user_id=user_id)
+
+
+def turn_of(turn: NewTurn, turn_id: int, *, user_id: int) -> Turn:
+    """A finished turn under its number; 0 for one that is not stored."""
+    return Turn(id=turn_id, user_id=user_id, **_fields(turn))
+
+
+def _fields(turn: NewTurn) -> dict[str, Any]:
+    return {item.name: getattr(turn, item.name) for item in dataclasses.fields(turn)}
 
 
 def turn_by_id(store: Store, turn_id: int, *, user_id: int) -> Turn:

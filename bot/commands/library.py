@@ -13,6 +13,7 @@ from bot.app import App
 from bot.commands.output import Output, plain
 from bot.interrupts import Interrupts
 from bot.locales import say
+from memory.errors import UsageError
 from memory.importers.records import hints_from
 from memory.importing_export import ExportReader, is_export
 from memory.ingest import GoOn, ImportOptions, OnProgress, Request
@@ -25,12 +26,25 @@ if TYPE_CHECKING:
 _STATUSES = ("indexed", "duplicate", "skipped", "failed", "removed")
 
 
+def _shared(app: App, name: str) -> User:
+    """The knowledge base of that name, made where there is none.
+
+    :raises UsageError: it is somebody's name, whose own memory it would go into
+    """
+    user = app.store.user(name) or app.store.add_user(name, role="shared")
+    if user.role != "shared":
+        raise UsageError(
+            f"--shared {name}: that is the name of a person or a group; choose another for what all may read"
+        )
+    return user
+
+
 def import_(app: App, args: argparse.Namespace, out: Output) -> int:
     """Import files and folders, with one receipt a file; with --watch, follow them until Ctrl-C."""
     user = app.user(args.user)
     language = user.profile.language
     if args.shared:
-        user = app.store.user(args.shared) or app.store.add_user(args.shared, role="shared")
+        user = _shared(app, args.shared)
     options = ImportOptions(me=args.me, learn_from=args.learn_from, hints=hints_from(args.encoding, args.columns))
     receipts: list[Receipt] = []
 

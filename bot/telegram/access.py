@@ -1,7 +1,7 @@
-"""Who may talk to the bot: the owner pairs with a code once, everybody else waits for the owner's word.
+"""Who may talk to the bot: the owner pairs with a code once, others have an invitation or wait for the owner's word.
 
 The code is kept until it is used, so that a restart does not change what was noted down. Whoever is not allowed is
-answered once and reaches no handler. In groups only those who are allowed are heard, and a group has a memory of its
+answered once and reaches no handler. In groups only owner and members are heard, and a group has a memory of its
 own: what somebody told in private can't surface there, because it belongs to another user.
 """
 
@@ -11,9 +11,12 @@ import hmac
 import secrets
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from datetime import UTC, datetime
 from typing import Literal
 
+from bot.invitations import Invitation, InvitedRole, find, use
 from bot.locales import language_of
+from bot.naming import clean_name, free_name
 from memory.records import Profile, User
 from memory.store import Store
 
@@ -24,16 +27,21 @@ MOST_WRONG_CODES = 5
 IGNORED_SECONDS = 900.0
 _GROUP = "group:"
 
-Answer = Literal["allowed", "paired", "unpaired", "wrong code", "waiting", "silence"]
+Answer = Literal["allowed", "paired", "invited", "unpaired", "wrong code", "wrong invitation", "waiting", "silence"]
 
 
 @dataclass(frozen=True)
 class Person:
-    """A Telegram account as it introduces itself."""
+    """A Telegram account; its name has been cleaned (`person_of`)."""
 
     telegram_id: int
     name: str
     language_code: str | None
+
+
+def person_of(telegram_id: int, first_name: str, language_code: str | None) -> Person:
+    """An account as it introduces itself, with a name that can be shown."""
+    return Person(telegram_id, clean_name(first_name, instead=str(telegram_id)), language_code)
 
 
 @dataclass(frozen=True)
@@ -42,6 +50,8 @@ class Admission:
 
     answer: Answer
     user: User | None = None
+    invitation: int | None = None
+    """By which they came in just now."""
 
 
 def is_paired(store: Store) -> bool:
@@ -77,16 +87,44 @@ class Access:
         self._wrong: dict[int, list[float]] = {}
         self._greeted: set[int] = set()
 
-    def admit(self, person: Person, *, code: str | None = None, private: bool = True) -> Admission:
-        """Decide about one message; ``code``: what stands after /start."""
+    def admit(self, person: Person, *, code: str | None = None, private: bool = True, wrote: bool = True) -> Admission:
+        """Decide about one message; ``code``: what stands after /start.
+
+        :param wrote: False for a pressed button, by which nobody is let in
+        """
         user = by_telegram_id(self._store, person.telegram_id)
-        if user is not None and user.role in ("owner", "member"):
+        if user is not None and (user.role in ("owner", "member") or (user.role == "guest" and private and not code)):
             return Admission("allowed", user)
-        if not private or user is not None:
+        if not (private and wrote) or (user is not None and user.role == "refused"):
             return Admission("silence", user)
-        if is_paired(self._store):
-            return Admission("waiting", self._add(person))
-        return self._pair(person, code)
+        if not is_paired(self._store):
+            return self._pair(person, code)
+        if code:
+            return self._invited(person, user, code)
+        return Admission("silence", user) if user is not None else Admission("waiting", self._add(person))
+
+    def _invited(self, person: Person, user: User | None, code: str) -> Admission:
+        """Somebody who waits, is a guest or is not known has sent a code."""
+        as_before = Admission("allowed", user) if user is not None and user.role == "guest" else Admission("silence")
+        if self._guesses(person.telegram_id) >= MOST_WRONG_CODES:
+            return as_before
+        now = datetime.now(UTC)
+        with self._store.transaction():
+            invitation = find(self._store, code, now=now)
+            if invitation is not None and (user is None or user.role != invitation.role):
+                return self._let_in(person, user, invitation, now)
+        if invitation is None:
+            self._wrong.setdefault(person.telegram_id, []).append(self._clock())
+        return as_before if as_before.answer == "allowed" else Admission("wrong invitation", user)
+
+    def _let_in(self, person: Person, user: User | None, invitation: Invitation, now: datetime) -> Admission:
+        if user is None:
+            user = self._add(person, role=invitation.role)
+        else:
+            user = replace(user, role=invitation.role)
+            self._store.update_user(user)
+        use(self._store, invitation, user_id=user.id, now=now)
+        return Admission("invited", user, invitation.id)
 
     def _pair(self, person: Person, code: str | None) -> Admission:
         if self._guesses(person.telegram_id) >= MOST_WRONG_CODES:
@@ -123,23 +161,11 @@ class Access:
             self._store.set_state(_PAIRING, None)
         return owner
 
-    def _add(self, person: Person, *, role: Literal["owner", "waiting"] = "waiting") -> User:
-        taken = {user.name for user in self._store.users()}
-        # A name like a group's would make the group's memory this person's.
-        name = f"@{person.name}" if person.name.startswith(_GROUP) else person.name
-        name = name if name not in taken else f"{name}-{person.telegram_id}"
+    def _add(self, person: Person, *, role: Literal["owner", "waiting", InvitedRole] = "waiting") -> User:
+        # Names of groups and of customers have a colon, which a cleaned name has not: nobody takes over their memory.
+        name = free_name(person.name, (user.name for user in self._store.users()), telegram_id=person.telegram_id)
         profile = Profile(language=language_of(person.language_code))
         return self._store.add_user(name, role=role, telegram_id=person.telegram_id, profile=profile)
-
-
-def decide(store: Store, user_id: int, *, allowed: bool) -> User | None:
-    """The owner's word about somebody who waits; None where nobody of that id does."""
-    found = next((user for user in store.users() if user.id == user_id and user.role in ("waiting", "refused")), None)
-    if found is None:
-        return None
-    decided = replace(found, role="member" if allowed else "refused")
-    store.update_user(decided)
-    return decided
 
 
 def group_name(chat_id: int) -> str:
@@ -151,3 +177,9 @@ def group_user(store: Store, chat_id: int, *, language: str) -> User:
     """Whose memory a group's conversation is: a user of its own, made at the first message."""
     name = group_name(chat_id)
     return store.user(name) or store.add_user(name, role="member", profile=Profile(language=language))
+
+
+def outside_user(store: Store, kind: Literal["business", "summoned"], chat_id: int, *, language: str) -> User:
+    """Whose history that of a customer, or of somebody who calls the bot elsewhere, is: a guest of its own."""
+    name = f"{kind}:{chat_id}"
+    return store.user(name) or store.add_user(name, role="guest", profile=Profile(language=language))

@@ -11,28 +11,27 @@ from dataclasses import replace
 
 from telegram.error import TelegramError
 
-from bot.locales import say
 from bot.telegram import (
     choosing,
     examples,
     forgetting,
     forwarding,
+    inviting,
     knowing,
     learning,
     media,
     noting,
+    people,
     preferences,
     reminding,
     searching,
 )
-from bot.telegram.access import decide
 from bot.telegram.desk import Visit
 from bot.telegram.expiry import refusal
 from bot.telegram.inbox import done
 from bot.telegram.learning import judge
 from bot.telegram.outbox import Reply
-from bot.telegram.render import Part, plain_parts
-from bot.telegram.sending import Place
+from bot.telegram.render import Part
 from bot.telegram.threads import in_thread
 from bot.telegram.wording import Command, pressed
 
@@ -66,29 +65,6 @@ async def explain(visit: Visit, values: Sequence[str]) -> None:
     from bot.telegram.handlers import why
 
     await why(replace(visit, command=Command("why", values[0])))
-
-
-async def allow(visit: Visit, values: Sequence[str]) -> None:
-    """The owner lets somebody in."""
-    await _decide(visit, int(values[0]), allowed=True)
-
-
-async def refuse(visit: Visit, values: Sequence[str]) -> None:
-    """The owner keeps somebody out."""
-    await _decide(visit, int(values[0]), allowed=False)
-
-
-async def _decide(visit: Visit, user_id: int, *, allowed: bool) -> None:
-    if visit.person.role != "owner":
-        return
-    decided = decide(visit.services.store, user_id, allowed=allowed)
-    if decided is None or decided.telegram_id is None:
-        return
-    text = visit.phrase("tg_allowed" if allowed else "tg_refused", name=decided.name)
-    await visit.desk.sender.edit(visit.place, visit.message.message_id, Part(text))
-    if allowed:
-        parts = plain_parts(say(decided.profile.language, "tg_you_may"))
-        await visit.desk.outbox.send_all(Place(decided.telegram_id, private=True), parts, key=visit.key(), user=decided)
 
 
 async def stop(visit: Visit, values: Sequence[str]) -> None:
@@ -128,8 +104,15 @@ PRESSES: Mapping[str, Press] = {
     "tune": learning.asked,
     "pick": choosing.picked,
     "set": preferences.changed,
-    "allow": allow,
-    "refuse": refuse,
+    "allow": people.allowed,
+    "guest": people.made_guest,
+    "refuse": people.refused,
+    "people": people.listed,
+    "person": people.shown,
+    "make": people.made,
+    "remove": people.asked_to_remove,
+    "removed": people.removed,
+    "uninvite": inviting.revoked,
     "stop": stop,
     "again": again,
     "unremind": reminding.cancelled,

@@ -1,58 +1,29 @@
-"""Every command once: where it works and for whom. Routes, menus and /help follow from this list.
+"""Which commands are offered where: menus and /help follow from the table that decides who may (`authority`).
 
-The order is that of the menus. What a command does stands in `handlers`; what is said of it is the phrase
-``tg_menu_NAME``.
+The order is that of the table. What is said of a command is the phrase ``tg_menu_NAME``.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping
 from typing import Literal
 
-Scope = Literal["private", "groups", "owner"]
-"""Private chats, groups, and the owner's own chat."""
+from bot.telegram.authority import COMMANDS, Rule
+from memory.records import Role
+
+Scope = Literal["private", "groups", "guest", "owner"]
+"""Private chats, groups, a guest's own chat, and the owner's."""
+_ROLES: Mapping[Scope, Role] = {"private": "member", "groups": "member", "guest": "guest", "owner": "owner"}
 
 
-@dataclass(frozen=True)
-class CommandInfo:
-    """What is the same of a command for routes, menus and help."""
-
-    name: str
-    in_groups: bool = False
-    """What is about one person's files or preferences is refused there."""
-    owner_only: bool = False
+def offered(scope: Scope, commands: Mapping[str, Rule] = COMMANDS) -> list[str]:
+    """The names of the commands that work in a scope, in order."""
+    nowhere = "no" if scope == "groups" else "only"
+    return [name for name, rule in commands.items() if rule.in_group != nowhere and _ROLES[scope] in rule.roles]
 
 
-COMMANDS: tuple[CommandInfo, ...] = (
-    CommandInfo("start", in_groups=True),
-    CommandInfo("help", in_groups=True),
-    CommandInfo("note", in_groups=True),
-    CommandInfo("remember", in_groups=True),
-    CommandInfo("search", in_groups=True),
-    CommandInfo("import"),
-    CommandInfo("summary", in_groups=True),
-    CommandInfo("digest"),
-    CommandInfo("why", in_groups=True),
-    CommandInfo("forget", in_groups=True),
-    CommandInfo("facts"),
-    CommandInfo("correct", in_groups=True),
-    CommandInfo("feedback"),
-    CommandInfo("examples"),
-    CommandInfo("tune"),
-    CommandInfo("adapters"),
-    CommandInfo("persona"),
-    CommandInfo("settings"),
-    CommandInfo("remind", in_groups=True),
-    CommandInfo("reminders", in_groups=True),
-    CommandInfo("timezone", in_groups=True),
-    CommandInfo("export"),
-    CommandInfo("stop", in_groups=True),
-)
-
-
-def offered(scope: Scope, commands: Sequence[CommandInfo] = COMMANDS) -> list[CommandInfo]:
-    """The commands that work in a scope, in order."""
-    if scope == "groups":
-        return [item for item in commands if item.in_groups and not item.owner_only]
-    return [item for item in commands if scope == "owner" or not item.owner_only]
+def scope_of(role: Role, *, private: bool) -> Scope:
+    """The scope of somebody's chat."""
+    if not private:
+        return "groups"
+    return "owner" if role == "owner" else "guest" if role == "guest" else "private"

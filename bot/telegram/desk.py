@@ -21,10 +21,12 @@ from bot.locales import say
 from bot.reminders.answering import GivenUp
 from bot.reminders.parsing import Missing, Wish
 from bot.telegram.access import Access
+from bot.telegram.group_admins import GroupAdmins
+from bot.telegram.group_rules import mark_told, notice_of
 from bot.telegram.ledger import moved
 from bot.telegram.outbox import Outbox
 from bot.telegram.ports import Services
-from bot.telegram.render import Part, plain_parts
+from bot.telegram.render import Part, plain_parts, split, with_footer
 from bot.telegram.sending import Buttons, Place, Sender, kind
 from bot.telegram.threads import in_thread
 from bot.telegram.wording import Command
@@ -60,6 +62,7 @@ class Desk:
         self.sender = Sender(bot, chat_seconds=seconds, migrated=self._moved)
         self.outbox = Outbox(services.store, self.sender)
         self.access = Access(services.store, services.clock)
+        self.admins = GroupAdmins(bot)
         self.cancel = threading.Event()
         """Set when the bot stops: turns end at their next word, tunes at once."""
         self.stopping = asyncio.Event()
@@ -69,6 +72,7 @@ class Desk:
         self._said: set[tuple[int, str]] = set()
         self._turns: dict[int, _Writing] = {}
         self._imports: WeakValueDictionary[int, asyncio.Lock] = WeakValueDictionary()
+        self._working: WeakValueDictionary[int, asyncio.Lock] = WeakValueDictionary()
         self._tasks: set[asyncio.Task[None]] = set()
 
     def start(self, work: Coroutine[Any, Any, None]) -> None:
@@ -87,6 +91,12 @@ class Desk:
     def importing(self, user: User) -> asyncio.Lock:
         """Files of one user are taken in one after the other, in the order in which they came."""
         return self._imports.setdefault(user.id, asyncio.Lock())
+
+    def working(self, person: User) -> asyncio.Lock:
+        """One thing at a time for one person, in however many chats they write; the owner's own may overlap."""
+        if person.role == "owner":
+            return asyncio.Lock()
+        return self._working.setdefault(person.id, asyncio.Lock())
 
     @contextlib.contextmanager
     def turn_in(self, chat_id: int, texts: Mapping[int, str] | None = None) -> Iterator[threading.Event]:
@@ -203,6 +213,12 @@ class Visit:
         return say(self.language, key, **values)
 
     @property
+    def telegram_id(self) -> int:
+        """The account that wrote or pressed; 0 where there is none."""
+        author = self.query.from_user if self.query is not None else self.message.from_user
+        return author.id if author is not None else 0
+
+    @property
     def cited(self) -> int | None:
         """The message that an answer in a group refers to."""
         return None if self.place.private else self.message.message_id
@@ -220,10 +236,14 @@ class Visit:
     async def show(
         self, parts: Sequence[Part], *, buttons: Buttons | None = None, reply_to: int | None = None
     ) -> list[int]:
-        """Send the messages of one answer."""
-        return await self.desk.outbox.send_all(
-            self.place, parts, key=self.key(), user=self.user, reply_to=reply_to, buttons=buttons
+        """Send the messages of one answer; a group's first says what is stored of it."""
+        notice = "" if self.place.private else notice_of(self.services.store, self.user)
+        sent = await self.desk.outbox.send_all(
+            self.place, noticed(parts, notice), key=self.key(), user=self.user, reply_to=reply_to, buttons=buttons
         )
+        if notice:
+            await in_thread(lambda: mark_told(self.services.store, self.user.id))
+        return sent
 
     def beside(self, work: Coroutine[Any, Any, None]) -> None:
         """Go on beside the chat; the message counts as handled when that is done too."""
@@ -235,6 +255,11 @@ class Visit:
             self.handling.release()
 
         self.desk.start(held())
+
+
+def noticed(parts: Sequence[Part], notice: str) -> Sequence[Part]:
+    """The messages with a notice under the last."""
+    return [*parts[:-1], *split(with_footer(parts[-1], notice))] if notice else parts
 
 
 async def guarded(visit: Visit, work: Coroutine[Any, Any, None]) -> None:
@@ -249,6 +274,8 @@ async def guarded(visit: Visit, work: Coroutine[Any, Any, None]) -> None:
     except Forbidden:
         _log.info("user %d has blocked the bot", visit.person.id)
     except Exception as exc:  # noqa: BLE001 - the edge of a turn: one failed message must not stop the bot
+        if is_sent_away(visit):  # what they wrote to is erased under them, which is not theirs to hear of
+            return
         number = secrets.token_hex(3)
         _log.error("error %s: update %d, user %d: %s", number, visit.update_ids[0], visit.user.id, where(exc))
         reason = f" {exc}" if isinstance(exc, FamiliarError) else ""
@@ -256,6 +283,11 @@ async def guarded(visit: Visit, work: Coroutine[Any, Any, None]) -> None:
             await visit.tell(visit.phrase("tg_sorry", number=number) + reason)
         except (TelegramError, FamiliarError) as failed:
             _log.warning("error %s could not be told: %s", number, where(failed))
+
+
+def is_sent_away(visit: Visit) -> bool:
+    """Whether the owner has sent away, since they wrote, who is being answered."""
+    return visit.services.store.user_by_id(visit.person.id).role == "refused"
 
 
 def log_failure(task: asyncio.Future[Any]) -> None:

@@ -15,15 +15,19 @@ from telegram.error import TelegramError
 from telegram.ext import filters
 
 from bot.locales import language_of, say
-from bot.telegram.access import by_telegram_id
+from bot.telegram.access import by_telegram_id, group_user
 from bot.telegram.blocked import note_blocked, note_open
 from bot.telegram.desk import Desk
+from bot.telegram.group_admins import is_anonymous
+from bot.telegram.group_rules import mark_told
+from bot.telegram.permitting import decided_by_admins
 from bot.telegram.reactions import reacted
 from bot.telegram.render import plain_parts
 from bot.telegram.sending import Place
 from bot.telegram.threads import in_thread
 from bot.telegram.undelivered import deliver_quietly
 from bot.telegram.wording import command_of, mentions
+from memory.store import Store
 
 _GROUPS = (Chat.GROUP, Chat.SUPERGROUP)
 _PRESENT = (ChatMember.MEMBER, ChatMember.ADMINISTRATOR, ChatMember.OWNER)
@@ -40,7 +44,7 @@ async def take(desk: Desk, update: Update) -> bool:
     elif message is not None and is_service(update):
         if _brings(message, desk.bot):
             await _greet(desk, message.chat, message.from_user)
-    elif message is not None and message.sender_chat is not None:
+    elif message is not None and message.sender_chat is not None and not _decides(message, desk.bot):
         await _anonymous(desk, message)
     else:
         if message is not None:
@@ -107,7 +111,21 @@ async def _greet(desk: Desk, chat: Chat, author: User | None) -> None:
     if chat.type not in _GROUPS or person is None or person.role not in ("owner", "member"):
         return
     parts = plain_parts(say(person.profile.language, "tg_group_greeting", bot=desk.bot.username))
+    await in_thread(lambda: _mark_told(desk.services.store, chat.id, language=person.profile.language))
     await desk.outbox.send_all(Place(chat.id, private=False), parts, key=f"greeting:{chat.id}")
+
+
+def _decides(message: Message, bot: Bot) -> bool:
+    """Whether an admin who is anonymous asks for what admins decide."""
+    author = message.from_user
+    asked = command_of(message.text or "", bot=bot.username)
+    return author is not None and is_anonymous(message, author.id) and decided_by_admins(asked, None)
+
+
+def _mark_told(store: Store, chat_id: int, *, language: str) -> None:
+    """The greeting says what is stored, so that the group's first answer need not."""
+    with store.transaction():
+        mark_told(store, group_user(store, chat_id, language=language).id)
 
 
 async def _anonymous(desk: Desk, message: Message) -> None:

@@ -6,33 +6,43 @@ An update is kept before Telegram is told that it arrived, and is done when its 
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import json
 import logging
 from collections.abc import Callable, Sequence
 from datetime import datetime
 
-import telegram
 from telegram import Bot, Chat, InlineQuery, Message, Update
 
+from bot.config import TelegramConfig
 from bot.locales import language_of, say
 from bot.telegram import editing, inbox
-from bot.telegram.access import Admission, Person, by_telegram_id, group_name, group_user
-from bot.telegram.blocked import is_blocked
+from bot.telegram.access import Admission, by_telegram_id, group_name, group_user, person_of
+from bot.telegram.asking_owner import ask_owner, tell_owner
 from bot.telegram.desk import Desk, Interrupted, Overtaken, Visit, guarded, where
 from bot.telegram.events import calls_bot, take, unheard
+from bot.telegram.group_admins import is_anonymous
 from bot.telegram.handlers import handle
-from bot.telegram.lanes import Lanes
+from bot.telegram.lanes import Lanes, goes_at_once
 from bot.telegram.ledger import moved
+from bot.telegram.limiting import within_minute
+from bot.telegram.outside import answer_outside, is_outside, outside_name
+from bot.telegram.permitting import decided_by_admins
 from bot.telegram.render import plain_parts
 from bot.telegram.sending import Place
 from bot.telegram.threads import in_thread, pause
-from bot.telegram.undelivered import deliver_quietly
-from bot.telegram.wording import command_of
+from bot.telegram.updates import is_taken
+from bot.telegram.wording import Command, command_of
 from memory.errors import FamiliarError
 from memory.records import User
 from memory.store import Store
 
-_ANSWERS = {"unpaired": "tg_not_paired", "wrong code": "tg_wrong_code", "waiting": "tg_asked_owner"}
+_ANSWERS = {
+    "unpaired": "tg_not_paired",
+    "wrong code": "tg_wrong_code",
+    "wrong invitation": "tg_wrong_invitation",
+    "waiting": "tg_asked_owner",
+}
 _AGAIN_SECONDS = 2.0
 _log = logging.getLogger(__name__)
 
@@ -52,9 +62,11 @@ class Door:
         lanes: Lanes,
         stop: asyncio.Event,
         *,
+        config: TelegramConfig,
         inline: Callable[[InlineQuery], None],
         backlog: int = 0,
     ) -> None:
+        self._config = config
         self._store = store
         self._lanes = lanes
         self._stop = stop
@@ -63,7 +75,7 @@ class Door:
 
     async def put(self, update: object) -> None:
         """Keep an update, and have it handled where it is new; waits while it can't be kept, as on a full disk."""
-        if not isinstance(update, Update):
+        if not isinstance(update, Update) or not is_taken(update, self._config):
             return
         old, self._backlog = self._backlog > 0, max(0, self._backlog - 1)
         if update.inline_query is not None:
@@ -83,18 +95,20 @@ class Door:
 
 
 def _keep(store: Store, update: Update) -> bool:
-    chat, author = update.effective_chat, update.effective_user
+    chat, author, outside = update.effective_chat, update.effective_user, outside_name(update)
     written = update.message or update.edited_message
+    person = by_telegram_id(store, author.id) if author else None
     group = chat is not None and chat.type != Chat.PRIVATE
-    user = store.user(group_name(chat.id)) if chat and group else by_telegram_id(store, author.id) if author else None
-    return inbox.keep(
-        store,
-        update.update_id,
-        payload_of(update),
+    name = outside or (group_name(chat.id) if chat is not None and group else None)
+    user = store.user(name) if name is not None else person
+    writer = user if update.business_message is not None else person
+    origin = inbox.Origin(
         chat_id=chat.id if chat else None,
-        user_id=user.id if user else None,
         message_id=written.message_id if written else None,
+        user_id=user.id if user else None,
+        author_id=writer.id if writer else None,
     )
+    return inbox.keep(store, update.update_id, payload_of(update), origin)
 
 
 def payload_of(update: Update) -> str:
@@ -150,13 +164,19 @@ async def _handle(desk: Desk, updates: Sequence[Update]) -> None:
 
     await in_thread(lambda: inbox.begin(store, ids))
     await _follow(store, updates[0])
+    if is_outside(updates[0]):
+        with contextlib.suppress(Interrupted):  # it waits for the next start
+            await answer_outside(desk, updates[0])
+            await in_thread(finished)
+        return
     visit = None if await take(desk, updates[0]) else await _visit(desk, updates)
     if visit is None:
         await unheard(desk, updates[0])
         await in_thread(finished)
         return
     try:
-        await guarded(visit, handle(visit))
+        async with contextlib.nullcontext() if goes_at_once(updates[0]) else desk.working(visit.person):
+            await guarded(visit, handle(visit))
     except Overtaken:
         raise
     except Interrupted:  # they wait for the next start
@@ -189,7 +209,7 @@ async def _visit(desk: Desk, updates: Sequence[Update]) -> Visit | None:
     query, author = update.callback_query, update.effective_user
     messages = _newest(updates)
     message = messages[0] if messages else None
-    if message is None or author is None or author.is_bot:
+    if message is None or author is None or message.business_connection_id is not None:
         return None
     place = _place(message.chat, message)
     bot = desk.bot.username
@@ -198,21 +218,23 @@ async def _visit(desk: Desk, updates: Sequence[Update]) -> Visit | None:
     if not (place.private or query or asked or any(calls_bot(each, desk.bot) for each in messages)):
         return None
     edited = await in_thread(lambda: _is_edited(desk.services.store, updates, message))
-    code = asked.argument if asked and asked.name == "start" and not edited else None
-    admission = desk.access.admit(_person(author), code=code, private=place.private and query is None)
-    await _tell_outsider(desk, place, update, admission)
-    if admission.user is None or admission.answer not in ("allowed", "paired"):
+    person = await _admitted(desk, update, message, place, None if edited else asked)
+    if person is None:
+        return None
+    fitting = updates if _is_stop(update) else await within_minute(desk, person, place, updates)
+    messages = _newest(fitting)
+    if not messages:
         return None
     return Visit(
         desk,
-        person=admission.user,
-        user=admission.user if place.private else _group(desk, place, admission.user),
+        person=person,
+        user=person if place.private else _group(desk, place, person),
         place=place,
         message=message,
         command=asked,
         query=query,
         edited=edited,
-        update_ids=tuple(each.update_id for each in updates),
+        update_ids=tuple(each.update_id for each in fitting),
         texts=tuple(each.text or "" for each in _own(messages)),
         messages=() if query else messages,
     )
@@ -238,8 +260,36 @@ def _is_edited(store: Store, updates: Sequence[Update], message: Message) -> boo
     return known or not editing.is_fresh(message)
 
 
+async def _admitted(desk: Desk, update: Update, message: Message, place: Place, asked: Command | None) -> User | None:
+    """Who wrote, if they may; for an admin of a group whom the bot does not know, the group itself."""
+    author, query = update.effective_user, update.callback_query
+    assert author is not None
+    if not author.is_bot:
+        code = asked.argument if asked and asked.name == "start" else None
+        person = person_of(author.id, author.first_name, author.language_code)
+        admission = desk.access.admit(person, code=code, private=place.private, wrote=query is None)
+        await _tell_of(desk, place, update, admission)
+        if admission.answer in ("allowed", "paired", "invited"):
+            return admission.user
+    if place.private or not decided_by_admins(asked, query.data or "" if query is not None else None):
+        return None
+    if author.is_bot and not is_anonymous(message, author.id):
+        return None
+    known = desk.services.store.user(group_name(place.chat_id)) is not None
+    if not (known or (asked is not None and asked.name == "storing")):
+        return None  # nobody whom the bot knows has used it there: it answers nothing that need not be decided
+    if not (is_anonymous(message, author.id) or await desk.admins.wrote(message, author.id)):
+        return None
+    return group_user(desk.services.store, place.chat_id, language=language_of(author.language_code))
+
+
+def _is_stop(update: Update) -> bool:
+    return update.message is not None and goes_at_once(update)
+
+
 def _message(update: Update) -> Message | None:
-    message = update.callback_query.message if update.callback_query else update.effective_message
+    # Not effective_message: that may be one of a channel, or of a chat that belongs to somebody else.
+    message = update.callback_query.message if update.callback_query else update.message or update.edited_message
     return message if isinstance(message, Message) else None  # of very old ones a button has only the number
 
 
@@ -248,34 +298,17 @@ def _place(chat: Chat, message: Message) -> Place:
     return Place(chat.id, private=chat.type == Chat.PRIVATE, thread_id=thread)
 
 
-def _person(author: telegram.User) -> Person:
-    return Person(author.id, author.first_name or str(author.id), author.language_code)
-
-
 def _group(desk: Desk, place: Place, person: User) -> User:
     return group_user(desk.services.store, place.chat_id, language=person.profile.language)
 
 
-async def _tell_outsider(desk: Desk, place: Place, update: Update, admission: Admission) -> None:
-    key = _ANSWERS.get(admission.answer)
-    if key is None or update.effective_user is None:
-        return
-    text = say(language_of(update.effective_user.language_code), key)
-    await desk.outbox.send_all(place, plain_parts(text), key=f"{update.update_id}:outsider")
-    if admission.answer == "waiting" and admission.user is not None:
-        await _ask_owner(desk, admission.user)
-
-
-async def _ask_owner(desk: Desk, stranger: User) -> None:
-    owner = desk.services.store.owner()
-    if owner is None or owner.telegram_id is None:
-        return
-    language = owner.profile.language
-    choice = [(say(language, f"tg_{word}"), f"{word}:{stranger.id}") for word in ("allow", "refuse")]
-    question = say(language, "tg_may_talk", name=stranger.name)
-    place = Place(owner.telegram_id, private=True)
-    with desk.services.store.transaction():
-        reply = desk.outbox.open(place, key=f"may-talk:{stranger.id}", user=owner)
-        desk.outbox.put(reply, plain_parts(question), buttons=[choice])
-    if not is_blocked(desk.services.store, place.chat_id):  # else the owner is asked when they are back
-        await deliver_quietly(desk, reply)
+async def _tell_of(desk: Desk, place: Place, update: Update, admission: Admission) -> None:
+    """Tell somebody who is not let in so, and the owner of whoever has come in or asks to."""
+    user, key = admission.user, _ANSWERS.get(admission.answer)
+    if key is not None and update.effective_user is not None:
+        text = say(language_of(update.effective_user.language_code), key)
+        await desk.outbox.send_all(place, plain_parts(text), key=f"{update.update_id}:outsider")
+    if admission.answer == "waiting" and user is not None:
+        await ask_owner(desk, user)
+    elif admission.answer == "invited" and user is not None and admission.invitation is not None:
+        await tell_owner(desk, user, invitation=admission.invitation)

@@ -1,6 +1,6 @@
 """Everything a message can be, in one ordered list: the first route that takes it handles it.
 
-Whoever gets here is allowed (`gate`). Commands and where they work stand in `command_list`.
+Whoever gets here may talk to the bot (`gate`); what they may have of it stands in one table (`authority`).
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from bot.explain import explain, explain_influence, missing_line
 from bot.plain_words import command_in
 from bot.telegram.asking import asked_about
 from bot.telegram.buttons import press
-from bot.telegram.command_list import COMMANDS, CommandInfo, Scope
+from bot.telegram.command_list import scope_of
 from bot.telegram.desk import Visit
 from bot.telegram.digests import digest
 from bot.telegram.downloads import recording_of
@@ -22,20 +22,25 @@ from bot.telegram.exporting import export
 from bot.telegram.files import document
 from bot.telegram.forgetting import forget
 from bot.telegram.forwarding import forwarded, offer
+from bot.telegram.inviting import invite
 from bot.telegram.judgements import feedback
 from bot.telegram.kinds import is_live
 from bot.telegram.knowing import facts
 from bot.telegram.learning import adapters, tune
+from bot.telegram.limiting import note_work
 from bot.telegram.media import photo, recording, voice
 from bot.telegram.menus import help_lines, set_own_menu
 from bot.telegram.notes import note
 from bot.telegram.noting import is_shown, tell_kind
+from bot.telegram.people import people
+from bot.telegram.permitting import permitted
 from bot.telegram.personas import persona
 from bot.telegram.preferences import settings
 from bot.telegram.reactions import said_vote, vote_by_text
 from bot.telegram.reminding import remind, reminders, timezone, wished
 from bot.telegram.render import reply_parts, source_lines
 from bot.telegram.searching import search
+from bot.telegram.storing import storing
 from bot.telegram.talking import answer, awaits_correction, conversation_of, correct, replied_turn
 from bot.telegram.threads import in_thread
 from bot.telegram.wording import Command, is_stop, joined, summary_wish, without_mention
@@ -49,22 +54,15 @@ class Route:
 
     takes: Callable[[Visit], bool]
     handle: Callable[[Visit], Awaitable[None]]
-    private_only: bool = False
-    owner_only: bool = False
     command: str | None = None
-    """Its name in `command_list`, where it is one of these."""
+    """Its name in `authority.COMMANDS`, where it is one of these."""
 
 
 async def handle(visit: Visit) -> None:
-    """Let the first route that takes the message handle it."""
+    """Let the first route that takes the message handle it, if the person may have that."""
     visit = await understood(visit)
-    route = next(route for route in HANDLERS if route.takes(visit))
-    if route.private_only and not visit.place.private:
-        await visit.tell(visit.phrase("tg_private_only"))
-    elif route.owner_only and visit.person.role != "owner":
-        await visit.tell(visit.phrase("tg_owner_only"))
-    else:
-        await route.handle(visit)
+    if await permitted(visit):
+        await next(route for route in HANDLERS if route.takes(visit)).handle(visit)
 
 
 async def understood(visit: Visit) -> Visit:
@@ -88,20 +86,22 @@ async def ignore(visit: Visit) -> None:
 
 async def start(visit: Visit) -> None:
     """Greet, and offer the commands that work for whoever this is."""
-    await visit.tell(visit.phrase("tg_welcome", name=visit.person.name))
+    guest = visit.person.role == "guest"
+    await visit.tell(visit.phrase("tg_welcome_guest" if guest else "tg_welcome", name=visit.person.name))
     if visit.place.private:
         await set_own_menu(visit.desk.bot, visit.person)
 
 
 async def show_help(visit: Visit) -> None:
     """What the bot can do here, for whoever asks."""
-    bot, private = visit.desk.bot, visit.place.private
-    owner = visit.person.role == "owner"
-    scope: Scope = "groups" if not private else "owner" if owner else "private"
-    lines = [visit.phrase("tg_help"), *help_lines(scope, visit.language), visit.phrase("tg_help_more")]
-    if bot.bot.supports_inline_queries:
+    bot, role = visit.desk.bot, visit.person.role
+    scope = scope_of(role, private=visit.place.private)
+    lines = [visit.phrase("tg_help_guest" if role == "guest" else "tg_help"), *help_lines(scope, visit.language)]
+    if role != "guest":
+        lines.append(visit.phrase("tg_help_more"))
+    if bot.bot.supports_inline_queries and role != "guest":
         lines.append(visit.phrase("tg_help_inline", bot=bot.username))
-    elif private and owner:
+    elif scope == "owner":
         lines.append(visit.phrase("tg_help_setinline", bot=bot.username))
     await visit.tell("\n".join(lines))
 
@@ -115,6 +115,7 @@ async def summary(visit: Visit) -> None:
     """A summary of what is remembered."""
     assert visit.command is not None
     wish = summary_wish(visit.command.argument)
+    note_work(visit.services.store, visit.update_ids[:1], "reply", person=visit.person)
     made = await in_thread(lambda: visit.services.summarize(user=visit.user, about=wish.about, since=wish.since))
     sources = "\n".join(source_lines(made.citations, language=visit.language))
     await visit.show(reply_parts(made.text, sources), reply_to=visit.cited)
@@ -219,14 +220,16 @@ COMMAND_HANDLERS: Mapping[str, Callable[[Visit], Awaitable[None]]] = {
     "reminders": reminders,
     "timezone": timezone,
     "export": export,
+    "storing": storing,
+    "people": people,
+    "invite": invite,
     "stop": stop,
 }
-"""What each command of `command_list` does."""
+"""What each command of `authority.COMMANDS` does."""
 
 
-def _of_command(info: CommandInfo) -> Route:
-    handle, private_only = COMMAND_HANDLERS[info.name], not info.in_groups
-    return Route(command(info.name), handle, private_only, info.owner_only, info.name)
+def _of_command(name: str) -> Route:
+    return Route(command(name), COMMAND_HANDLERS[name], name)
 
 
 HANDLERS: tuple[Route, ...] = (
@@ -235,13 +238,13 @@ HANDLERS: tuple[Route, ...] = (
     Route(lambda visit: visit.edited, edited),
     Route(forwarded, offer),
     Route(lambda visit: is_stop(visit.message.text or ""), stop),
-    *map(_of_command, COMMANDS),
+    *map(_of_command, COMMAND_HANDLERS),
     Route(lambda visit: visit.wish is not None, remind),
     Route(is_shown, tell_kind),  # before documents: a GIF is sent as one too
     Route(lambda visit: bool(visit.message.photo), photo),
     Route(lambda visit: bool(visit.message.voice or visit.message.video_note), voice),
     Route(lambda visit: recording_of(visit.message) is not None, recording),
-    Route(lambda visit: visit.message.document is not None, document, private_only=True),
+    Route(lambda visit: visit.message.document is not None, document),
     Route(lambda visit: visit.command is not None, unknown_command),
     Route(lambda visit: said_vote(visit) is not None, vote_by_text),
     Route(lambda visit: bool(visit.message.text), text),

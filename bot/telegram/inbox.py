@@ -25,25 +25,27 @@ class Received:
     tries: int
 
 
-def keep(
-    store: Store,
-    update_id: int,
-    payload: str,
-    *,
-    chat_id: int | None,
-    user_id: int | None,
-    message_id: int | None = None,
-) -> bool:
-    """Write an update down; False where it was seen before.
+@dataclass(frozen=True)
+class Origin:
+    """Where an update is from."""
 
-    :param user_id: whose message it is, where known, so that it is forgotten with all that is theirs
-    :param message_id: the message that was written or changed
-    """
+    chat_id: int | None = None
+    message_id: int | None = None
+    """The message that was written or changed."""
+    user_id: int | None = None
+    """Whose message it is, where known, so that it is forgotten with all that is theirs."""
+    author_id: int | None = None
+    """Who wrote it, which in a group is somebody else, so that it counts towards their limits."""
+
+
+def keep(store: Store, update_id: int, payload: str, origin: Origin) -> bool:
+    """Write an update down; False where it was seen before."""
     with store.transaction() as db:
         cursor = db.execute(
-            "INSERT INTO telegram_inbox (update_id, chat_id, message_id, user_id, payload, state, received_at)"
-            " VALUES (?, ?, ?, ?, ?, 'waiting', ?) ON CONFLICT DO NOTHING",
-            (update_id, chat_id, message_id, user_id, payload, utc_now()),
+            "INSERT INTO telegram_inbox (update_id, payload, state, received_at,"
+            " chat_id, message_id, user_id, author_id)"
+            " VALUES (?, ?, 'waiting', ?, ?, ?, ?, ?) ON CONFLICT DO NOTHING",
+            (update_id, payload, utc_now(), origin.chat_id, origin.message_id, origin.user_id, origin.author_id),
         )
     return cursor.rowcount > 0
 

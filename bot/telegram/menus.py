@@ -15,7 +15,7 @@ from telegram import (
 from telegram.error import TelegramError
 
 from bot.locales import LANGUAGES, say
-from bot.telegram.command_list import Scope, offered
+from bot.telegram.command_list import Scope, offered, scope_of
 from bot.telegram.sending import kind
 from memory.records import User
 
@@ -24,12 +24,12 @@ _log = logging.getLogger(__name__)
 
 def menu(scope: Scope, language: str) -> list[BotCommand]:
     """The menu of a scope in a language."""
-    return [BotCommand(item.name, say(language, f"tg_menu_{item.name}")) for item in offered(scope)]
+    return [BotCommand(name, say(language, f"tg_menu_{name}")) for name in offered(scope)]
 
 
 def help_lines(scope: Scope, language: str) -> list[str]:
     """The same as lines of /help."""
-    return [f"/{item.name}: {say(language, f'tg_menu_{item.name}')}" for item in offered(scope)]
+    return [f"/{name}: {say(language, f'tg_menu_{name}')}" for name in offered(scope)]
 
 
 async def set_menus(bot: Bot) -> None:
@@ -51,7 +51,7 @@ async def set_own_menu(bot: Bot, user: User | None) -> None:
     """Offer somebody in their own chat what works for them, in the language that they chose; no loss where it fails."""
     if user is None or user.telegram_id is None:
         return
-    scope: Scope = "owner" if user.role == "owner" else "private"
+    scope = scope_of(user.role, private=True)
     try:
         where = BotCommandScopeChat(user.telegram_id)
         await bot.set_my_commands(menu(scope, user.profile.language), scope=where)

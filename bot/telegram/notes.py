@@ -14,7 +14,7 @@ from bot.telegram.outbox import Reply
 from bot.telegram.settling import Said, write_answer
 from bot.telegram.threads import in_thread
 from memory.facts.store import KEPT_REPLY, MYSELF
-from memory.notes import KEPT_MESSAGE, NOTE, Kept, NewNote, Words, notes_of
+from memory.notes import KEPT_MESSAGE, NOTE, KeptNote, NewNote, Words, notes_of
 
 _TITLE_CHARACTERS = 60
 _LISTED = 8
@@ -33,7 +33,7 @@ async def note(visit: Visit) -> None:
         return
     replies: list[Reply] = []
 
-    def stored(kept: Kept) -> None:
+    def stored(kept: KeptNote) -> None:
         replies.append(write_answer(visit, _said(visit, kept)))
 
     await in_thread(lambda: visit.services.keep_note(new, user=visit.user, stored=stored))
@@ -78,7 +78,7 @@ def _local(visit: Visit, message: Message) -> str:
     return message.date.astimezone(zone_of(visit.user.profile)).isoformat()
 
 
-def _said(visit: Visit, kept: Kept) -> Said:
+def _said(visit: Visit, kept: KeptNote) -> Said:
     text = visit.phrase("tg_noted_before" if kept.known else "tg_noted", text=kept.document.title)
     return Said(text, [[(visit.phrase("tg_forget_button"), f"choose:{kept.document.id}")]])
 

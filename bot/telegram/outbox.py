@@ -77,9 +77,12 @@ class Outbox:
         """A reply to fill; the same again for the same key, so that what is handled twice is answered once."""
         with self._store.transaction() as db:
             db.execute(
-                'INSERT INTO telegram_replies ("key", chat_id, private, thread_id, reply_to, user_id, at)'
-                " VALUES (?, ?, ?, ?, ?, ?, ?) ON CONFLICT DO NOTHING",
-                (key, place.chat_id, place.private, place.thread_id, reply_to, user.id if user else None, utc_now()),
+                'INSERT INTO telegram_replies ("key", chat_id, private, thread_id, business_id, reply_to, user_id, at)'
+                " VALUES (?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT DO NOTHING",
+                (
+                    *(key, place.chat_id, place.private, place.thread_id, place.business_id, reply_to),
+                    *(user.id if user else None, utc_now()),
+                ),
             )
             found = 'WHERE "key" = ?' if key else "WHERE id = last_insert_rowid()"
             row = db.execute(f"SELECT * FROM telegram_replies {found}", (key,) if key else ()).fetchone()
@@ -236,12 +239,13 @@ class Outbox:
     def unannounced(self) -> list[Reply]:
         """Replies of which a message may not have arrived, and whose reader was not told so yet.
 
-        An announcement is itself not announced: it has no reader who could be told by another one.
+        An announcement is itself not announced: it has no reader who could be told by another one. Nor is what went
+        to a customer, who would not know what to make of it.
         """
         rows = self._store.rows(
             "SELECT * FROM telegram_replies AS r WHERE id IN"
             " (SELECT reply_id FROM telegram_outbox WHERE state = 'unknown')"
-            " AND coalesce(\"key\", '') NOT LIKE 'again:%'"
+            " AND business_id IS NULL AND coalesce(\"key\", '') NOT LIKE 'again:%'"
             " AND NOT EXISTS (SELECT 1 FROM telegram_replies WHERE \"key\" = 'again:' || r.id)"
         )
         return [_reply(row) for row in rows]
@@ -321,7 +325,9 @@ class Outbox:
 
 
 def _reply(row: Any) -> Reply:
-    place = Place(row["chat_id"], private=bool(row["private"]), thread_id=row["thread_id"])
+    place = Place(
+        row["chat_id"], private=bool(row["private"]), thread_id=row["thread_id"], business_id=row["business_id"]
+    )
     return Reply(row["id"], place, row["reply_to"], row["user_id"], row["turn_id"], row["preview_id"])
 
 

@@ -17,7 +17,7 @@ from bot.influence import Influence, Missing
 from bot.learned import Learned
 from bot.seeing import Seen
 from memory.candidates import Candidates
-from memory.notes import Kept, NewNote
+from memory.notes import KeptNote, NewNote
 from memory.records import Citation, Found, Receipt, Turn, User
 from memory.store import Store
 from tuning.preparing import Prepared
@@ -43,7 +43,8 @@ class Turns(Protocol):
         """Answer one message and store the turn; ``on_text`` gets the reply piece by piece.
 
         ``stored`` is called in the transaction that stores the turn, which what it raises undoes. ``context`` is what
-        the message refers to, and the turn whose place this one takes.
+        the message refers to, the turn whose place this one takes, and what stays of it: one of which nothing does has
+        the number 0.
         """
         ...
 
@@ -71,7 +72,7 @@ class ImportBytes(Protocol):
 class KeepNote(Protocol):
     """Keeps notes."""
 
-    def __call__(self, new: NewNote, *, user: User, stored: Callable[[Kept], None]) -> Kept:
+    def __call__(self, new: NewNote, *, user: User, stored: Callable[[KeptNote], None]) -> KeptNote:
         """Store a note; ``stored`` is called in the transaction that does, which what it raises undoes."""
         ...
 
@@ -119,6 +120,18 @@ class ReplaceTurn(Protocol):
 
     def __call__(self, turn_id: int, *, by: int, user: User) -> object:
         """Erase it everywhere but in turn ``by``, which may say the same words again."""
+        ...
+
+
+class Erase(Protocol):
+    """Erases what a person leaves behind."""
+
+    def turns(self, user: User, turn_ids: Sequence[int]) -> object:
+        """Erase these turns everywhere."""
+        ...
+
+    def everything(self, user: User) -> object:
+        """Erase all that is the user's."""
         ...
 
 
@@ -241,6 +254,7 @@ class Services:
     summarize: Summarize
     forget: Forget
     replace_turn: ReplaceTurn
+    erase: Erase
     tune: Tune
     tune_due: Callable[[User], bool]
     """Whether a tune of this user should start by itself now."""

@@ -224,10 +224,13 @@ def _write(desk: Desk, item: Reminder, user: User, now: datetime) -> Reply | Non
 
 
 def place_of(item: Reminder, user: User) -> Place | None:
-    """Where a user's reminder goes: to the group whose it is, else to the user's private chat, if there is one."""
+    """Where a user's reminder goes: to the group whose it is, else to the user's private chat, if there is one.
+
+    Nobody who was sent away is written to.
+    """
     if item.to.chat_id is not None and user.name == group_name(item.to.chat_id):
         return Place(item.to.chat_id, private=False, thread_id=item.to.thread_id)
-    if user.telegram_id is None:
+    if user.telegram_id is None or user.role not in ("owner", "member"):
         return None
     thread = item.to.thread_id if item.to.chat_id == user.telegram_id else None
     return Place(user.telegram_id, private=True, thread_id=thread)

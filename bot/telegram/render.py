@@ -77,10 +77,10 @@ def plain_parts(text: str) -> tuple[Part, ...]:
 
 
 def footer(turn: Turn, *, language: str) -> str:
-    """What stands under a reply: its sources, its number and the adapter that wrote it."""
-    number = say(language, "turn_number", n=turn.id)
-    last = f"({number}, {turn.adapter})" if turn.adapter else f"({number})"
-    return "\n".join([*source_lines(turn.citations, language=language), last])
+    """What stands under a reply: its sources, its number, if it was kept, and the adapter that wrote it."""
+    number = say(language, "turn_number", n=turn.id) if turn.id else ""
+    last = ", ".join(filter(None, (number, turn.adapter)))
+    return "\n".join([*source_lines(turn.citations, language=language), *([f"({last})"] if last else [])])
 
 
 def source_lines(citations: Sequence[Citation], *, language: str) -> list[str]:

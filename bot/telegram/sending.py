@@ -42,6 +42,8 @@ class Place:
     chat_id: int
     private: bool
     thread_id: int | None = None
+    business_id: str | None = None
+    """The connection through which the owner's customers are written to."""
 
 
 @dataclass(frozen=True)
@@ -149,10 +151,11 @@ class Sender:
             message = await self._bot.send_message(
                 place.chat_id,
                 part.text,
-                entities=_entities(part),
+                entities=entities_of(part),
                 message_thread_id=place.thread_id,
                 reply_parameters=ReplyParameters(reply_to, allow_sending_without_reply=True) if reply_to else None,
                 reply_markup=keyboard(buttons),
+                business_connection_id=place.business_id,
             )
             return message.message_id
 
@@ -168,7 +171,12 @@ class Sender:
             await self._wait_for_chat(place)
             await trying(True)
             document = InputFile(file.data, filename=file.name)
-            message = await self._bot.send_document(place.chat_id, document, message_thread_id=place.thread_id)
+            message = await self._bot.send_document(
+                place.chat_id,
+                document,
+                message_thread_id=place.thread_id,
+                business_connection_id=place.business_id,
+            )
             return message.message_id
 
         return await self._persist(call, place, Part(""), repeatable=False, trying=trying)
@@ -193,7 +201,7 @@ class Sender:
 
     async def _edit_once(self, place: Place, message_id: int, part: Part, *, buttons: Buttons | None = None) -> None:
         await self._bot.edit_message_text(
-            part.text, place.chat_id, message_id, entities=_entities(part), reply_markup=keyboard(buttons)
+            part.text, place.chat_id, message_id, entities=entities_of(part), reply_markup=keyboard(buttons)
         )
 
     async def delete(self, place: Place, message_id: int) -> None:
@@ -220,7 +228,7 @@ class Sender:
         :raises TelegramError: it failed
         """
         await self._bot.send_message_draft(
-            place.chat_id, draft_id, part.text, message_thread_id=place.thread_id, entities=_entities(part)
+            place.chat_id, draft_id, part.text, message_thread_id=place.thread_id, entities=entities_of(part)
         )
 
     async def typing(self, place: Place) -> None:
@@ -284,7 +292,8 @@ def kind(error: BaseException) -> str:
     return type(error).__name__ + (f" ({type(cause).__name__})" if cause else "")
 
 
-def _entities(part: Part) -> list[MessageEntity]:
+def entities_of(part: Part) -> list[MessageEntity]:
+    """A part's formatting as Telegram takes it."""
     return [
         MessageEntity(span.type, span.offset, span.length, url=span.url, language=span.language) for span in part.spans
     ]

@@ -16,7 +16,7 @@ import signal
 import socket
 import threading
 import time
-from collections.abc import Awaitable, Callable, Iterator
+from collections.abc import Awaitable, Callable, Iterator, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any, cast
 from urllib.parse import urlsplit
@@ -28,6 +28,7 @@ from telegram.request import HTTPXRequest
 
 from bot.config import TelegramConfig
 from bot.context import NO_CONTEXT, Context
+from bot.invitations import BOT_NAME
 from bot.links.reading import page_reader
 from bot.telegram.access import is_paired, pairing_code
 from bot.telegram.desk import Desk
@@ -40,6 +41,7 @@ from bot.telegram.lanes import Lanes
 from bot.telegram.learning import check_votes, tune_by_schedule
 from bot.telegram.logs import quiet_logs
 from bot.telegram.menus import set_menus, set_own_menu
+from bot.telegram.people import erase_guests
 from bot.telegram.polling import PollRequest
 from bot.telegram.ports import Services
 from bot.telegram.reembedding import embed_again
@@ -47,8 +49,9 @@ from bot.telegram.reminding import deliver_reminders
 from bot.telegram.sending import kind, seconds_of
 from bot.telegram.threads import first_of, in_thread, pause
 from bot.telegram.undelivered import announce_unknown, deliver_quietly
+from bot.telegram.updates import taken_updates
 from memory.errors import FamiliarError, UsageError
-from memory.notes import Kept, NewNote, keep_note
+from memory.notes import KeptNote, NewNote, keep_note
 from memory.records import Found, Receipt, Turn, User
 
 if TYPE_CHECKING:
@@ -56,7 +59,6 @@ if TYPE_CHECKING:
     from bot.summaries import Summary
 
 Note = Callable[[str], None]
-_UPDATES = ["message", "edited_message", "callback_query", "inline_query", "my_chat_member", "message_reaction"]
 _TOKEN = re.compile(r"\d+:[A-Za-z0-9_-]{20,}")
 _CONFLICTS = 2
 """The first may be the end of this bot's own last run; one more means that another runs."""
@@ -123,7 +125,7 @@ def services_of(app: App) -> Services:
     def replaced(turn_id: int, *, by: int, user: User) -> object:
         return replace_turn(app.store, user_id=user.id, turn_id=turn_id, by=[by], erasers=app.erasers_of(app.store))
 
-    def keep(new: NewNote, *, user: User, stored: Callable[[Kept], None]) -> Kept:
+    def keep(new: NewNote, *, user: User, stored: Callable[[KeptNote], None]) -> KeptNote:
         return keep_note(app.store, app.parts.embedder, new, user=user, config=app.settings.import_, stored=stored)
 
     def search(words: str, *, user: User, k: int, own: bool = False) -> Found:
@@ -151,6 +153,7 @@ def services_of(app: App) -> Services:
         summarize=summarize,
         forget=forget,
         replace_turn=replaced,
+        erase=_Erase(app),
         tune=app.tunes.tune,
         tune_due=app.tunes.is_due,
         fact_reading=app.fact_reading,
@@ -166,6 +169,19 @@ def services_of(app: App) -> Services:
         second_answer=lambda turn, *, user: app.assistant.second_answer(turn, user=user),
         read_page=page_reader(app.settings),
     )
+
+
+class _Erase:
+    """Erases by the program's own way, which reaches adapters and backups."""
+
+    def __init__(self, app: App) -> None:
+        self._app = app
+
+    def turns(self, user: User, turn_ids: Sequence[int]) -> object:
+        return self._app.forget_turns(turn_ids, user_id=user.id)
+
+    def everything(self, user: User) -> object:
+        return self._app.forget(user_id=user.id, everything=True)
 
 
 class _Turns:
@@ -301,6 +317,7 @@ async def _run_connected(bot: ExtBot[Any], services: Callable[[], Services], lin
         return
     desk = Desk(ready.result(), bot)
     lanes = Lanes(functools.partial(receive, desk), join_seconds=line.config.join_seconds, edited=desk.changed)
+    desk.services.store.set_state(BOT_NAME, bot.username)
     if not is_paired(desk.services.store):
         line.note(f"pairing code: {pairing_code(desk.services.store)}")
     try:
@@ -311,7 +328,7 @@ async def _run_connected(bot: ExtBot[Any], services: Callable[[], Services], lin
 
 async def _answer_until_stopped(desk: Desk, lanes: Lanes, line: _Line, stopped: asyncio.Future[Any]) -> None:
     backlog = await _backlog(desk.bot, line)
-    door = Door(desk.services.store, lanes, line.stop, inline=Inline(desk).take, backlog=backlog)
+    door = Door(desk.services.store, lanes, line.stop, config=line.config, inline=Inline(desk).take, backlog=backlog)
     updater = Updater(desk.bot, cast("asyncio.Queue[object]", door))  # the updater only puts into it
     await updater.initialize()
     try:
@@ -345,7 +362,8 @@ async def _backlog(bot: Bot, line: _Line) -> int:
 def _start_jobs(desk: Desk) -> None:
     if desk.services.settings.tuning.enabled:
         desk.start(tune_by_schedule(desk))
-    for job in (embed_again, read_facts, check_votes, announce_unknown, deliver_reminders, deliver_digests):
+    jobs = (embed_again, read_facts, check_votes, announce_unknown, deliver_reminders, deliver_digests, erase_guests)
+    for job in jobs:
         desk.start(job(desk))
 
 
@@ -366,7 +384,9 @@ async def _listen(updater: Updater, line: _Line) -> None:
     """Start to receive updates, by webhook where an address is set, else by long polling."""
     config = line.config
     if not config.webhook_url:
-        await updater.start_polling(timeout=_POLL_SECONDS, allowed_updates=_UPDATES, error_callback=line.polling_failed)
+        await updater.start_polling(
+            timeout=_POLL_SECONDS, allowed_updates=taken_updates(config), error_callback=line.polling_failed
+        )
         return
     _check_free(config.webhook_listen, config.webhook_port)
     await updater.start_webhook(
@@ -374,7 +394,7 @@ async def _listen(updater: Updater, line: _Line) -> None:
         port=config.webhook_port,
         url_path=urlsplit(config.webhook_url).path.strip("/"),
         webhook_url=config.webhook_url,
-        allowed_updates=_UPDATES,
+        allowed_updates=taken_updates(config),
         secret_token=config.webhook_secret.reveal() or secrets.token_urlsafe(32),
     )
 

@@ -11,15 +11,18 @@ from bot.context import Context, Given
 from bot.locales import say
 from bot.reminders.zones import zone_of
 from bot.telegram.choosing import offer_beside
-from bot.telegram.desk import Interrupted, Overtaken, Visit
+from bot.telegram.desk import Interrupted, Overtaken, Visit, is_sent_away, noticed
 from bot.telegram.forwarding import answered
+from bot.telegram.group_rules import keep_author, mark_told, notice_of
 from bot.telegram.inbox import changed_meanwhile, done, note_places
 from bot.telegram.learning import judge
 from bot.telegram.ledger import turn_shown_in
+from bot.telegram.limiting import note_turn
 from bot.telegram.outbox import Reply, Shown
 from bot.telegram.render import footer
 from bot.telegram.replies import Rendered, rendered
 from bot.telegram.sending import Buttons
+from bot.telegram.storing import kept_of
 from bot.telegram.streaming import GROUP_SPACING, DraftPreview, EditPreview, Preview, Stream
 from bot.telegram.threads import in_thread
 from memory.errors import FamiliarError
@@ -66,7 +69,7 @@ async def answer(visit: Visit, text: str, asked: Asked | None = None) -> None:
     """
     desk, conversation, asked = visit.desk, conversation_of(visit), asked or Asked()
     reply = await in_thread(lambda: _open(visit, asked))
-    context = Context(asked.given, asked.replaced.turn.id if asked.replaced else None)
+    context = Context(asked.given, asked.replaced.turn.id if asked.replaced else None, kept_of(visit))
     with desk.turn_in(visit.place.chat_id, {each.message_id: each.text or "" for each in visit.messages}) as cancel:
         await in_thread(lambda: _check_current(visit))
         try:
@@ -86,7 +89,17 @@ async def answer(visit: Visit, text: str, asked: Asked | None = None) -> None:
             await _show_again(visit, asked.replaced)
             raise
     sent = await desk.outbox.deliver(reply)
-    offer_beside(visit, turn, shown_in=sent[-1] if sent else None)
+    if context.keep == "memory":
+        offer_beside(visit, turn, shown_in=sent[-1] if sent else None)
+
+
+def _notice(visit: Visit) -> str:
+    """What a group is told once; called in the transaction that writes the message down."""
+    if visit.place.private:
+        return ""
+    notice = notice_of(visit.services.store, visit.user)
+    mark_told(visit.services.store, visit.user.id)
+    return notice
 
 
 def _open(visit: Visit, asked: Asked) -> Reply:
@@ -119,10 +132,16 @@ def _write_down(visit: Visit, reply: Reply, turn: Turn, asked: Asked) -> None:
     desk, services, old = visit.desk, visit.services, asked.replaced
     if desk.cancel.is_set():
         raise Interrupted
+    if is_sent_away(visit):
+        raise FamiliarError("the owner has sent them away")  # which undoes the turn
     _check_current(visit)
     made, buttons = shown_as(visit, turn, asked.note), turn_buttons(turn, visit)
+    parts, kept = noticed(made.parts, _notice(visit)), turn if turn.id else None
     over = old.shown if old is not None else None
-    desk.outbox.put(reply, made.parts, files=made.attachments, buttons=buttons, turn=turn, over=over)
+    desk.outbox.put(reply, parts, files=made.attachments, buttons=buttons, turn=kept, over=over)
+    note_turn(services.store, visit.update_ids, turn, person=visit.person)
+    if kept is not None and not visit.place.private:
+        keep_author(services.store, turn.id, person_id=visit.person.id)
     if old is not None:
         services.replace_turn(old.turn.id, by=turn.id, user=visit.user)
         done(services.store, old.update_ids, reply_id=reply.id)
@@ -164,8 +183,12 @@ def _stream(visit: Visit, preview: Preview) -> Stream:
 
 
 def turn_buttons(turn: Turn, visit: Visit) -> Buttons:
-    """What a person can do with a reply."""
+    """What a person can do with a reply; nothing is learned from a guest, and of what was not kept nothing is known."""
+    if not turn.id:
+        return []
     why = visit.phrase("tg_why_button")
+    if visit.person.role == "guest":
+        return [[(why, f"why:{turn.id}")]]
     return [[("👍", f"up:{turn.id}"), ("👎", f"down:{turn.id}"), (why, f"why:{turn.id}")]]
 
 
@@ -184,6 +207,9 @@ def awaits_correction(visit: Visit, turn_id: int) -> bool:
 
 
 async def correct(visit: Visit, turn_id: int, text: str) -> None:
-    """Keep what a reply should have been."""
+    """Keep what a reply should have been, where anything may be kept."""
+    if kept_of(visit) == "nothing":
+        await visit.tell(visit.phrase("tg_storing_off"))
+        return
     await judge(visit, turn_id, vote="down", correction=text)
     await visit.tell(visit.phrase("feedback_kept", n=turn_id), reply=True)

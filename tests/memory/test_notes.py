@@ -11,7 +11,7 @@ from memory.config import ImportConfig, SearchConfig
 from memory.erasure import forget_document, forget_everything, forget_text
 from memory.facts.store import KEPT_REPLY, facts_of, learn_all
 from memory.index import Indexes
-from memory.notes import KEPT_MESSAGE, NOTE, Kept, NewNote, Words, keep_note, notes_of
+from memory.notes import KEPT_MESSAGE, NOTE, KeptNote, NewNote, Words, keep_note, notes_of
 from memory.records import User
 from memory.search import Searcher
 from memory.store import Store
@@ -34,7 +34,7 @@ def ann(store: Store) -> User:
     return user
 
 
-def keep(store: Store, *words: Words, key: str = "1", format_: str = NOTE, me: str | None = "ann") -> Kept:
+def keep(store: Store, *words: Words, key: str = "1", format_: str = NOTE, me: str | None = "ann") -> KeptNote:
     """Keep a note."""
     new = NewNote(key, words[0].text[:20], f"note {words[0].text[:20]}", words, me, format_)
     return keep_note(store, WordEmbedder(), new, user=ann(store), config=ImportConfig())
@@ -94,7 +94,7 @@ def test_a_forgotten_note_is_gone_and_may_be_kept_again(store: Store) -> None:
 def test_what_is_raised_while_it_is_stored_undoes_it(store: Store) -> None:
     """Such as an answer that could not be written down."""
 
-    def fails(_kept: Kept) -> None:
+    def fails(_kept: KeptNote) -> None:
         raise RuntimeError
 
     new = NewNote("1", "x", "x", (Words("ann", "buy milk"),), "ann")

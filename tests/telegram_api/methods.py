@@ -10,6 +10,12 @@ from dataclasses import replace
 
 from telegram.constants import ChatAction, ReactionEmoji
 
+from tests.telegram_api.business import (
+    answer_guest_query,
+    chat_of,
+    get_business_connection,
+    get_chat_administrators,
+)
 from tests.telegram_api.inline import answer_inline_query
 from tests.telegram_api.records import (
     Attachment,
@@ -221,7 +227,7 @@ def _reply_target(world: World, request: Request, chat: Chat) -> Message | None:
 
 
 def _deliver(world: World, request: Request, content: FormattedText, attachment: Attachment | None) -> Message:
-    chat = world.chat(request.integer("chat_id"))
+    chat = chat_of(world, request)
     return world.add_message(
         Message(
             id=0,
@@ -282,4 +288,7 @@ CHAT_METHODS: Mapping[str, Method] = {
     "getFile": get_file,
     "getChat": get_chat,
     "leaveChat": leave_chat,
+    "getChatAdministrators": get_chat_administrators,
+    "getBusinessConnection": get_business_connection,
+    "answerGuestQuery": answer_guest_query,
 }

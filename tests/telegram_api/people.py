@@ -47,6 +47,23 @@ class GroupDriver:
         """Delete a topic: what is sent to it is refused from now on."""
         self._change(self.chat.topics - {thread_id})
 
+    def set_admins(self, *people: UserDriver) -> None:
+        """Say who administers the group."""
+        with self._world.lock:
+            self._world.admins[self.id] = tuple(person.user.as_json() for person in people)
+
+    def send_anonymously(self, text: str, *, reply_to: Message | None = None) -> Message:
+        """An admin who is anonymous writes: Telegram names a bot of its own as the author, and the group as sender."""
+        with self._world.lock:
+            content = check_text(text, detect_entities(text), limit=TEXT_LIMIT, too_long="message is too long")
+            author = User(1_087_968_824, "Group", username="GroupAnonymousBot", is_bot=True)
+            now = int(self._world.clock())
+            new = Message(0, self.chat, author, now, content, reply_to=reply_to, sender_chat=self.chat)
+            message = self._world.add_message(new)
+            if reaches_bot(message, self._world.bot):
+                self._world.add_update("message", message.as_json())
+            return message
+
     def _change(self, topics: frozenset[int]) -> None:
         with self._world.lock:
             self._world.chats[self.id] = replace(self.chat, topics=topics)
@@ -225,6 +242,17 @@ class UserDriver:
             "new_reaction": [{"type": "emoji", "emoji": emoji}] if emoji else [],
         }
         return self._world.add_update("message_reaction", body)
+
+    def summon(self, text: str) -> str:
+        """Mention the bot in a chat where it is not; gives the id of the query that it may answer."""
+        with self._world.lock:
+            query_id = f"guest-{next(_QUERY_IDS)}"
+            self._world.guest_queries.add(query_id)
+            chat = Chat(-1_009_999, "supergroup", title="Elsewhere")
+            content = FormattedText(text, detect_entities(text))
+            message = Message(1, chat, self.user, int(self._world.clock()), content)
+            self._world.add_update("guest_message", {**message.as_json(), "guest_query_id": query_id})
+            return query_id
 
     def block(self) -> None:
         """Block the bot: what it sends is refused with 403."""

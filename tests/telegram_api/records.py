@@ -194,6 +194,8 @@ class Message:
     reactions: tuple[str, ...] = ()
     extra: Mapping[str, object] = field(default_factory=dict)
     """More fields as they stand in the JSON: what it quotes, where it was written first, the album it is in."""
+    sender_chat: Chat | None = None
+    """The chat in whose name it was written: the group's own, by an admin who is anonymous."""
 
     @property
     def text(self) -> str:
@@ -222,6 +224,7 @@ class Message:
             "date": self.date,
             "chat": self.chat.as_json(),
             "from": self.sender.as_json(),
+            "sender_chat": self.sender_chat.as_json() if self.sender_chat else None,
             "edit_date": self.edit_date,
             "message_thread_id": self.thread_id,
             "is_topic_message": True if self.thread_id is not None else None,

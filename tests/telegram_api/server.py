@@ -13,6 +13,7 @@ from collections.abc import Callable, Sequence
 from types import TracebackType
 from typing import Self, TypeVar
 
+from tests.telegram_api.business import BusinessDriver, Connection
 from tests.telegram_api.faults import Fault
 from tests.telegram_api.people import GroupDriver, UserDriver, member_json
 from tests.telegram_api.records import (
@@ -114,6 +115,13 @@ class TelegramServer:
                 }
                 self.world.add_update("my_chat_member", body)
             return GroupDriver(self.world, chat)
+
+    def business(self, id: str, owner: UserDriver, *, can_reply: bool = True) -> BusinessDriver:
+        """A person's business account is connected with the bot, which is not told yet."""
+        with self.world.lock:
+            connection = Connection(id, owner.user.as_json(), can_reply)
+            self.world.connections[id] = connection
+            return BusinessDriver(self.world, connection)
 
     def fault(self, method: str, fault: Fault, *, times: int = 1) -> None:
         """Let the next `times` calls of a method ("*" for any method) go wrong."""

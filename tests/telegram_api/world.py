@@ -13,6 +13,7 @@ import time
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from tests.telegram_api.faults import FaultPlan
 from tests.telegram_api.records import (
@@ -33,6 +34,9 @@ from tests.telegram_api.records import (
     Webhook,
 )
 from tests.telegram_api.validation import ApiError, bad_request
+
+if TYPE_CHECKING:
+    from tests.telegram_api.business import Connection
 
 NOT_MODIFIED = (
     "message is not modified: specified new message content and reply markup are exactly the same as a current "
@@ -72,6 +76,10 @@ class World:
         self.disorder: random.Random | None = None
         self.allowed_updates: frozenset[str] | None = None
         self.webhook = Webhook()
+        self.admins: dict[int, tuple[JSON, ...]] = {}
+        self.connections: dict[str, Connection] = {}
+        self.business_chats: dict[tuple[str, int], Chat] = {}
+        self.guest_queries: set[str] = set()
         self.poll_number = 0
         self._message_ids = itertools.count(1)
         self._update_ids = itertools.count(700_000_001)

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Literal
 
 from bot.assistant import Assistant, Voice
-from bot.config import ChatConfig, ModelConfig, Secret, Settings, TelegramConfig
+from bot.config import ChatConfig, ModelConfig, PeopleConfig, Secret, Settings, TelegramConfig
 from bot.engines.base import AdapterFiles
 from bot.fact_reading import FactReading
 from bot.hearing import Transcriber, model_here, open_transcriber
@@ -23,10 +23,10 @@ from bot.summaries import Summarizer
 from bot.telegram.ports import Look, ReadPage, SecondAnswer, Services, no_second_answer
 from bot.telegram.service import run
 from memory.config import ImportConfig, SearchConfig
-from memory.erasure import forget_document, forget_text, forget_turn, replace_turn
+from memory.erasure import forget_document, forget_everything, forget_text, forget_turn, forget_turns, replace_turn
 from memory.index import Indexes
 from memory.ingest import ImportOptions, Ingestor
-from memory.notes import Kept, NewNote, keep_note
+from memory.notes import KeptNote, NewNote, keep_note
 from memory.records import Message as Prompt
 from memory.records import Receipt, User
 from memory.search import Searcher
@@ -98,6 +98,22 @@ class Tunes:
         return AdapterFiles(name, Path(name)) if name else None
 
 
+class Erasing:
+    """Erases in the store and its indexes."""
+
+    def __init__(self, store: Store, indexes: Indexes) -> None:
+        self._store = store
+        self._indexes = indexes
+
+    def turns(self, user: User, turn_ids: Sequence[int]) -> object:
+        """Erase these turns."""
+        return forget_turns(self._store, self._indexes, user_id=user.id, turn_ids=turn_ids)
+
+    def everything(self, user: User) -> object:
+        """Erase all that is the user's."""
+        return forget_everything(self._store, self._indexes, user_id=user.id)
+
+
 class Bench:
     """One home, its bot and the server that it talks to."""
 
@@ -132,6 +148,7 @@ class Bench:
                 join_seconds=0.0,
             ),
             tuning=TuneConfig(check_minutes=0.001),
+            people=PeopleConfig(messages_per_minute=0, guest_replies_per_day=0),
         )
         self._embedder = WordEmbedder()
         self._indexes = Indexes(folder / "index", self.store, embedder_key=self._embedder.key, dimensions=64)
@@ -156,6 +173,7 @@ class Bench:
             replace_turn=lambda turn_id, *, by, user: replace_turn(
                 self.store, user_id=user.id, turn_id=turn_id, by=[by]
             ),
+            erase=Erasing(self.store, self._indexes),
             tune=self.tunes.tune,
             tune_due=self.tunes.tune_due,
             fact_reading=FactReading(
@@ -201,7 +219,7 @@ class Bench:
         options = ImportOptions(me=me, learn_from=learn_from)
         return ingestor.import_bytes(name, data, user_id=user.id, options=options, on_share=on_share)
 
-    def _keep(self, new: NewNote, *, user: User, stored: Callable[[Kept], None]) -> Kept:
+    def _keep(self, new: NewNote, *, user: User, stored: Callable[[KeptNote], None]) -> KeptNote:
         return keep_note(self.store, self._embedder, new, user=user, config=ImportConfig(), stored=stored)
 
     def _forget(self, *, user: User, document: int | None, turn: int | None, text: str | None) -> object:
@@ -210,6 +228,15 @@ class Bench:
         if turn is not None:
             return forget_turn(self.store, self._indexes, user_id=user.id, turn_id=turn)
         return forget_text(self.store, self._indexes, user_id=user.id, text=text or "")
+
+    def limit(self, **changes: int) -> None:
+        """Change settings of [people]; from the next start on."""
+        self.settings = replace(self.settings, people=replace(self.settings.people, **changes))
+
+    def share(self, text: str, *, name: str = "handbook") -> None:
+        """Put a note into a knowledge base that everybody may read."""
+        shared = self.store.user(name) or self.store.add_user(name, role="shared")
+        self._import("note.md", text.encode(), user=shared, me=None, learn_from=None)
 
     def configure(self, **changes: object) -> None:
         """Change settings of [telegram]."""

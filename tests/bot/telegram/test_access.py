@@ -83,7 +83,7 @@ async def test_a_stranger_is_refused_once_and_the_owner_asked(live: Bench) -> No
     await live.handled(3)
     await live.server.until(lambda: live.server.replies(ada.id)[-1].buttons)
     question = live.server.replies(ada.id)[-1]
-    assert question.text == say("en", "tg_may_talk", name="Ben")
+    assert question.text == say("en", "tg_may_talk", name="Ben", id=8)
     ada.press(question, f"allow:{live.user(8).id}")
     await live.server.until(lambda: live.server.replies(ben.id)[-1].text == say("en", "tg_you_may"))
     assert len(live.server.replies(ben.id)) == 2
@@ -125,4 +125,4 @@ async def test_nobody_takes_a_group_for_their_name(live: Bench) -> None:
     eve = live.server.user(13, "group:-1001")
     await live.reply_to(eve, "hello")
     assert live.store.user("group:-1001") is None
-    assert live.user(13).name == "@group:-1001"
+    assert live.user(13).name == "@group -1001"

@@ -272,19 +272,19 @@ async def test_in_a_group_strangers_are_not_heard(live: Bench) -> None:
     eve.send("@familiar_test_bot tell me a story", chat=group)
     ada.send("/help@familiar_test_bot", chat=group)
     await live.server.until(lambda: live.server.replies(group.id))
-    (answer,) = live.server.replies(group.id)
-    assert answer.text.startswith(say("en", "tg_help"))
+    (reply,) = live.server.replies(group.id)
+    assert reply.text.startswith(say("en", "tg_help"))
     assert [user.name for user in live.store.users()] == ["Ada", "group:-1001"]
 
 
 async def test_private_matters_are_refused_in_a_group(live: Bench) -> None:
-    """Settings, tunes and imports belong to one person."""
+    """Facts, tunes and imports belong to one person."""
     ada = await live.owner()
     group = live.server.group(-1001)
-    for number, command in enumerate(("/settings", "/tune", "/import"), 1):
+    for number, command in enumerate(("/facts", "/tune", "/import"), 1):
         ada.send(command, chat=group)
         await live.server.until(partial(has_replies, live, group.id, number))
-    assert {message.text for message in live.server.replies(group.id)} == {say("en", "tg_private_only")}
+    assert set(spoken(live.server.replies(group.id))) == {say("en", "tg_private_only")}
 
 
 async def test_a_deleted_topic_does_not_lose_the_reply(live: Bench) -> None:

@@ -5,29 +5,30 @@ from __future__ import annotations
 import pytest
 
 from bot.locales import LANGUAGES, say
-from bot.telegram.command_list import COMMANDS, CommandInfo, Scope, offered
+from bot.telegram.authority import COMMANDS, Rule
+from bot.telegram.command_list import Scope, offered
 from bot.telegram.handlers import COMMAND_HANDLERS, HANDLERS
 from bot.telegram.menus import help_lines, menu
+from memory.records import Role
 from tests.bot.telegram.bench import OWNER, Bench
 from tests.telegram_api import Refusal
 
 
 def names(scope: Scope) -> list[str]:
     """The commands of a scope."""
-    return [item.name for item in offered(scope)]
+    return offered(scope)
 
 
 def test_each_command_has_a_handler_and_a_route() -> None:
-    """And none is handled that the list does not hold; what a group may not use is refused there."""
-    assert [item.name for item in COMMANDS] == list(COMMAND_HANDLERS)
-    for item in COMMANDS:
-        (route,) = [route for route in HANDLERS if route.command == item.name]
-        assert route.handle is COMMAND_HANDLERS[item.name]
-        assert (route.private_only, route.owner_only) == (not item.in_groups, item.owner_only)
+    """And none is handled that the table does not hold."""
+    assert list(COMMANDS) == list(COMMAND_HANDLERS)
+    for name in COMMANDS:
+        (route,) = [route for route in HANDLERS if route.command == name]
+        assert route.handle is COMMAND_HANDLERS[name]
 
 
 @pytest.mark.parametrize("language", LANGUAGES)
-@pytest.mark.parametrize("scope", ["private", "groups", "owner"])
+@pytest.mark.parametrize("scope", ["private", "groups", "guest", "owner"])
 def test_menu_and_help_follow_the_list(scope: Scope, language: str) -> None:
     """In its order, with the same words."""
     assert [item.command for item in menu(scope, language)] == names(scope)
@@ -37,12 +38,10 @@ def test_menu_and_help_follow_the_list(scope: Scope, language: str) -> None:
 
 def test_what_is_the_owners_is_offered_to_nobody_else() -> None:
     """Not in a group either, where everybody reads the menu."""
-    made = (CommandInfo("a", in_groups=True), CommandInfo("b"), CommandInfo("c", in_groups=True, owner_only=True))
-    assert [[item.name for item in offered(scope, made)] for scope in ("private", "groups", "owner")] == [
-        ["a", "b"],
-        ["a"],
-        ["a", "b", "c"],
-    ]
+    owner, everyone = frozenset[Role]({"owner"}), frozenset[Role]({"owner", "member", "guest"})
+    made = {"a": Rule(), "b": Rule(in_group="no"), "c": Rule(owner, "all"), "d": Rule(everyone, "only")}
+    scopes: tuple[Scope, ...] = ("private", "groups", "guest", "owner")
+    assert [offered(scope, made) for scope in scopes] == [["a", "b"], ["a", "d"], [], ["a", "b", "c"]]
 
 
 async def test_menus_are_set_for_each_scope_and_language(live: Bench) -> None:
@@ -73,7 +72,7 @@ async def test_help_says_what_works_where_it_is_asked(live: Bench) -> None:
     assert "/setinline" in own
     assert "/export" in friends
     assert "/setinline" not in friends
-    group = live.server.group(-1001, added_by=ada)
+    group = live.server.group(-1001)
     ada.send("/help@familiar_test_bot", chat=group)
     (shown,) = await live.server.until(lambda: live.server.replies(group.id))
     assert "/note" in shown.text
@@ -94,8 +93,8 @@ async def test_help_tells_of_inline_mode_once_it_is_on(bench: Bench) -> None:
 async def test_what_is_private_is_refused_in_a_group(live: Bench) -> None:
     """And does nothing, also where plain words ask for it."""
     ada = await live.owner()
-    group = live.server.group(-1001, added_by=ada)
-    asked = [f"/{item.name}@familiar_test_bot x" for item in COMMANDS if not item.in_groups]
+    group = live.server.group(-1001)
+    asked = [f"/{name}@familiar_test_bot x" for name, rule in COMMANDS.items() if rule.in_group == "no"]
     for text in (*asked, "@familiar_test_bot export my data", "@familiar_test_bot 给我一份摘要"):
         written = ada.send(text, chat=group)
         await live.server.until(lambda: live.server.replies(group.id, after=written))  # noqa: B023 - at once

@@ -298,7 +298,7 @@ async def test_an_edit_that_telegram_can_not_take_is_made_later(live: Bench) -> 
 async def test_in_a_group_a_mention_that_is_added_later_counts(live: Bench) -> None:
     """The bot never saw the message before; a change of it then is answered in place."""
     ada = await live.owner()
-    group = live.server.group(-1001, added_by=ada)
+    group = live.server.group(-1001)
     live.reply = echo
     written = ada.send("Tell us a story.", chat=group)
     ada.edit(written, "@familiar_test_bot Tell us a story.")

@@ -24,7 +24,7 @@ def store(tmp_path: Path) -> Iterator[Store]:
 
 
 def keep(store: Store, update_id: int) -> bool:
-    return inbox.keep(store, update_id, f'{{"update_id": {update_id}}}', chat_id=7, user_id=None)
+    return inbox.keep(store, update_id, f'{{"update_id": {update_id}}}', inbox.Origin(chat_id=7))
 
 
 def test_each_update_is_kept_once_and_waits_in_order(store: Store) -> None:

@@ -81,7 +81,7 @@ async def test_in_a_group_no_link_is_read(bench: Bench, web: PageServer) -> None
     reading(bench, web)
     await bench.start()
     ada = await bench.owner()
-    group = bench.server.group(-1001, added_by=ada)
+    group = bench.server.group(-1001)
     url = web.put("/harbour", "<p>The boat leaves at six.</p>")
     ada.send(f"@familiar_test_bot {STORY} {url}", chat=group)
     await until_finished(bench, group.id)

@@ -93,7 +93,7 @@ async def test_a_message_of_the_bot_is_kept_as_its_own_words(live: Bench) -> Non
 async def test_somebody_elses_message_is_kept_with_its_origin(live: Bench) -> None:
     """In a group, whose memory it is; with a remark of the one who keeps it."""
     ada = await live.owner()
-    group = live.server.group(-1001, added_by=ada)
+    group = live.server.group(-1001)
     eve = live.server.user(13, "Eve")
     said = eve.send("The choir meets on Tuesday.", chat=group)
     ada.send("/note@familiar_test_bot bring the scores", chat=group, reply_to=said)

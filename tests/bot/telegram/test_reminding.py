@@ -192,7 +192,7 @@ async def test_after_an_hour_no_answer_is_expected(live: Bench) -> None:
     live.server.world.clock = lambda: datetime.now(UTC).timestamp()
     assert "(turn " in (await live.reply_to(ada, "tomorrow at 9")).text
     ben = await live.friend(ada)
-    group = live.server.group(-1001, added_by=ada)
+    group = live.server.group(-1001)
     ada.send("/remind@familiar_test_bot call Mum", chat=group)
     (asked,) = await live.server.until(lambda: live.server.replies(group.id))
     ben.send("tomorrow at 9", chat=group, reply_to=asked)

@@ -50,7 +50,7 @@ async def test_nobody_finds_what_is_anothers(live: Bench) -> None:
     ben = await live.friend(ada)
     await live.reply_to(ada, "/note the vault code is 9090")
     assert (await live.reply_to(ben, "/search vault")).text == say("en", "tg_search_nothing", words="vault")
-    group = live.server.group(-1001, added_by=ada)
+    group = live.server.group(-1001)
     ada.send("/search@familiar_test_bot vault", chat=group)
     (told,) = await live.server.until(lambda: live.server.replies(group.id))
     assert told.text == say("en", "tg_search_nothing", words="vault")

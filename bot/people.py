@@ -1,0 +1,88 @@
+"""The people of a home: who may do what, and how somebody is let in, made a guest or sent away.
+
+Everybody has a memory of their own. A guest asks about the shared knowledge bases only; what guests write is kept for
+their own history and erased after a while, and nothing is learned from it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from typing import Literal
+
+from memory.errors import FamiliarError
+from memory.records import User
+from memory.store import Store
+
+Standing = Literal["member", "guest", "refused"]
+"""What the owner can make of a person."""
+
+
+def people(store: Store) -> list[User]:
+    """Everyone with a Telegram account but the owner, those who wait first."""
+    found = [user for user in store.users() if user.telegram_id is not None and user.role != "owner"]
+    order = ("waiting", "member", "guest", "refused")
+    return sorted((user for user in found if user.role in order), key=lambda user: order.index(user.role))
+
+
+def person(store: Store, user_id: int) -> User | None:
+    """One of `people`."""
+    return next((user for user in people(store) if user.id == user_id), None)
+
+
+def make(store: Store, user_id: int, standing: Standing) -> User | None:
+    """Give a person a standing; None where there is no such person, or they have it already."""
+    with store.transaction():
+        found = person(store, user_id)
+        if found is None or found.role == standing:
+            return None
+        made = replace(found, role=standing)
+        store.update_user(made)
+    return made
+
+
+def remove(store: Store, user_id: int, *, erase: Callable[[User], object] | None) -> User | None:
+    """Send a person away; None where there is no such person.
+
+    They are refused before anything is erased, so that nothing is added meanwhile.
+
+    :param erase: erases all that is theirs, where that is wanted; their name goes too
+    :raises FamiliarError: it could not be erased; they are refused all the same
+    """
+    make(store, user_id, "refused")
+    found = person(store, user_id)
+    if found is None or erase is None:
+        return found
+    erase(found)
+    nameless = replace(found, name=f"person {found.telegram_id}")
+    store.update_user(nameless)
+    return found
+
+
+def old_turns(store: Store, *, days: int, now: datetime) -> list[tuple[User, list[int]]]:
+    """Guests and those of their turns that are to be erased: older than ``days``, asked since they are guests."""
+    if days <= 0:
+        return []
+    before = (now.astimezone(UTC) - timedelta(days=days)).isoformat()
+    rows = store.rows(
+        "SELECT t.id, t.user_id FROM turns t JOIN users u ON u.id = t.user_id WHERE u.role = 'guest'"
+        " AND t.asked_at < ? AND t.asked_at >= coalesce(u.role_since, '') ORDER BY t.id",
+        (before,),
+    )
+    by_user: dict[int, list[int]] = {}
+    for row in rows:
+        by_user.setdefault(row["user_id"], []).append(row["id"])
+    return [(store.user_by_id(user_id), turns) for user_id, turns in by_user.items()]
+
+
+def named(store: Store, name: str) -> User:
+    """The person of that name.
+
+    :raises FamiliarError: there is none
+    """
+    found = next((user for user in people(store) if user.name == name), None)
+    if found is None:
+        known = ", ".join(user.name for user in people(store)) or "nobody"
+        raise FamiliarError(f"there is no person {name!r}; there are {known} (`familiar people`)")
+    return found
