@@ -30,10 +30,12 @@ if TYPE_CHECKING:
     from bot.assistant import Assistant, Voice
     from bot.engines.base import AdapterFiles, Engine
     from bot.fact_reading import FactReading
+    from bot.hearing import Transcriber
     from bot.influence import Explainer
     from bot.learned import Learned
     from bot.models import ReadyModel
     from bot.parts import Parts
+    from bot.seeing import Sight
     from bot.summaries import Summarizer
     from bot.tunes import Tunes
     from memory.config import EmbedderConfig
@@ -225,6 +227,23 @@ class App:
         return LocalEngine(self.base_model.path, model=self.base_model.name, threads=self.settings.model.threads)
 
     @cached_property
+    def transcriber(self) -> Transcriber:
+        """Writes down what is said in recordings; loads nothing before the first."""
+        from bot.hearing import model_here, open_transcriber
+
+        speech, offline = self.settings.speech, self.settings.model.offline
+        return open_transcriber(
+            speech, model=lambda: model_here(speech.model, folder=self.model_folder, offline=offline)
+        )
+
+    @cached_property
+    def sight(self) -> Sight:
+        """Reads and describes pictures."""
+        from bot.seeing import Sight, open_describer
+
+        return Sight(open_describer(self.settings.vision), self.settings.import_)
+
+    @cached_property
     def registry(self) -> Registry:
         """The adapters of this home's users; tunes that were interrupted are marked so."""
         from tuning.adapters import Registry
@@ -408,6 +427,8 @@ class App:
         made = self.__dict__
         if "engine" in made:
             self.engine.close()
+        if "transcriber" in made:
+            self.transcriber.close()
         if self._parts is not None and "indexes" in self._parts.__dict__:
             try:
                 self._parts.indexes.save()

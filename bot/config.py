@@ -136,6 +136,45 @@ class LinksConfig:
 
 
 @dataclass(frozen=True)
+class SpeechConfig:
+    """[speech] is how voice messages and recordings become text: by a Whisper model here, or by a server."""
+
+    model: str = "small"
+    """A size of Whisper ("tiny", "base", "small", "medium", "large-v3", "large-v3-turbo"; English only: "small.en"), a
+    CTranslate2 folder of a Whisper model, or what the server calls its model."""
+    url: str = ""
+    """An OpenAI-compatible server, as "http://127.0.0.1:8000/v1"; empty: a Whisper model here (the extra `speech`)."""
+    key: Secret = field(default_factory=lambda: Secret(""))
+    """The server's key; empty: it wants none."""
+    language: str = "auto"
+    """What is spoken (ISO 639-1, as "en" or "zh"), or "auto": the model finds out."""
+    device: str = "cpu"
+    """Where the model here runs: "cpu", "cuda" (CUDA 12 with cuDNN 9), or "auto"."""
+    compute_type: str = "auto"
+    """Number format of the model here, as "int8" or "float16"; "auto": the fastest that the device has."""
+    most_minutes: float = 15.0
+    """Longer recordings are not transcribed."""
+    timeout_seconds: float = 900.0
+    """A recording that takes longer to transcribe is given up."""
+    idle_minutes: float = 10.0
+    """After so long without a recording the model here leaves memory."""
+
+
+@dataclass(frozen=True)
+class VisionConfig:
+    """[vision] is a model that says what a photo shows; text in photos is read without one (the extra `ocr`)."""
+
+    url: str = ""
+    """An OpenAI-compatible server that takes pictures, as "http://127.0.0.1:8000/v1"; empty: none is asked."""
+    model: str = ""
+    """What the server calls its model."""
+    key: Secret = field(default_factory=lambda: Secret(""))
+    """The server's key; empty: it wants none."""
+    timeout_seconds: float = 60.0
+    """After so long without an answer the photo is not described."""
+
+
+@dataclass(frozen=True)
 class Settings:
     """Everything in config.toml."""
 
@@ -151,6 +190,8 @@ class Settings:
     gate: GateConfig = field(default_factory=GateConfig)
     telegram: TelegramConfig = field(default_factory=TelegramConfig)
     links: LinksConfig = field(default_factory=LinksConfig)
+    speech: SpeechConfig = field(default_factory=SpeechConfig)
+    vision: VisionConfig = field(default_factory=VisionConfig)
 
 
 def load_settings(*, home: Path, file: Path | None = None, environment: Mapping[str, str] = os.environ) -> Settings:

@@ -24,7 +24,7 @@ from memory.errors import FamiliarError, first_line
 
 HUB = "https://huggingface.co"
 _PROBE_SECONDS = 5.0
-_WEIGHTS = ["*.safetensors", "*.json", "*.jinja", "*.txt", "*.model"]
+_BESIDE_WEIGHTS = ["*.json", "*.jinja", "*.txt", "*.model"]
 _OTHER_FORMATS = ["onnx/*", "openvino/*", "*.onnx", "original/*"]
 
 
@@ -140,7 +140,7 @@ def _inside(name: str, member: str) -> bool:
 
 
 def fetch_hub(source: HubSource, folder: Path) -> Path:
-    """Download a repository's safetensors, configuration and tokenizer at its pinned commit.
+    """Download a repository's weights, configuration and tokenizer at its pinned commit.
 
     :raises SourceError: the hub can't be reached, or lacks the repository or commit
     """
@@ -156,12 +156,12 @@ def fetch_hub(source: HubSource, folder: Path) -> Path:
             revision=source.revision,
             endpoint=hub_address(),
             local_dir=target,
-            allow_patterns=_WEIGHTS,
+            allow_patterns=[source.weights, *_BESIDE_WEIGHTS],
             ignore_patterns=_OTHER_FORMATS,
         )
     except (HfHubHTTPError, LocalEntryNotFoundError, OfflineModeIsEnabled, OSError) as exc:
         raise SourceError(f"{source}: {first_line(exc)}") from exc
     shutil.rmtree(target / ".cache", ignore_errors=True)
-    if not any(target.glob("*.safetensors")):
-        raise SourceError(f"{source}: the repository holds no safetensors weights")
+    if not any(target.glob(source.weights)):
+        raise SourceError(f"{source}: the repository holds no {source.weights.removeprefix('*.')} weights")
     return target

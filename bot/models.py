@@ -158,7 +158,7 @@ def _read_ready(entry: CatalogueEntry, folder: Path) -> ReadyModel | None:
 
 
 def _write_manifest(place: Path, source: Source) -> None:
-    weights = sorted(place.glob("*.safetensors"))
+    weights = sorted([*place.glob("*.safetensors"), *place.glob("model.bin")])
     sha256 = digest(weights[0]) if len(weights) == 1 else _digest_of([digest(file) for file in weights])
     names = sorted(file.relative_to(place).as_posix() for file in place.rglob("*") if file.is_file())
     manifest = {
@@ -226,10 +226,10 @@ def _obtain(entry: CatalogueEntry, folder: Path, *, offline: bool, tell: Tell) -
 
 def _by_hand(entry: CatalogueEntry, folder: Path) -> str:
     """What a person can do where no source answers."""
-    section = "embedder" if entry.kind == "embedder" else "model"
+    setting = {"embedder": "[embedder] name", "speech": "[speech] model"}.get(entry.kind, "[model] name")
     return (
         f"Connect to the network and start again, copy {folder / entry.name} from a machine that has it, or put a "
-        f"model folder on this machine and name its path in [{section}] name"
+        f"model folder on this machine and name its path in {setting}"
     )
 
 

@@ -28,3 +28,11 @@ def smollm2(model_folder: Path) -> Path:
     from bot import models
 
     return models.ensure("smollm2-135m", folder=model_folder, offline=False).path
+
+
+@pytest.fixture(scope="session")
+def whisper(model_folder: Path) -> Path:
+    """The folder of the smallest speech model (English only), fetched if it is not there."""
+    from bot import models
+
+    return models.ensure("whisper-tiny.en", folder=model_folder, offline=False).path

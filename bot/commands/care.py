@@ -7,11 +7,12 @@ import os
 import shutil
 import sys
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from bot import models
 from bot.app import App
 from bot.commands.output import Output, plain
+from memory.errors import UsageError
 from memory.reembedding import embedded, serving
 
 
@@ -68,6 +69,8 @@ def _findings(app: App) -> Iterator[Finding]:
     yield Finding("backups", behind == 0, f"{behind} hold what was forgotten", remedy if behind else None)
     token = bool(app.settings.telegram.token)
     yield Finding("Telegram token", True, "set" if token else "not set", None if token else "ask @BotFather for one")
+    yield speech_finding(app)
+    yield photo_finding(app)
 
 
 def _model(name: str, app: App) -> Finding:
@@ -78,6 +81,35 @@ def _model(name: str, app: App) -> Finding:
         remedy = f"set [model] offline to false once, or copy it into {app.model_folder}"
         return Finding(f"model {name}", False, "missing, and [model] offline is true", remedy)
     return Finding(f"model {name}", True, "not fetched yet", "it is fetched at first use")
+
+
+def speech_finding(app: App) -> Finding:
+    """What would transcribe a voice message."""
+    from bot.hearing import MISSING, own_folder, speech_entry
+    from bot.hearing_here import installed
+
+    speech = app.settings.speech
+    if speech.url:
+        return Finding("voice messages", True, f"{speech.model} at {speech.url}")
+    if not installed():
+        return Finding("voice messages", True, "off", f"{MISSING}, or name a server in [speech] url")
+    try:
+        if own_folder(speech.model) is not None:
+            return Finding("voice messages", True, f"the model in {speech.model}")
+        return replace(_model(speech_entry(speech.model).name, app), check="voice messages")
+    except UsageError as exc:
+        return Finding("voice messages", False, str(exc), "mend config.toml")
+
+
+def photo_finding(app: App) -> Finding:
+    """What reads and describes a photo."""
+    from bot.seeing import MISSING, can_read
+
+    vision = app.settings.vision
+    described = f"described by {vision.model} at {vision.url}" if vision.url else "not described ([vision] url)"
+    read = can_read()
+    value = f"text is {'read' if read else 'not read'}, {described}"
+    return Finding("photos", True, value, None if read else MISSING)
 
 
 def _vectors(app: App) -> Finding:

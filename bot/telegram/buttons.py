@@ -12,7 +12,7 @@ from dataclasses import replace
 from telegram.error import TelegramError
 
 from bot.locales import say
-from bot.telegram import choosing, examples, forgetting, forwarding, knowing, learning, preferences, reminding
+from bot.telegram import choosing, examples, forgetting, forwarding, knowing, learning, media, preferences, reminding
 from bot.telegram.access import decide
 from bot.telegram.desk import Visit
 from bot.telegram.inbox import done
@@ -120,6 +120,7 @@ PRESSES: Mapping[str, Press] = {
     "again": again,
     "unremind": reminding.cancelled,
     "snooze": reminding.snooze,
+    "note": media.noted,
 }
 _NOTES: Mapping[str, str] = {"up": "tg_thanks", "down": "tg_how_to_correct", "pick": "tg_thanks"}
 """What the button says when it is pressed."""

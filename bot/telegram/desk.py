@@ -64,6 +64,7 @@ class Desk:
         """The same for what waits in the event loop."""
         self.tuning = asyncio.Lock()
         """One tune at a time: two would take the machine from the chat."""
+        self._said: set[tuple[int, str]] = set()
         self._turns: dict[int, _Writing] = {}
         self._imports: WeakValueDictionary[int, asyncio.Lock] = WeakValueDictionary()
         self._tasks: set[asyncio.Task[None]] = set()
@@ -74,6 +75,12 @@ class Desk:
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
         task.add_done_callback(log_failure)
+
+    def first_time(self, chat_id: int, what: str) -> bool:
+        """Whether something that need not be repeated was not said in a chat yet, since the start."""
+        new = (chat_id, what) not in self._said
+        self._said.add((chat_id, what))
+        return new
 
     def importing(self, user: User) -> asyncio.Lock:
         """Files of one user are taken in one after the other, in the order in which they came."""

@@ -162,7 +162,7 @@ async def _visit(desk: Desk, updates: Sequence[Update]) -> Visit | None:
     bot = desk.bot.username
     own = query is None and message.forward_origin is None
     asked = command_of(message.text or "", bot=bot) if own else None
-    if not (place.private or query or asked or _calls(message, desk)):
+    if not (place.private or query or asked or any(_calls(each, desk) for each in messages)):
         return None
     edited = await in_thread(lambda: _is_edited(desk.services.store, updates, message))
     code = asked.argument if asked and asked.name == "start" and not edited else None

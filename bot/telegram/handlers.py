@@ -12,6 +12,7 @@ from bot.explain import explain, explain_influence, missing_line
 from bot.telegram.asking import asked_about
 from bot.telegram.buttons import press
 from bot.telegram.desk import Visit
+from bot.telegram.downloads import recording_of
 from bot.telegram.editing import edited
 from bot.telegram.examples import examples
 from bot.telegram.files import document
@@ -19,6 +20,7 @@ from bot.telegram.forgetting import forget
 from bot.telegram.forwarding import forwarded, offer
 from bot.telegram.knowing import facts
 from bot.telegram.learning import adapters, tune
+from bot.telegram.media import photo, recording, voice
 from bot.telegram.preferences import settings
 from bot.telegram.reminding import remind, reminders, timezone, wished
 from bot.telegram.render import reply_parts, source_lines
@@ -133,7 +135,7 @@ async def unknown_command(visit: Visit) -> None:
 
 
 async def unknown_kind(visit: Visit) -> None:
-    """A photo, a sticker, a voice message: say what can be taken."""
+    """A sticker, an animation: say what can be taken."""
     await visit.tell(visit.phrase("tg_unknown_kind"))
 
 
@@ -168,6 +170,10 @@ HANDLERS: tuple[Route, ...] = (
     Route(command("timezone"), timezone),
     Route(lambda visit: is_plain(visit) and wished(visit) is not None, remind),
     Route(command("remind"), remind),
+    Route(lambda visit: bool(visit.message.photo), photo),
+    Route(lambda visit: bool(visit.message.voice or visit.message.video_note), voice),
+    Route(lambda visit: recording_of(visit.message) is not None, recording),
+    Route(lambda visit: visit.message.animation is not None, unknown_kind),
     Route(lambda visit: visit.message.document is not None, document, private_only=True),
     Route(lambda visit: visit.command is not None, unknown_command),
     Route(lambda visit: bool(visit.message.text), text),

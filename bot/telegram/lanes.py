@@ -192,9 +192,10 @@ def is_forwarded(update: Update) -> bool:
 
 
 def album_of(update: Update) -> str | None:
-    """The album that a document was sent in."""
+    """The album that a document or a photo was sent in."""
     message = update.message
-    return message.media_group_id if message is not None and message.document is not None else None
+    sent = message is not None and (message.document is not None or message.photo)
+    return message.media_group_id if message is not None and sent else None
 
 
 def may_be_joined(update: Update) -> bool:

@@ -12,8 +12,10 @@ from typing import Literal, Protocol
 
 from bot.config import Settings
 from bot.context import Context, Given
+from bot.hearing import Recording
 from bot.influence import Influence, Missing
 from bot.learned import Learned
+from bot.seeing import Seen
 from memory.candidates import Candidates
 from memory.records import Citation, Receipt, Turn, User
 from memory.store import Store
@@ -188,6 +190,22 @@ class SecondAnswer(Protocol):
         ...
 
 
+class Look(Protocol):
+    """Reads and describes pictures."""
+
+    def __call__(self, pictures: Sequence[bytes], *, question: str) -> tuple[Seen, ...]:
+        """What is known of each; ``question``: what the user wants to know of them, or nothing."""
+        ...
+
+
+class Transcribe(Protocol):
+    """Writes down what is said in a recording."""
+
+    def __call__(self, recording: Recording, *, cancel: threading.Event) -> str:
+        """What is said (`bot.hearing.Transcriber`); ``cancel`` ends it soon."""
+        ...
+
+
 def no_second_answer(turn: Turn, *, user: User) -> Candidates | None:
     """Never offers one."""
     del turn, user
@@ -215,6 +233,8 @@ class Services:
     """Embeds what another embedder has embedded, until the event is set; gives the number of passages."""
     live_adapter: Callable[[User], str | None]
     """The name of the adapter that answers this user; None: the base model."""
+    look: Look
+    transcribe: Transcribe
     explainer: Explain
     learned: Learned
     settings: Settings

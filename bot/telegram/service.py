@@ -143,6 +143,8 @@ def services_of(app: App) -> Services:
         examples=app.tunes.examples,
         reembed=lambda cancel: app.reembed(cancel=cancel),
         live_adapter=live_adapter,
+        look=app.sight.look,
+        transcribe=app.transcriber.transcribe,
         explainer=app.explainer,
         learned=app.learned,
         settings=app.settings,

@@ -76,7 +76,7 @@ def _answer(
     data: bytes, request: dict[str, Any], memory_mb: int, limits: tuple[Recogniser, Allowance]
 ) -> tuple[dict[str, Any], bytes]:
     from memory.importers.convert import convert
-    from memory.importers.records import ConversionError, Hints, UnsupportedFormat
+    from memory.importers.records import ConversionError, Hints, NoText, UnsupportedFormat
     from memory.importers.wire import pack
 
     name = request["name"]
@@ -88,6 +88,8 @@ def _answer(
             return _failed(f"{name} holds {len(payload) / 1e6:.0f} MB of text; at most {MAX_REPLY / 1e6:.0f} are read")
     except UnsupportedFormat as exc:
         return {"status": "unsupported", "reason": str(exc)}, b""
+    except NoText as exc:
+        return {"status": "no text", "reason": str(exc)}, b""
     except ConversionError as exc:
         return _failed(str(exc))
     except MemoryError:

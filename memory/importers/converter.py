@@ -10,22 +10,25 @@ import os
 import subprocess
 import sys
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import asdict
 from pathlib import Path
 from types import TracebackType
 from typing import Any
 
 from memory.config import ImportConfig
+from memory.errors import FamiliarError
 from memory.importers.child import read_frame, write_frame
-from memory.importers.records import Conversion, ConversionError, Hints, UnsupportedFormat
+from memory.importers.records import Conversion, ConversionError, Hints, NoText, UnsupportedFormat
 from memory.importers.wire import unpack
 
 _ROOT = Path(__file__).resolve().parents[2]
 _MOST_DEATHS = 3
 """Times that a file is tried again without the file within it over which a child died."""
 _TICK_SECONDS = 0.25
-_KEPT_ENVIRONMENT = ("PATH", "SYSTEMROOT", "TEMP", "TMP", "LANG", "LC_ALL", "LD_LIBRARY_PATH", "VIRTUAL_ENV")
+KEPT_ENVIRONMENT = ("PATH", "SYSTEMROOT", "TEMP", "TMP", "LANG", "LC_ALL", "LD_LIBRARY_PATH", "VIRTUAL_ENV")
+"""What Python needs to start in a child process that parses what strangers made."""
+_ERRORS: Mapping[str, type[FamiliarError]] = {"unsupported": UnsupportedFormat, "no text": NoText}
 
 
 class Converter:
@@ -50,6 +53,7 @@ class Converter:
         """What the bytes hold; ``name`` gives a title and decides between kinds of text.
 
         :raises UnsupportedFormat: it is of a kind that is not imported
+        :raises NoText: it is a picture in which nothing is written
         :raises ConversionError: it is damaged, locked, without text, or took too much time or memory
         """
         refused: list[str] = []
@@ -66,7 +70,7 @@ class Converter:
             refused.append(exchange.member)  # read the rest of an archive without what the process died over
         if header["status"] == "converted":
             return unpack(payload)
-        raise (UnsupportedFormat if header["status"] == "unsupported" else ConversionError)(header["reason"])
+        raise _ERRORS.get(header["status"], ConversionError)(header["reason"])
 
     def close(self) -> None:
         """End the child, whatever it is doing."""
@@ -161,7 +165,7 @@ def _signal(name: str) -> int:
 
 
 def _start(config: ImportConfig) -> subprocess.Popen[bytes]:
-    environment = {key: os.environ[key] for key in _KEPT_ENVIRONMENT if key in os.environ}
+    environment = {key: os.environ[key] for key in KEPT_ENVIRONMENT if key in os.environ}
     paths = (str(_ROOT), os.environ.get("PYTHONPATH", ""))
     environment |= {"PYTHONPATH": os.pathsep.join(path for path in paths if path), "PYTHONUTF8": "1"}
     limits = (config.convert_memory_mb, config.convert_seconds, config.ocr_pages, config.ocr_seconds)

@@ -10,7 +10,7 @@ from typing import Any
 from memory.importers.cleaning import clean
 from memory.importers.ocr import MAX_PIXELS, MISSING, OcrMissing, Recogniser
 from memory.importers.page_list import page_list
-from memory.importers.records import Block, ConversionError, ExtractedDocument
+from memory.importers.records import Block, ConversionError, ExtractedDocument, NoText
 
 _TAKEN = 36867
 """EXIF's number for the moment a photo was taken; 306 is when the file was written."""
@@ -19,7 +19,8 @@ _TAKEN = 36867
 def read_image(data: bytes, *, name: str, title: str, recogniser: Recogniser) -> ExtractedDocument:
     """One block a page (a TIFF may have several), as recognised.
 
-    :raises ConversionError: it is damaged or too large, shows no text, or the extra ocr is missing
+    :raises NoText: it was read, and shows none
+    :raises ConversionError: it is damaged or too large, or the extra ocr is missing
     """
     try:
         from PIL import Image, UnidentifiedImageError
@@ -37,7 +38,8 @@ def read_image(data: bytes, *, name: str, title: str, recogniser: Recogniser) ->
     except (OSError, ValueError, SyntaxError, EOFError, IndexError, TypeError) as exc:
         raise ConversionError(f"{name} is a damaged picture ({exc})") from exc
     if not blocks:
-        raise ConversionError("; ".join((f"no text was found in {name}", *warnings)))
+        reason = "; ".join((f"no text was found in {name}", *warnings))
+        raise ConversionError(reason) if warnings else NoText(reason)
     return ExtractedDocument(title=title, format="image", blocks=tuple(blocks), warnings=warnings, at=at)
 
 

@@ -30,6 +30,10 @@ class ConversionError(FamiliarError):
     """The file should have been readable and is not (the import names it as failed)."""
 
 
+class NoText(ConversionError):
+    """A picture is in order, and nothing is written in it."""
+
+
 class UnreadableFile(ConversionError):
     """The system does not let the file be read now; its content may be in order."""
 

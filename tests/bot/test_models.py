@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
 import re
 import subprocess
@@ -166,6 +167,19 @@ def test_a_hub_repository_becomes_a_folder(tmp_path: Path, monkeypatch: pytest.M
     assert ready.revision == COMMIT
     assert left_in(ready.path) == ["config.json", MANIFEST, "model.safetensors", "tokenizer.json"]
     assert (ready.path / "model.safetensors").read_bytes() == FILES["model.safetensors"]
+
+
+def test_other_weights_come_where_the_source_names_them(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A speech model's model.bin, with its digest in the manifest; a repository without it gives nothing."""
+    repository = {"model.bin": b"weights", "config.json": b"{}", "tokenizer.json": b"{}", "vocabulary.txt": b"a"}
+    source = HubSource("tests/tiny", COMMIT, 1, "model.bin")
+    with ModelServer(wheels=tmp_path, repository=repository) as server:
+        monkeypatch.setenv("HF_ENDPOINT", server.url)
+        ready = ensure(entry_of(source), folder=tmp_path / "models")
+        with pytest.raises(FamiliarError, match="holds no safetensors weights"):
+            ensure(entry_of(HubSource("tests/tiny", COMMIT, 1)), folder=tmp_path / "others")
+    assert left_in(ready.path) == sorted([*repository, MANIFEST])
+    assert ready.sha256 == hashlib.sha256(b"weights").hexdigest()
 
 
 def test_a_commit_that_the_hub_lacks_is_said(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

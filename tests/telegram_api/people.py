@@ -109,15 +109,58 @@ class UserDriver:
         stored = self._world.add_file(name, content, mime_type=mime_type, size=size)
         return self._say(_caption(caption), Attachment("document", stored), None, chat, None)
 
-    def send_photo(self, content: bytes, *, caption: str = "", chat: GroupDriver | None = None) -> Message:
-        """Send an image as a photo."""
-        stored = self._world.add_file("photo.jpg", content, mime_type="image/jpeg")
-        return self._say(_caption(caption), Attachment("photo", stored), None, chat, None)
+    def send_photo(
+        self,
+        content: bytes,
+        *,
+        caption: str = "",
+        chat: GroupDriver | None = None,
+        reply_to: Message | None = None,
+        size: int | None = None,
+        album: str | None = None,
+        forwarded_from: User | None = None,
+    ) -> Message:
+        """Send an image as a photo, alone or in an album, one's own or somebody else's."""
+        stored = self._world.add_file("photo.jpg", content, mime_type="image/jpeg", size=size)
+        attachment = Attachment("photo", stored)
+        extra: JSON = {"media_group_id": album} if album else {}
+        if forwarded_from is not None:
+            extra["forward_origin"] = _origin(forwarded_from, self._world)
+        return self._say(_caption(caption), attachment, reply_to, chat, None, extra)
 
-    def send_voice(self, content: bytes, *, chat: GroupDriver | None = None) -> Message:
-        """Send a voice message."""
+    def send_voice(
+        self,
+        content: bytes,
+        *,
+        seconds: int = 1,
+        chat: GroupDriver | None = None,
+        reply_to: Message | None = None,
+        forwarded_from: User | None = None,
+    ) -> Message:
+        """Send a voice message, one's own or somebody else's."""
         stored = self._world.add_file("voice.ogg", content, mime_type="audio/ogg")
-        return self._say(FormattedText(), Attachment("voice", stored), None, chat, None)
+        extra = {"forward_origin": _origin(forwarded_from, self._world)} if forwarded_from else None
+        return self._say(FormattedText(), Attachment("voice", stored, seconds), reply_to, chat, None, extra)
+
+    def send_video_note(self, content: bytes, *, seconds: int = 1) -> Message:
+        """Send a round film of oneself."""
+        stored = self._world.add_file("note.mp4", content, mime_type="video/mp4")
+        return self._say(FormattedText(), Attachment("video_note", stored, seconds), None, None, None)
+
+    def send_audio(self, name: str, content: bytes, *, caption: str = "", seconds: int = 1) -> Message:
+        """Send a sound file, which the client shows as music."""
+        stored = self._world.add_file(name, content, mime_type="audio/mpeg")
+        return self._say(_caption(caption), Attachment("audio", stored, seconds), None, None, None)
+
+    def send_video(self, name: str, content: bytes, *, caption: str = "", seconds: int = 1) -> Message:
+        """Send a film."""
+        stored = self._world.add_file(name, content, mime_type="video/mp4")
+        return self._say(_caption(caption), Attachment("video", stored, seconds), None, None, None)
+
+    def send_animation(self, name: str, content: bytes) -> Message:
+        """Send a film without sound."""
+        stored = self._world.add_file(name, content, mime_type="video/mp4")
+        return self._say(FormattedText(), Attachment("animation", stored), None, None, None)
 
     def edit(self, message: Message, text: str) -> Message:
         """Change one of one's own messages."""
@@ -228,6 +271,11 @@ class UserDriver:
 
 def _caption(caption: str) -> FormattedText:
     return check_text(caption, detect_entities(caption), limit=CAPTION_LIMIT, too_long="message caption is too long")
+
+
+def _origin(author: User, world: World) -> JSON:
+    """The `MessageOriginUser` of something that another person wrote."""
+    return {"type": "user", "sender_user": author.as_json(), "date": int(world.clock())}
 
 
 def member_json(user: User, status: str) -> Mapping[str, object]:

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field, replace
 from typing import Literal
 
 JSON = dict[str, object]
-AttachmentKind = Literal["document", "photo", "voice"]
+AttachmentKind = Literal["document", "photo", "voice", "video_note", "audio", "video", "animation"]
 
 
 def without_none(values: Mapping[str, object]) -> JSON:
@@ -148,15 +148,24 @@ class Attachment:
 
     kind: AttachmentKind
     file: StoredFile
+    seconds: int = 1
+    """How long a recording is said to be."""
 
     def as_json(self) -> object:
         """What stands in the message under the kind's name."""
         common = self.file.as_json()
-        if self.kind == "photo":
-            return [{**common, "width": 1, "height": 1}]
+        named = {**common, "file_name": self.file.name, "mime_type": self.file.mime_type}
+        lasting = {"duration": self.seconds}
+        if self.kind == "photo":  # smaller sizes come first
+            small = {"file_id": f"{self.file.file_id}-small", "file_unique_id": f"u{self.file.file_id}-small"}
+            return [{**small, "width": 90, "height": 90}, {**common, "width": 1280, "height": 1280}]
         if self.kind == "voice":
-            return {**common, "duration": 1, "mime_type": self.file.mime_type}
-        return {**common, "file_name": self.file.name, "mime_type": self.file.mime_type}
+            return {**common, **lasting, "mime_type": self.file.mime_type}
+        if self.kind == "video_note":
+            return {**common, **lasting, "length": 240}
+        if self.kind in ("video", "animation"):
+            return {**named, **lasting, "width": 320, "height": 240}
+        return {**named, **lasting} if self.kind == "audio" else named
 
 
 @dataclass(frozen=True)
@@ -225,6 +234,8 @@ class Message:
         values[names[1]] = [entity.as_json() for entity in self.entities] or None
         if self.attachment is not None:
             values[self.attachment.kind] = self.attachment.as_json()
+            if self.attachment.kind == "animation":  # as Telegram does for programs that know no animations
+                values["document"] = self.attachment.as_json()
         return without_none(values)
 
 

@@ -15,10 +15,12 @@ from bot.assistant import Assistant, Voice
 from bot.config import ChatConfig, ModelConfig, Secret, Settings, TelegramConfig
 from bot.engines.base import AdapterFiles
 from bot.fact_reading import FactReading
+from bot.hearing import Transcriber, model_here, open_transcriber
 from bot.influence import Explainer
 from bot.learned import Learned
+from bot.seeing import Sight, open_describer
 from bot.summaries import Summarizer
-from bot.telegram.ports import ReadPage, SecondAnswer, Services, no_second_answer
+from bot.telegram.ports import Look, ReadPage, SecondAnswer, Services, no_second_answer
 from bot.telegram.service import run
 from memory.config import ImportConfig, SearchConfig
 from memory.erasure import forget_document, forget_text, forget_turn, replace_turn
@@ -112,6 +114,11 @@ class Bench:
         self.reads_facts = False
         self.second: SecondAnswer = no_second_answer
         self.read_page: ReadPage | None = None
+        self.model_folder = folder / "models"
+        self.transcriber: Transcriber | None = None
+        """None until the bot has started: then what the settings name."""
+        self.look: Look | None = None
+        """The same for photos."""
         self.notes: list[str] = []
         self.now = 0.0
         self.settings = Settings(
@@ -133,6 +140,7 @@ class Bench:
     def services(self) -> Services:
         """What the bot is given."""
         searcher = Searcher(self.store, self._indexes, self._embedder, SearchConfig(threshold=0.0))
+        self.transcriber = self.transcriber or open_transcriber(self.settings.speech, model=self._speech_model)
         voice = Voice(self.engine, self.tunes, ModelConfig(), trusted=True)
         return Services(
             store=self.store,
@@ -151,6 +159,8 @@ class Bench:
             examples=self._examples,
             reembed=lambda cancel: self.reembed(cancel),
             live_adapter=lambda user: self.tunes.adapters.get(user.id),
+            look=self.look or Sight(open_describer(self.settings.vision), ImportConfig()).look,
+            transcribe=self.transcriber.transcribe,
             explainer=Explainer(lambda: self.engine, lambda _turn: None, max_tokens=lambda: 20),
             learned=Learned(self.registry, VotesConfig()),
             settings=self.settings,
@@ -158,6 +168,9 @@ class Bench:
             second_answer=lambda turn, *, user: self.second(turn, user=user),
             read_page=self.read_page,
         )
+
+    def _speech_model(self) -> Path:
+        return model_here(self.settings.speech.model, folder=self.model_folder, offline=True)
 
     def _examples(self, user: User) -> Prepared:
         return prepare(
@@ -222,6 +235,8 @@ class Bench:
     async def close(self) -> None:
         """Stop the bot and close the store."""
         await self.stop()
+        if self.transcriber is not None:
+            self.transcriber.close()
         self.store.close()
 
     @property
