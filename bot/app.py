@@ -21,6 +21,7 @@ import platformdirs
 
 from bot.config import Settings
 from bot.locales import language_of
+from bot.private import DATABASE, tighten
 from memory.errors import FamiliarError, UsageError
 from memory.home_lock import HomeLock
 from memory.records import Message, Profile, Turn, User
@@ -77,10 +78,13 @@ class App:
         """
         try:
             self.home.mkdir(parents=True, exist_ok=True, mode=0o700)
+            tightened = tighten(self.home)
         except OSError as exc:
             raise UsageError(f"--home {self.home} can't be made: {exc.strerror}; name a folder you own") from exc
+        if tightened:
+            print(f"familiar: {self.home} was open to other accounts and is yours alone now", file=sys.stderr)
         self.lock = HomeLock(self.home)
-        return Store(self.home / "familiar.db")
+        return Store(self.home / DATABASE)
 
     @property
     def model_folder(self) -> Path:

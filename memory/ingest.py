@@ -21,6 +21,7 @@ from numpy.typing import NDArray
 
 from memory.chunking import embedded_text
 from memory.config import ImportConfig
+from memory.counters import count
 from memory.embedding import Embedder
 from memory.importers.converter import Converter
 from memory.importers.note_folder import NoteFolder
@@ -121,7 +122,9 @@ class Ingestor:
         request = Request(user_id, options or ImportOptions())
         with Converter(self._config) as converter:
             preparer = Preparer(self._store, self._embedder, self._config, converter)
-            return self._until_stored(partial(preparer.prepare_upload, name, data, request), request)
+            receipt = self._until_stored(partial(preparer.prepare_upload, name, data, request), request)
+        count(self._store, "imports", receipt.status)
+        return receipt
 
     def _again(
         self, pool: ThreadPoolExecutor, preparer: Preparer, request: Request, file: FoundFile | Receipt

@@ -112,6 +112,7 @@ TABLES = (
         ("key", "channel", "zone", "rule", "due_at", "created_at", "delivered_at", "ended_at"),
     ),
     Table("example_choices", (), ("choice", "at")),
+    Table("counters", (), ("name", "label"), everything=False),
     Table("erasures", (), ("kind", "salt", "target", "at"), everything=False),
 )
 """Every table but SQLite's own and those that FTS5 keeps beside ``chunks_fts``."""

@@ -14,6 +14,7 @@ from bot.commands.output import Output, plain
 from bot.explain import explain, explain_influence
 from bot.learned import rolled_back_text
 from bot.locales import say
+from bot.logs import noting
 from memory.candidates import Choice, choose
 from memory.errors import FamiliarError
 from memory.records import Turn, User
@@ -27,7 +28,7 @@ def run(app: App, args: argparse.Namespace, out: Output) -> int:
     if app.settings.telegram.token:
         from bot.telegram.service import serve
 
-        return serve(app, note=out.note)
+        return serve(app, note=noting(app.settings.log, out.note))
     language = app.user(args.user).profile.language
     out.note(say(language, "no_token"))
     for item in app.learned.check():
