@@ -7,6 +7,7 @@ a command that needs no language model imports none of its code.
 from __future__ import annotations
 
 import getpass
+import logging
 import os
 import sys
 import threading
@@ -49,6 +50,8 @@ if TYPE_CHECKING:
     from tuning.adapters import Registry
     from tuning.job import BaseModel
 
+_log = logging.getLogger(__name__)
+
 
 def default_home() -> Path:
     """The platform's folder for this program's data."""
@@ -82,7 +85,7 @@ class App:
         except OSError as exc:
             raise UsageError(f"--home {self.home} can't be made: {exc.strerror}; name a folder you own") from exc
         if tightened:
-            print(f"familiar: {self.home} was open to other accounts and is yours alone now", file=sys.stderr)
+            _log.warning("%s was open to other accounts of this machine and is yours alone now", self.home)
         self.lock = HomeLock(self.home)
         return Store(self.home / DATABASE)
 

@@ -230,7 +230,9 @@ def _measuring(add: Callable[[str, str, str], argparse.ArgumentParser]) -> None:
     doctor.add_argument("--reindex", action="store_true", help="embed again what another embedder has embedded")
     secret = add("secret", "keyring:secret", "keep a token in the system's keyring instead of in a file")
     secret.add_argument("action", choices=["set", "delete"])
-    secret.add_argument("name", metavar="NAME", help="which, such as telegram.token; it is asked for, never an argument")
+    secret.add_argument(
+        "name", metavar="NAME", help="which, such as telegram.token; it is asked for, never an argument"
+    )
     add("models", "care:list_models", "the models that can be used, with size and licence")
     add("export", "keeping:export", "everything about a user as readable files").add_argument("folder", type=Path)
     backup = add("backup", "keeping:backup", "a consistent copy of the memory and its adapters, in one file")

@@ -17,7 +17,7 @@ _OTHERS = 0o077
 
 @contextmanager
 def private_files() -> Iterator[None]:
-    """Files and folders that the process makes meanwhile are its user's alone (Windows inherits the folder's rights)."""
+    """What the process makes meanwhile is its user's alone (on Windows the folder decides)."""
     before = os.umask(_OTHERS)
     try:
         yield

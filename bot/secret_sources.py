@@ -96,7 +96,8 @@ def read_keyring(reference: str, setting: str) -> str:
         raise UsageError(f"{setting} is {KEYRING}{reference!r}; it must be {KEYRING}SERVICE/NAME")
     found = _asked(lambda keyring: keyring.get_password(service, name))
     if found is None:
-        raise UsageError(f"{setting} names {KEYRING}{reference}, which the keyring does not have; `familiar secret set`")
+        remedy = f"`familiar secret set {name}`" if service == SERVICE else "put it there"
+        raise UsageError(f"{setting} is {KEYRING}{reference}, which the keyring does not have; {remedy}")
     return str(found)
 
 

@@ -1,4 +1,4 @@
-"""What is counted of a home's work, by the database itself, for the schema, which may import nothing that opens a store.
+"""What the database itself counts of a home's work; for the schema, which may import nothing that opens a store.
 
 A trigger counts in the transaction that does the work: nothing is counted that was undone, nothing is lost by a
 restart, and no forgetting takes away from a count. There are numbers here and names of states, never whose they are.

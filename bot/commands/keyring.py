@@ -20,7 +20,9 @@ from memory.errors import UsageError
 def secret_names() -> Sequence[str]:
     """All settings that are secrets, such as "telegram.token"."""
     sections = {item.name.rstrip("_"): getattr(Settings(), item.name) for item in fields(Settings)}
-    return [f"{name}.{key}" for name, of in sections.items() for key, value in vars(of).items() if type(value) is Secret]
+    return [
+        f"{name}.{key}" for name, of in sections.items() for key, value in vars(of).items() if type(value) is Secret
+    ]
 
 
 def secret(app: App, args: argparse.Namespace, out: Output) -> int:

@@ -6,7 +6,7 @@ No label holds a user, a chat or words, and the number of series does not grow w
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass
+from typing import Protocol
 
 from prometheus_client import CollectorRegistry, ProcessCollector
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, HistogramMetricFamily, InfoMetricFamily
@@ -29,16 +29,28 @@ _STATES = ("waiting", "sending", "unknown", "refused", "sent")
 _RANGES = (*(repr(bound) for bound in BOUNDS), "+Inf")
 
 
-@dataclass(frozen=True)
-class Names:
+class Names(Protocol):
     """What answers."""
 
-    model: str = ""
-    embedder: str = ""
-    version: str = ""
+    @property
+    def model(self) -> str:
+        """The language model."""
+        ...
+
+    @property
+    def embedder(self) -> str:
+        """What embeds."""
+        ...
+
+    @property
+    def version(self) -> str:
+        """Of the program."""
+        ...
 
 
-def registry(read: Callable[[], Readings], names: Names, polling: Callable[[], bool]) -> CollectorRegistry:
+def registry(
+    read: Callable[[], Readings], names: Callable[[], Names], polling: Callable[[], bool]
+) -> CollectorRegistry:
     """Everything that is shown, read anew whenever it is asked for; with the process's own figures."""
     made = CollectorRegistry()
     ProcessCollector(registry=made)
@@ -47,7 +59,7 @@ def registry(read: Callable[[], Readings], names: Names, polling: Callable[[], b
 
 
 class _Collector:
-    def __init__(self, read: Callable[[], Readings], names: Names, polling: Callable[[], bool]) -> None:
+    def __init__(self, read: Callable[[], Readings], names: Callable[[], Names], polling: Callable[[], bool]) -> None:
         self._read, self._names, self._polling = read, names, polling
 
     def describe(self) -> Iterable[Metric]:
@@ -61,7 +73,8 @@ class _Collector:
         yield _durations(readings.counters)
         yield from _gauges(readings)
         yield _gauge("polling", "Whether Telegram answers polls.", float(self._polling()))
-        info = {"model": self._names.model, "embedder": self._names.embedder, "version": self._names.version}
+        names = self._names()
+        info = {"model": names.model, "embedder": names.embedder, "version": names.version}
         yield InfoMetricFamily("familiar", "What answers.", value=info)
 
 

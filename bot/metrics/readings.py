@@ -85,8 +85,8 @@ def _votes(store: Store) -> Votes:
         "SELECT count(*) FILTER (WHERE f.correction IS NOT NULL) AS corrected,"
         " count(*) FILTER (WHERE f.correction IS NULL AND f.vote = 'down') AS down,"
         " count(*) FILTER (WHERE f.correction IS NULL AND f.vote = 'up') AS up"
-        " FROM adapters a JOIN turns t ON t.adapter = a.id AND t.user_id = a.user_id JOIN feedback f ON f.turn_id = t.id"
-        " WHERE a.status = 'live'"
+        " FROM adapters a JOIN turns t ON t.adapter = a.id AND t.user_id = a.user_id"
+        " JOIN feedback f ON f.turn_id = t.id WHERE a.status = 'live'"
     )
     return Votes(row["up"], row["down"], row["corrected"])
 

@@ -162,6 +162,15 @@ class SecondAnswer(Protocol):
         ...
 
 
+@dataclass(frozen=True)
+class Names:
+    """What answers."""
+
+    model: str = ""
+    embedder: str = ""
+    version: str = ""
+
+
 def no_second_answer(turn: Turn, *, user: User) -> Candidates | None:
     """Never offers one."""
     del turn, user
@@ -193,5 +202,7 @@ class Services:
     settings: Settings
     clock: Callable[[], float]
     """Seconds, only ever growing."""
+    names: Callable[[], Names] = Names
+    """What answers now."""
     second_answer: SecondAnswer = no_second_answer
     """Another answer to a turn, to choose from."""
