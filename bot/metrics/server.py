@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 METRICS, HEALTH = "/metrics", "/healthz"
 _log = logging.getLogger(__name__)
-_TEXT = [("Content-Type", "text/plain; charset=utf-8")]
+_TEXT = ("Content-Type", "text/plain; charset=utf-8")
 
 
 @contextlib.contextmanager
@@ -68,7 +68,7 @@ def application(health: Callable[[], str | None], metrics: WSGIApplication) -> W
         except FamiliarError as exc:  # the database is damaged
             problem = str(exc)
         working, broken = "200 OK", "404 Not Found" if path not in (METRICS, HEALTH) else "503 Service Unavailable"
-        start_response(broken if problem else working, _TEXT)
+        start_response(broken if problem else working, [_TEXT])
         return [f"{problem or 'ok'}\n".encode()]
 
     return app
