@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 from bot import models
 from bot.app import App
 from bot.doctor.records import Finding, finding
 from memory.errors import FamiliarError
 from memory.reembedding import embedded, serving
+from memory.store import Store
 
 
 def memory_findings(app: App) -> Iterator[Finding]:
@@ -16,7 +17,8 @@ def memory_findings(app: App) -> Iterator[Finding]:
     for name in (app.settings.model.name, app.settings.embedder.name):
         yield model(name, app)
     yield vectors(app)
-    yield indexes(app)
+    if models.is_ready(app.settings.embedder.name, folder=app.model_folder):
+        yield indexes(app.store, lambda user_id: app.indexes.sync(user_id))
 
 
 def model(name: str, app: App) -> Finding:
@@ -45,15 +47,16 @@ def vectors(app: App) -> Finding:
     return Finding("vectors", False, value, "familiar doctor --reindex; `familiar run` does it beside the chat")
 
 
-def indexes(app: App) -> Finding:
-    """Whether each index holds as many vectors as its owner has passages, once it has followed the database."""
-    if not models.is_ready(app.settings.embedder.name, folder=app.model_folder):
-        return Finding("indexes", True, "not looked at, as the embedder is missing")
+def indexes(store: Store, sync: Callable[[int], int]) -> Finding:
+    """Whether each index holds as many vectors as its owner has passages, once it has followed the database.
+
+    :param sync: brings a user's index up to date and gives the number of its vectors
+    """
     off, total = [], 0
-    for user in app.store.users():
-        wanted = int(app.store.rows("SELECT count(*) FROM chunks WHERE user_id = ?", (user.id,))[0][0])
+    for user in store.users():
+        wanted = int(store.rows("SELECT count(*) FROM chunks WHERE user_id = ?", (user.id,))[0][0])
         try:
-            held = app.indexes.sync(user.id)
+            held = sync(user.id)
         except FamiliarError as exc:
             return finding("indexes", str(exc), "familiar doctor --reindex")
         total += held
