@@ -22,9 +22,11 @@ LIMITS = AlertsConfig(queue_wait_seconds=100, failed_sends=10, disk_free_mb=500,
 WELL = Readings(0, 0.0, (), 0, 0, Votes(), 0, 10_000 * MEGABYTE, ())
 
 
-def kinds(before: tuple[str, ...], readings: Readings, votes: Votes = Votes(), limits: AlertsConfig = LIMITS) -> str:
+def kinds(
+    before: tuple[str, ...], readings: Readings, votes: Votes | None = None, limits: AlertsConfig = LIMITS
+) -> str:
     """What is told, "+" for what began and "-" for what is over."""
-    found = changes(before, figures(readings, votes, limits))
+    found = changes(before, figures(readings, votes or Votes(), limits))
     return " ".join(("-" if item.over else "+") + item.kind for item in found)
 
 

@@ -103,6 +103,20 @@ async def test_an_answer_is_counted_and_timed(live: Bench, port: int) -> None:
     assert sys.platform != "linux" or after["process_resident_memory_bytes", ()] > 10_000_000
 
 
+async def test_files_that_were_sent_are_counted_by_what_became_of_them(live: Bench, port: int) -> None:
+    """The same file again is a duplicate."""
+    ada = await live.owner()
+    for number in (2, 3):
+        ada.send_document("note.txt", b"The cabin has a blue door.")
+        await live.handled(number)
+    found = await figures(port)
+    assert {kind: value(found, "imports_total", status=kind) for kind in ("indexed", "duplicate", "failed")} == {
+        "indexed": 1,
+        "duplicate": 1,
+        "failed": 0,
+    }
+
+
 async def test_sends_that_fail_are_counted_by_kind(live: Bench, port: int) -> None:
     """A 429 that was obeyed, a refusal, and one of which nobody knows."""
     ada = await live.owner()

@@ -37,7 +37,7 @@ class Remembering(KeyringBackend):
     priority = 1
 
     def __init__(self) -> None:
-        super().__init__()
+        super().__init__()  # type: ignore[no-untyped-call]
         self.kept: dict[tuple[str, str], str] = {}
         self.locked = False
 
@@ -217,7 +217,7 @@ def test_neither_database_nor_backup_holds_it(tmp_path: Path) -> None:
 
 
 def test_a_running_bot_shows_it_to_no_other_process(tmp_path: Path) -> None:
-    """Given by a file it stands neither in the arguments nor in the environment of the bot, its children, or its output.
+    """Given by a file it stands neither in arguments nor environments of bot and children, nor in what it says.
 
     The home, which others could read before, is closed, and what the bot makes in it is its user's alone.
     """
