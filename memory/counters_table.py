@@ -56,6 +56,7 @@ _LATE = f"{_seconds_between('old.due_at', 'new.delivered_at')} > {LATE_SECONDS}"
 
 STATEMENTS = (
     _TABLE,
+    "CREATE INDEX telegram_outbox_by_state ON telegram_outbox(state, at)",
     _trigger("received", "INSERT ON telegram_inbox", "new.state = 'waiting'", _add("updates", "'received'")),
     _trigger(
         "handled",

@@ -75,13 +75,13 @@ def settings_privacy(file: Path) -> Iterator[Finding]:
 def tune_under_way(store: Store, adapters: Path) -> Finding:
     """Whether a tune runs, or one is noted as running that does not: the lock goes with its process, the note stays."""
     noted = int(store.rows("SELECT count(*) FROM adapters WHERE status = 'training'")[0][0])
+    if not noted:
+        return finding("tune", "none is running", None)
     try:
         with tune_lock(adapters):
-            running = False
+            pass
     except TuneRunning:
-        running = True
-    if running or not noted:
-        return finding("tune", "one is running" if running else "none is running", None)
+        return finding("tune", "one is running", None)
     return finding("tune", f"{noted} noted as running, but none is", "`familiar adapters` puts that right")
 
 

@@ -318,6 +318,7 @@ async def _answer_until_stopped(desk: Desk, lanes: Lanes, line: _Line, stopped: 
         await _go_on(desk, lanes)
         if not await line.reach(listen):
             return
+        line.connection.answered()  # the first poll is answered only when there is something, or after half a minute
         _start_jobs(desk)
         line.note("ready")
         await first_of(line.broken, stopped)

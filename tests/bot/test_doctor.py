@@ -180,7 +180,9 @@ def test_rights(home: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert doctor(capsys, home, "--offline")[0] == 0
 
 
-def test_a_token_that_can_not_be_read(home: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_token_that_can_not_be_read(
+    home: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
     """Its source is named; a file of one that others can read is too."""
     (tmp_path / "token").write_text(TOKEN, encoding="utf-8")
     (tmp_path / "token").chmod(0o644)
@@ -190,11 +192,8 @@ def test_a_token_that_can_not_be_read(home: Path, tmp_path: Path, capsys: pytest
     app.close()
     assert not found["file of a secret"].ok
     assert found["Telegram token"].ok
-    os.environ["TELEGRAM_BOT_TOKEN_FILE"] = str(tmp_path / "none")
-    try:
-        status, read = doctor(capsys, home, "--offline")
-    finally:
-        del os.environ["TELEGRAM_BOT_TOKEN_FILE"]
+    monkeypatch.setenv("TELEGRAM_BOT_TOKEN_FILE", str(tmp_path / "none"))
+    status, read = doctor(capsys, home, "--offline")
     assert status == 1
     assert "TELEGRAM_BOT_TOKEN_FILE is" in read["Telegram token"]["value"]
 

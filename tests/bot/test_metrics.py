@@ -164,10 +164,10 @@ async def test_figures_hold_nobody(live: Bench, port: int) -> None:
 
 async def test_health_says_what_is_wrong(live: Bench, port: int) -> None:
     """200 while all works; 503 while polls fail or nothing can be stored; 404 elsewhere."""
-    await live.owner()
-    well = await fetch(port, "/healthz")
+    well = await fetch(port, "/healthz")  # before any message has come
     assert (well.status_code, well.text) == (200, "ok\n")
     assert (await fetch(port, "/")).status_code == 404
+    await live.owner()
     live.server.fault("getUpdates", Refusal(502, "Bad Gateway"), times=2)
     live.server.user(OWNER).send("/help")
     await live.server.until(lambda: any("trying again" in note for note in live.notes))
