@@ -7,6 +7,7 @@ a command that needs no language model imports none of its code.
 from __future__ import annotations
 
 import getpass
+import logging
 import os
 import sys
 import threading
@@ -21,6 +22,7 @@ import platformdirs
 
 from bot.config import Settings
 from bot.locales import language_of
+from bot.private import DATABASE, tighten
 from memory.errors import FamiliarError, UsageError
 from memory.home_lock import HomeLock
 from memory.records import Message, Profile, Turn, User
@@ -49,6 +51,8 @@ if TYPE_CHECKING:
     from memory.second_stage import SecondStage
     from tuning.adapters import Registry
     from tuning.job import BaseModel
+
+_log = logging.getLogger(__name__)
 
 
 def default_home() -> Path:
@@ -79,10 +83,13 @@ class App:
         """
         try:
             self.home.mkdir(parents=True, exist_ok=True, mode=0o700)
+            tightened = tighten(self.home)
         except OSError as exc:
             raise UsageError(f"--home {self.home} can't be made: {exc.strerror}; name a folder you own") from exc
+        if tightened:
+            _log.warning("%s was open to other accounts of this machine and is yours alone now", self.home)
         self.lock = HomeLock(self.home)
-        return Store(self.home / "familiar.db")
+        return Store(self.home / DATABASE)
 
     @property
     def model_folder(self) -> Path:

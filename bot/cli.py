@@ -49,17 +49,20 @@ def _run(args: argparse.Namespace) -> int:
     from bot.app import App, default_home
     from bot.commands.output import Output
     from bot.config import load_settings
+    from bot.logs import logging_to_stderr
+    from bot.private import private_files
 
     home = Path(args.home or os.environ.get("FAMILIAR_HOME") or default_home()).expanduser().absolute()
     settings = load_settings(home=home, file=args.config)
     module, function = args.command.split(":")
     command: Command = getattr(importlib.import_module(f"bot.commands.{module}"), function)
-    app = App(home, settings)
-    try:
-        return command(app, args, Output(as_json=args.json))
-    finally:
-        app.close()
-        gc.freeze()  # else Python walks through all that the model libraries made before it ends, for seconds
+    with private_files(), logging_to_stderr(settings.log):
+        app = App(home, settings)
+        try:
+            return command(app, args, Output(as_json=args.json))
+        finally:
+            app.close()
+            gc.freeze()  # else Python walks through all that the model libraries made before it ends, for seconds
 
 
 def parser() -> argparse.ArgumentParser:
@@ -234,7 +237,13 @@ def _measuring(add: Callable[[str, str, str], argparse.ArgumentParser]) -> None:
     bench.add_argument("--peers", action="store_true", help="beside chromadb, lancedb and sqlite-vec, where installed")
     _tables(bench)
     doctor = add("doctor", "care:doctor", "is everything in order, and what to do if not")
+    doctor.add_argument("--offline", action="store_true", help="ask nothing of Telegram")
     doctor.add_argument("--reindex", action="store_true", help="embed again what another embedder has embedded")
+    secret = add("secret", "keyring:secret", "keep a token in the system's keyring instead of in a file")
+    secret.add_argument("action", choices=["set", "delete"])
+    secret.add_argument(
+        "name", metavar="NAME", help="which, such as telegram.token; it is asked for, never an argument"
+    )
     add("models", "care:list_models", "the models that can be used, with size and licence")
     add("export", "keeping:export", "everything about a user as readable files").add_argument("folder", type=Path)
     backup = add("backup", "keeping:backup", "a consistent copy of the memory and its adapters, in one file")

@@ -1,7 +1,8 @@
 """All settings, read once and handed on: a wrong key or type is named before anything starts.
 
 config.toml is read from ``--config FILE``, else from the home; ``FAMILIAR_SECTION_KEY`` in the environment overrides
-it, and what neither says has the default of its dataclass. Nothing here keeps state or reads the clock.
+it, and what neither says has the default of its dataclass. Nothing here keeps state or reads the clock. Secrets are
+found (`bot.secret_sources`) and read when they are first needed.
 """
 
 from __future__ import annotations
@@ -9,37 +10,50 @@ from __future__ import annotations
 import dataclasses
 import os
 import tomllib
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, get_type_hints
 
+from bot.secret_sources import find
 from memory.config import EmbedderConfig, ImportConfig, IndexConfig, SearchConfig
 from memory.errors import UsageError
 from tuning.config import GateConfig, TuneConfig, VotesConfig
 
 
 class Secret:
-    """A text that does not show itself in a repr, a log or a traceback."""
+    """A text that does not show itself in a repr, a log or a traceback.
 
-    def __init__(self, value: str) -> None:
+    :param read: fetches it when it is first needed, so that what needs no secret asks no keyring
+    :param file: from which it is read
+    """
+
+    def __init__(self, value: str = "", *, read: Callable[[], str] | None = None, file: Path | None = None) -> None:
         self._value = value
+        self._read = read
+        self.file = file
 
     def reveal(self) -> str:
-        """The text itself, for the one place that sends it."""
+        """The text itself, for the one place that sends it.
+
+        :raises UsageError: it can't be read where the settings say that it is
+        """
+        if self._read is not None:
+            self._value, self._read = self._read(), None
         return self._value
 
     def __bool__(self) -> bool:
-        return bool(self._value)
+        """Whether one is set; not whether it can be read."""
+        return self._read is not None or bool(self._value)
 
     def __eq__(self, other: object) -> bool:
-        return isinstance(other, Secret) and other._value == self._value
+        return isinstance(other, Secret) and other.reveal() == self.reveal()
 
     def __hash__(self) -> int:
-        return hash(self._value)
+        return hash(self.reveal())
 
     def __repr__(self) -> str:
-        return "Secret('**********')" if self._value else "Secret('')"
+        return "Secret('**********')" if self else "Secret('')"
 
     __str__ = __repr__
 
@@ -98,7 +112,8 @@ class TelegramConfig:
     """[telegram] is the bot."""
 
     token: Secret = field(default_factory=lambda: Secret(""))
-    """From @BotFather; better given as TELEGRAM_BOT_TOKEN in the environment."""
+    """From @BotFather; better given as TELEGRAM_BOT_TOKEN or TELEGRAM_BOT_TOKEN_FILE in the environment, or kept by
+    `familiar secret set telegram.token`."""
     api_url: str = "https://api.telegram.org/bot"
     """The Bot API server, the part before the token."""
     file_url: str = "https://api.telegram.org/file/bot"
@@ -199,6 +214,46 @@ class VisionConfig:
 
 
 @dataclass(frozen=True)
+class LogConfig:
+    """[log] is what is written to standard error while a command runs."""
+
+    format: str = "text"
+    """"text", or "json": one object a line."""
+    level: str = "warning"
+    """Least level of what is written: "debug", "info", "warning" or "error"; of libraries only warnings are."""
+
+
+@dataclass(frozen=True)
+class MetricsConfig:
+    """[metrics] are figures of `familiar run` for Prometheus at /metrics, and its health at /healthz."""
+
+    port: int = 0
+    """Port to listen on; 0: none. Needs the extra `metrics`."""
+    listen: str = "127.0.0.1"
+    """Address to listen on."""
+
+
+@dataclass(frozen=True)
+class AlertsConfig:
+    """[alerts] are limits of which the owner is told in Telegram, once when reached and once when it is over."""
+
+    check_seconds: float = 60.0
+    """How often they are looked at; 0: never."""
+    queue_wait_seconds: float = 300.0
+    """So long a message has waited that nobody works on; 0 here and below: not looked at."""
+    failed_sends: int = 10
+    """Messages of the last hour that Telegram refused, or that may not have arrived."""
+    disk_free_mb: int = 500
+    """Less room than this on the disk of the home."""
+    votes: int = 20
+    """The last judgements on replies of an adapter that answers; fewer say nothing."""
+    bad_share: float = 0.5
+    """Share of these that found the reply bad."""
+    failed_tunes: int = 2
+    """Tunes in a row that failed."""
+
+
+@dataclass(frozen=True)
 class Settings:
     """Everything in config.toml."""
 
@@ -217,6 +272,9 @@ class Settings:
     speech: SpeechConfig = field(default_factory=SpeechConfig)
     vision: VisionConfig = field(default_factory=VisionConfig)
     people: PeopleConfig = field(default_factory=PeopleConfig)
+    log: LogConfig = field(default_factory=LogConfig)
+    metrics: MetricsConfig = field(default_factory=MetricsConfig)
+    alerts: AlertsConfig = field(default_factory=AlertsConfig)
 
 
 def load_settings(*, home: Path, file: Path | None = None, environment: Mapping[str, str] = os.environ) -> Settings:
@@ -259,11 +317,17 @@ def _section(kind: Any, name: str, values: Mapping[str, Any], *, path: Path, env
     taken = {key: _typed(value, known[key], f"{path}: [{name}] {key}") for key, value in values.items()}
     for key, type_ in known.items():
         variable = f"FAMILIAR_{name}_{key}".upper()
-        if variable in environment:
+        if type_ is Secret:
+            taken[key] = _secret(name, key, taken.get(key, Secret()), environment)
+        elif variable in environment:
             taken[key] = _parsed(environment[variable], type_, variable)
-    if name == "telegram" and environment.get("TELEGRAM_BOT_TOKEN"):
-        taken["token"] = Secret(environment["TELEGRAM_BOT_TOKEN"])
     return kind(**taken)
+
+
+def _secret(section: str, key: str, configured: object, environment: Mapping[str, str]) -> Secret:
+    assert isinstance(configured, Secret)
+    found = find(f"{section}.{key}", configured.reveal(), environment)
+    return Secret(found) if isinstance(found, str) else Secret(read=found.read, file=found.file)
 
 
 _WANTED = {bool: "true or false", int: "a whole number", float: "a number", str: "a text", Secret: "a text"}
@@ -280,8 +344,8 @@ def _typed(value: object, type_: type, where: str) -> object:
 
 
 def _parsed(text: str, type_: type, variable: str) -> object:
-    if type_ in (str, Secret):
-        return type_(text)
+    if type_ is str:
+        return text
     try:
         return _typed(tomllib.loads(f"value = {text}")["value"], type_, variable)
     except tomllib.TOMLDecodeError as exc:

@@ -21,6 +21,7 @@ from numpy.typing import NDArray
 
 from memory.chunking import embedded_text
 from memory.config import ImportConfig
+from memory.counters import count
 from memory.embedding import Embedder
 from memory.importers.converter import Converter
 from memory.importers.note_folder import NoteFolder
@@ -131,7 +132,9 @@ class Ingestor:
         with Converter(self._config) as converter:
             preparer = Preparer(self._store, self._embedder, self._config, converter)
             prepare = partial(preparer.prepare_upload, name, data, request)
-            return self._until_stored(prepare, request, on_share or _ignore)
+            receipt = self._until_stored(prepare, request, on_share or _ignore)
+        count(self._store, "imports", receipt.status)
+        return receipt
 
     def _again(
         self, pool: ThreadPoolExecutor, preparer: Preparer, request: Request, file: FoundFile | Receipt

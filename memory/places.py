@@ -127,6 +127,7 @@ TABLES = (
     Table("group_rules", (), ("decided_at", "told_at"), everything=False),
     Table("turn_authors", everything=False),
     Table("business_connections", (), ("id", "at"), everything=False),
+    Table("counters", (), ("name", "label"), everything=False),
     Table("erasures", (), ("kind", "salt", "target", "at"), everything=False),
 )
 """Every table but SQLite's own and those that FTS5 keeps beside ``chunks_fts``."""

@@ -14,6 +14,7 @@ from sqlite_utils import Database
 from sqlite_utils.migrations import Migrations
 
 from memory.candidates_table import STATEMENTS as CANDIDATES
+from memory.counters_table import STATEMENTS as COUNTERS
 from memory.facts.tables import BY_MODEL as FACTS_BY_MODEL
 from memory.facts.tables import STATEMENTS as FACTS
 from memory.people_tables import STATEMENTS as PEOPLE
@@ -369,6 +370,10 @@ def migrations() -> Migrations:
     @steps()
     def m0017_invitations(db: Database) -> None:
         _execute(db, PEOPLE)
+
+    @steps()
+    def m0025_counters(db: Database) -> None:
+        _execute(db, COUNTERS)
 
     return steps
 

@@ -3,34 +3,19 @@
 from __future__ import annotations
 
 import argparse
-import os
-import shutil
 import sys
-from collections.abc import Iterator
-from dataclasses import dataclass, replace
 
 from bot import models
 from bot.app import App
 from bot.commands.output import Output, plain
-from memory.errors import UsageError
-from memory.reembedding import embedded, serving
-
-
-@dataclass(frozen=True)
-class Finding:
-    """One thing that was looked at, and what to do where it is not in order."""
-
-    check: str
-    ok: bool
-    value: str
-    remedy: str | None = None
+from bot.doctor.examine import examine
 
 
 def doctor(app: App, args: argparse.Namespace, out: Output) -> int:
     """Look at everything that can be wrong; status 1 where something is."""
     if args.reindex:
         _reindex(app, out)
-    findings = list(_findings(app))
+    findings = examine(app, online=not args.offline)
     for item in findings:
         remedy = f" -> {item.remedy}" if item.remedy else ""
         out.result(plain(item), f"{'ok' if item.ok else 'NOT OK':7} {item.check}: {item.value}{remedy}")
@@ -49,83 +34,6 @@ def _reindex(app: App, out: Output) -> None:
         app.indexes.drop(user.id)
         app.indexes.sync(user.id)
     out.note(f"{count} passages embedded again by {app.embedder.key}")
-
-
-def _findings(app: App) -> Iterator[Finding]:
-    free = shutil.disk_usage(app.home if app.home.exists() else app.home.parent).free // 2**20
-    yield Finding("free disk space", free > 500, f"{free} MB", None if free > 500 else "make room: 500 MB are needed")
-    broken = app.store.rows("PRAGMA quick_check")[0][0]
-    yield Finding("database", broken == "ok", broken, None if broken == "ok" else "familiar restore BACKUP")
-    if os.name == "posix":
-        mode = app.home.stat().st_mode & 0o077
-        yield Finding("home is private", mode == 0, oct(app.home.stat().st_mode)[-3:], "chmod 700" if mode else None)
-    for name in (app.settings.model.name, app.settings.embedder.name):
-        yield _model(name, app)
-    yield _vectors(app)
-    behind = app.store.rows(
-        "SELECT count(*) FROM backups WHERE erased_to < (SELECT coalesce(max(id), 0) FROM erasures)"
-    )[0][0]
-    remedy = "put them back where they were made and run `familiar backup`, or delete them"
-    yield Finding("backups", behind == 0, f"{behind} hold what was forgotten", remedy if behind else None)
-    token = bool(app.settings.telegram.token)
-    yield Finding("Telegram token", True, "set" if token else "not set", None if token else "ask @BotFather for one")
-    yield speech_finding(app)
-    yield photo_finding(app)
-
-
-def _model(name: str, app: App) -> Finding:
-    """Whether a model is there, or comes by itself: a machine that has not needed it yet has nothing wrong with it."""
-    if models.is_ready(name, folder=app.model_folder):
-        return Finding(f"model {name}", True, "ready")
-    if app.settings.model.offline:
-        remedy = f"set [model] offline to false once, or copy it into {app.model_folder}"
-        return Finding(f"model {name}", False, "missing, and [model] offline is true", remedy)
-    return Finding(f"model {name}", True, "not fetched yet", "it is fetched at first use")
-
-
-def speech_finding(app: App) -> Finding:
-    """What would transcribe a voice message."""
-    from bot.hearing import MISSING, own_folder, speech_entry
-    from bot.hearing_here import installed
-
-    speech = app.settings.speech
-    if speech.url:
-        return Finding("voice messages", True, f"{speech.model} at {speech.url}")
-    if not installed():
-        return Finding("voice messages", True, "off", f"{MISSING}, or name a server in [speech] url")
-    try:
-        if own_folder(speech.model) is not None:
-            return Finding("voice messages", True, f"the model in {speech.model}")
-        return replace(_model(speech_entry(speech.model).name, app), check="voice messages")
-    except UsageError as exc:
-        return Finding("voice messages", False, str(exc), "mend config.toml")
-
-
-def photo_finding(app: App) -> Finding:
-    """What reads and describes a photo."""
-    from bot.seeing import MISSING, can_read
-
-    vision = app.settings.vision
-    described = f"described by {vision.model} at {vision.url}" if vision.url else "not described ([vision] url)"
-    read = can_read()
-    value = f"text is {'read' if read else 'not read'}, {described}"
-    return Finding("photos", True, value, None if read else MISSING)
-
-
-def _vectors(app: App) -> Finding:
-    """Whether the configured embedder has embedded everything, and what serves until then."""
-    name = app.settings.embedder.name
-    if not models.is_ready(name, folder=app.model_folder):
-        count = app.store.rows("SELECT count(*) FROM chunks")[0][0]
-        return Finding("vectors", count == 0, f"{name} is missing, so {count} passages can't be searched by meaning")
-    wanted, key = embedded(app.store, app.embedder.key), serving(app.store, app.embedder.key)
-    if key == wanted.embedder and not wanted.lacking:
-        return Finding("vectors", True, f"all {wanted.passages} passages are embedded by {key}")
-    value = f"{wanted.passages} of {wanted.passages + wanted.lacking} passages are embedded by {wanted.embedder}"
-    if key != wanted.embedder:
-        old = embedded(app.store, key)
-        value += f" ({app.embedder.dimensions} dimensions); until all are, {key} ({old.dimensions}) serves searches"
-    return Finding("vectors", False, value, "familiar doctor --reindex; `familiar run` does it beside the chat")
 
 
 def list_models(app: App, args: argparse.Namespace, out: Output) -> int:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import logging
 import sys
 import threading
 from collections.abc import Iterator, Mapping
@@ -14,11 +15,14 @@ from bot.commands.output import Output, plain
 from bot.explain import explain, explain_influence
 from bot.learned import rolled_back_text
 from bot.locales import say
+from bot.logs import noting
+from bot.secret_sources import readable_by_others
 from memory.candidates import Choice, choose
 from memory.errors import FamiliarError
 from memory.records import Turn, User
 from memory.turns import open_conversation, turn_by_id
 
+_log = logging.getLogger(__name__)
 EXAMPLES = Path(__file__).resolve().parents[2] / "examples" / "notes"
 
 
@@ -27,7 +31,10 @@ def run(app: App, args: argparse.Namespace, out: Output) -> int:
     if app.settings.telegram.token:
         from bot.telegram.service import serve
 
-        return serve(app, note=out.note)
+        for file in (app.settings.telegram.token.file, app.settings.telegram.webhook_secret.file):
+            if file is not None and readable_by_others(file):
+                _log.warning("%s holds a secret and can be read by other accounts; chmod 600 %s", file, file)
+        return serve(app, note=noting(app.settings.log, out.note))
     language = app.user(args.user).profile.language
     out.note(say(language, "no_token"))
     for item in app.learned.check():

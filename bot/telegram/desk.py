@@ -30,6 +30,7 @@ from bot.telegram.render import Part, plain_parts, split, with_footer
 from bot.telegram.sending import Buttons, Place, Sender, kind
 from bot.telegram.threads import in_thread
 from bot.telegram.wording import Command
+from memory.counters import count
 from memory.errors import FamiliarError
 from memory.records import User
 
@@ -59,7 +60,7 @@ class Desk:
         self.services = services
         self.bot = bot
         seconds = services.settings.telegram.chat_seconds
-        self.sender = Sender(bot, chat_seconds=seconds, migrated=self._moved)
+        self.sender = Sender(bot, chat_seconds=seconds, migrated=self._moved, delayed=self._delayed)
         self.outbox = Outbox(services.store, self.sender)
         self.access = Access(services.store, services.clock)
         self.admins = GroupAdmins(bot)
@@ -134,6 +135,9 @@ class Desk:
 
     async def _moved(self, old_chat: int, new_chat: int) -> None:
         await in_thread(lambda: moved(self.services.store, old_chat, new_chat))
+
+    async def _delayed(self) -> None:
+        await in_thread(lambda: count(self.services.store, "sends", "retry_after"))
 
     async def close(self, *, seconds: float) -> None:
         """Wait so long for what still runs beside the chat, then give it up."""

@@ -236,6 +236,15 @@ class Transcribe(Protocol):
         ...
 
 
+@dataclass(frozen=True)
+class Names:
+    """What answers."""
+
+    model: str = ""
+    embedder: str = ""
+    version: str = ""
+
+
 def no_second_answer(turn: Turn, *, user: User) -> Candidates | None:
     """Never offers one."""
     del turn, user
@@ -273,6 +282,8 @@ class Services:
     settings: Settings
     clock: Callable[[], float]
     """Seconds, only ever growing."""
+    names: Callable[[], Names] = Names
+    """What answers now."""
     second_answer: SecondAnswer = no_second_answer
     """Another answer to a turn, to choose from."""
     read_page: ReadPage | None = None

@@ -103,9 +103,11 @@ Trying = Callable[[bool], Awaitable[None]]
 """Told True before each call that may deliver a message, and False when it is known that it did not."""
 Migrated = Callable[[int, int], Awaitable[None]]
 """Told the old and the new number of a chat that has moved."""
+Delayed = Callable[[], Awaitable[None]]
+"""Told when Telegram asks to wait."""
 
 
-async def _nobody(_value: object, _other: object = None) -> None:
+async def _nobody(_value: object = None, _other: object = None) -> None:
     """Nobody wants to know."""
 
 
@@ -116,10 +118,13 @@ class Sender:
     :param migrated: told when a group has become a supergroup, under whose number it is then sent
     """
 
-    def __init__(self, bot: Bot, *, chat_seconds: float = 1.0, migrated: Migrated = _nobody) -> None:
+    def __init__(
+        self, bot: Bot, *, chat_seconds: float = 1.0, migrated: Migrated = _nobody, delayed: Delayed = _nobody
+    ) -> None:
         self._bot = bot
         self._chat_seconds = chat_seconds
         self._migrated = migrated
+        self._delayed = delayed
         self._quiet_until: dict[int, float] = {}
         self._free_at: dict[int, float] = {}
 
@@ -271,6 +276,7 @@ class Sender:
                 place, part = changed
                 if isinstance(exc, RetryAfter):
                     self.keep_quiet(place, exc)
+                    await self._delayed()
                 else:
                     await asyncio.sleep(reaction.wait)
 

@@ -18,9 +18,12 @@ import threading
 import time
 from collections.abc import Awaitable, Callable, Iterator, Sequence
 from datetime import UTC, datetime, timedelta
+from importlib.metadata import version
+from pathlib import PurePath
 from typing import TYPE_CHECKING, Any, cast
 from urllib.parse import urlsplit
 
+import httpx
 from telegram import Bot
 from telegram.error import BadRequest, Conflict, InvalidToken, NetworkError, RetryAfter, TelegramError
 from telegram.ext import AIORateLimiter, ExtBot, Updater
@@ -30,10 +33,14 @@ from bot.config import TelegramConfig
 from bot.context import NO_CONTEXT, Context
 from bot.invitations import BOT_NAME
 from bot.links.reading import page_reader
+from bot.metrics.health import Connection
+from bot.metrics.server import serving
 from bot.telegram.access import is_paired, pairing_code
+from bot.telegram.alerting import watch_limits
 from bot.telegram.desk import Desk
 from bot.telegram.digests import deliver_digests
 from bot.telegram.fact_reading import read_facts
+from bot.telegram.figures import pages
 from bot.telegram.gate import Door, give_up, receive, unfinished
 from bot.telegram.inbox import drop_old, forget_tries
 from bot.telegram.inline import Inline
@@ -43,7 +50,7 @@ from bot.telegram.logs import quiet_logs
 from bot.telegram.menus import set_menus, set_own_menu
 from bot.telegram.people import erase_guests
 from bot.telegram.polling import PollRequest
-from bot.telegram.ports import Services
+from bot.telegram.ports import Names, Services
 from bot.telegram.reembedding import embed_again
 from bot.telegram.reminding import deliver_reminders
 from bot.telegram.sending import kind, seconds_of
@@ -65,7 +72,10 @@ _CONFLICTS = 2
 _POLL_SECONDS = 30
 _GRACE_SECONDS = 5.0
 """After a stop, replies under way may still be finished for so long, then they end at the next word."""
-_STOP_SECONDS = 9.0
+_STOP_SECONDS = 8.0
+"""After a stop, all that runs is given up, so that the process ends within ten seconds."""
+_LAST_SECONDS = 0.5
+"""What is written down at the end may take so long, whatever took the time before."""
 _KEPT = timedelta(days=30)
 """So long it is known which reply answered a message, and what may not have arrived can be sent again."""
 _LONGEST_RETRY = 60.0
@@ -166,6 +176,7 @@ def services_of(app: App) -> Services:
         learned=app.learned,
         settings=app.settings,
         clock=time.monotonic,
+        names=lambda: names_of(app),
         second_answer=lambda turn, *, user: app.assistant.second_answer(turn, user=user),
         read_page=page_reader(app.settings),
     )
@@ -182,6 +193,11 @@ class _Erase:
 
     def everything(self, user: User) -> object:
         return self._app.forget(user_id=user.id, everything=True)
+
+
+def names_of(app: App) -> Names:
+    """What answers, without paths: these may name a person."""
+    return Names(PurePath(app.base_model.name).name, PurePath(app.parts.key).name, version("familiar-assistant"))
 
 
 class _Turns:
@@ -223,11 +239,12 @@ async def run(services: Callable[[], Services], config: TelegramConfig, *, note:
     if not _TOKEN.fullmatch(config.token.reveal()):
         raise UsageError(_WRONG_TOKEN)
     with quiet_logs(config.token):
-        bot = _build(config)
+        line = _Line(config, note, stop)
+        bot = _build(config, line.connection)
         try:
-            await _run_connected(bot, services, _Line(config, note, stop))
+            await _run_connected(bot, services, line)
         finally:
-            await bot.shutdown()
+            await _within(_LAST_SECONDS, bot.shutdown())
 
 
 _WRONG_TOKEN = (
@@ -243,6 +260,7 @@ class _Line:
         self.config = config
         self.note = note
         self.stop = stop
+        self.connection = Connection(time.monotonic)
         self.broken: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         self._conflicts = 0
 
@@ -254,14 +272,25 @@ class _Line:
         wait = 1.0
         while not self.stop.is_set():
             try:
-                await step()
-                return True
+                return await self._unless_stopped(step())
             except RetryAfter as exc:
                 await pause(self.stop, seconds_of(exc))
             except TelegramError as exc:
                 self._say_or_raise(exc, wait)
                 await pause(self.stop, wait)
                 wait = min(2 * wait, _LONGEST_RETRY)
+        return False
+
+    async def _unless_stopped(self, step: Awaitable[object]) -> bool:
+        """Do it, but no longer than until the stop: a network that does not answer takes its time."""
+        doing, stopped = asyncio.ensure_future(step), asyncio.create_task(self.stop.wait())
+        await first_of(doing, stopped)
+        stopped.cancel()
+        if doing.done():
+            await doing
+            return True
+        doing.cancel()
+        await asyncio.gather(doing, return_exceptions=True)
         return False
 
     def _say_or_raise(self, error: TelegramError, wait: float) -> None:
@@ -275,6 +304,7 @@ class _Line:
 
     def polling_failed(self, error: TelegramError) -> None:
         """A poll failed: end the bot where waiting can't help."""
+        self.connection.failed(kind(error))
         if self.broken.done():
             return
         if isinstance(error, InvalidToken):
@@ -294,14 +324,20 @@ _TWO_BOTS = (
 )
 
 
-def _build(config: TelegramConfig) -> ExtBot[Any]:
+def _build(config: TelegramConfig, connection: Connection) -> ExtBot[Any]:
     """The client; its limits are Telegram's, and a 429 to one chat holds up no other, as nothing is retried in it."""
+
+    async def polled(response: httpx.Response) -> None:
+        if response.is_success:
+            connection.answered()
+
+    hooks = {"event_hooks": {"response": [polled]}}
     return ExtBot(
         config.token.reveal(),
         base_url=config.api_url,
         base_file_url=config.file_url,
         request=HTTPXRequest(connection_pool_size=64, pool_timeout=30, read_timeout=config.timeout_seconds),
-        get_updates_request=PollRequest(),
+        get_updates_request=PollRequest(connection_pool_size=1, httpx_kwargs=hooks),
         rate_limiter=AIORateLimiter(overall_max_rate=30, overall_time_period=1, group_max_rate=20, max_retries=0),
     )
 
@@ -321,7 +357,8 @@ async def _run_connected(bot: ExtBot[Any], services: Callable[[], Services], lin
     if not is_paired(desk.services.store):
         line.note(f"pairing code: {pairing_code(desk.services.store)}")
     try:
-        await _answer_until_stopped(desk, lanes, line, stopped)
+        with serving(desk.services.settings.metrics, lambda: pages(desk.services, line.connection)):
+            await _answer_until_stopped(desk, lanes, line, stopped)
     finally:
         stopped.cancel()
 
@@ -339,6 +376,7 @@ async def _answer_until_stopped(desk: Desk, lanes: Lanes, line: _Line, stopped: 
         await _go_on(desk, lanes)
         if not await line.reach(listen):
             return
+        line.connection.answered()  # the first poll is answered only when there is something, or after half a minute
         _start_jobs(desk)
         line.note("ready")
         await first_of(line.broken, stopped)
@@ -362,7 +400,10 @@ async def _backlog(bot: Bot, line: _Line) -> int:
 def _start_jobs(desk: Desk) -> None:
     if desk.services.settings.tuning.enabled:
         desk.start(tune_by_schedule(desk))
-    jobs = (embed_again, read_facts, check_votes, announce_unknown, deliver_reminders, deliver_digests, erase_guests)
+    jobs = (
+        *(embed_again, read_facts, check_votes, announce_unknown, erase_guests),
+        *(deliver_reminders, deliver_digests, watch_limits),
+    )
     for job in jobs:
         desk.start(job(desk))
 
@@ -388,6 +429,7 @@ async def _listen(updater: Updater, line: _Line) -> None:
             timeout=_POLL_SECONDS, allowed_updates=taken_updates(config), error_callback=line.polling_failed
         )
         return
+    line.connection.called_by_webhook()
     _check_free(config.webhook_listen, config.webhook_port)
     await updater.start_webhook(
         listen=config.webhook_listen,
@@ -409,14 +451,24 @@ def _check_free(address: str, port: int) -> None:
 
 
 async def _close(updater: Updater, lanes: Lanes, desk: Desk) -> None:
-    """Take no more updates and let replies under way end; what is not answered by then is after the next start."""
-    timer = asyncio.get_running_loop().call_later(_GRACE_SECONDS, desk.end)
+    """Take no more updates and let replies under way end; what is not answered by then is after the next start.
+
+    A model that does not come back costs the reply under way, not what was stored.
+    """
+    loop = asyncio.get_running_loop()
+    end = loop.time() + _STOP_SECONDS
+    timer = loop.call_later(_GRACE_SECONDS, desk.end)
     try:
         if updater.running:
-            await updater.stop()
+            await _within(_GRACE_SECONDS, updater.stop())
     finally:
-        # A model that does not come back costs the reply under way, not what was stored.
-        await lanes.close(seconds=_STOP_SECONDS)
+        await lanes.close(seconds=end - loop.time())
         timer.cancel()
-        await in_thread(lambda: forget_tries(desk.services.store))
-        await desk.close(seconds=_GRACE_SECONDS)
+        await _within(_LAST_SECONDS, in_thread(lambda: forget_tries(desk.services.store)))
+        await desk.close(seconds=max(_LAST_SECONDS, min(_GRACE_SECONDS, end - loop.time())))
+
+
+async def _within(seconds: float, work: Awaitable[object]) -> None:
+    """Wait so long for the work and no longer: the last call to a network that does not answer, a busy database."""
+    with contextlib.suppress(TimeoutError):
+        await asyncio.wait_for(work, seconds)

@@ -8,8 +8,8 @@ import pytest
 
 from bot import hearing_here, seeing
 from bot.app import App
-from bot.commands.care import photo_finding, speech_finding
 from bot.config import ModelConfig, Settings, SpeechConfig, VisionConfig
+from bot.doctor.senses import photo_finding, speech_finding
 from bot.models import MANIFEST
 
 
