@@ -149,7 +149,7 @@ class Assistant:
         messages, hits = self._prompt(text, user=user, history=history, hits=hits) if asks_model else ((), hits[:1])
         adapter = self._adapter(user, conversation_id) if asks_model else None
         about = tuple(hit for hit in hits if hit in about)
-        run = _Run(messages, hits, about, found.facts if about else (), adapter, clock.emit, cancel)
+        run = _Run(messages, hits, about, found.facts if about else (), adapter, clock.emit, cancel, user.id)
         reply = self._reply(plan, question, user=user, run=run)
         new = NewTurn(
             conversation_id=conversation_id,
@@ -300,6 +300,7 @@ class Assistant:
             adapter=run.adapter,
             temperature=config.temperature,
             seed=config.seed,
+            asked_by=run.asked_by,
         )
         return self._voice.engine.generate(request, on_text=on_text, cancel=run.cancel)
 
@@ -328,6 +329,7 @@ class _Run:
     adapter: AdapterFiles | None
     emit: OnText
     cancel: threading.Event | None
+    asked_by: int
 
 
 class _Clock:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import hmac
 import secrets
+import threading
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import Literal
@@ -62,7 +63,7 @@ def pairing_code(store: Store) -> str:
 
 def by_telegram_id(store: Store, telegram_id: int) -> User | None:
     """The user with this Telegram account."""
-    return next((user for user in store.users() if user.telegram_id == telegram_id), None)
+    return store.user_by_telegram_id(telegram_id)
 
 
 class Access:
@@ -76,9 +77,14 @@ class Access:
         self._clock = clock
         self._wrong: dict[int, list[float]] = {}
         self._greeted: set[int] = set()
+        self._one_at_a_time = threading.Lock()  # two strangers of one name would be given the same
 
     def admit(self, person: Person, *, code: str | None = None, private: bool = True) -> Admission:
-        """Decide about one message; ``code``: what stands after /start."""
+        """Decide about one message; ``code``: what stands after /start. May be called from any thread."""
+        with self._one_at_a_time:
+            return self._admit(person, code, private)
+
+    def _admit(self, person: Person, code: str | None, private: bool) -> Admission:
         user = by_telegram_id(self._store, person.telegram_id)
         if user is not None and user.role in ("owner", "member"):
             return Admission("allowed", user)

@@ -9,6 +9,7 @@ import asyncio
 import contextlib
 import json
 import logging
+import sqlite3
 from collections.abc import Sequence
 
 import telegram
@@ -53,7 +54,7 @@ class Door:
             try:
                 new = await in_thread(lambda: _keep(self._store, update))
                 break
-            except FamiliarError as exc:
+            except (FamiliarError, sqlite3.IntegrityError) as exc:
                 _log.error("update %d can't be kept: %s", update.update_id, where(exc))
                 if await pause(self._stop, _AGAIN_SECONDS):
                     raise  # the updater ends without confirming it
@@ -64,14 +65,19 @@ class Door:
 def _keep(store: Store, update: Update) -> bool:
     chat, author = update.effective_chat, update.effective_user
     group = chat is not None and chat.type != Chat.PRIVATE
-    user = store.user(group_name(chat.id)) if chat and group else by_telegram_id(store, author.id) if author else None
-    return inbox.keep(
-        store,
-        update.update_id,
-        json.dumps(update.to_dict(), ensure_ascii=False),  # as it was written, so that a forgotten word is found in it
-        chat_id=chat.id if chat else None,
-        user_id=user.id if user else None,
-    )
+    # As it was written, so that a forgotten word is found in it; only half a character can't be stored.
+    payload = json.dumps(update.to_dict(), ensure_ascii=False).encode(errors="replace").decode()
+    with store.transaction():  # so that the user is still there when it is written
+        user = (
+            store.user(group_name(chat.id)) if chat and group else by_telegram_id(store, author.id) if author else None
+        )
+        return inbox.keep(
+            store,
+            update.update_id,
+            payload,
+            chat_id=chat.id if chat else None,
+            user_id=user.id if user else None,
+        )
 
 
 def unfinished(store: Store, bot: Bot) -> tuple[list[tuple[Update, bool]], list[Update]]:
@@ -94,19 +100,19 @@ async def receive(desk: Desk, updates: Sequence[Update]) -> None:
     """Handle updates that belong together, if they are allowed and meant for the bot."""
     store, ids = desk.services.store, [update.update_id for update in updates]
 
-    def finished() -> None:
-        inbox.done(store, ids)
+    async def finished() -> None:
+        await in_thread(lambda: inbox.done(store, ids))
 
     try:
         await in_thread(lambda: inbox.begin(store, ids))
         await _follow(store, updates[0])
         visit = await _visit(desk, updates)
         if visit is None:
-            await in_thread(finished)
+            await finished()
             return
         with contextlib.suppress(Interrupted):  # they wait for the next start
             await guarded(visit, handle(visit))
-            visit.handling.finish(finished)
+            await visit.handling.finish(finished)
     except Exception as exc:  # noqa: BLE001 - the edge of a turn: one update must not stop its chat
         _log.error("update %d could not be handled: %s", ids[0], where(exc))
 
@@ -142,14 +148,16 @@ async def _visit(desk: Desk, updates: Sequence[Update]) -> Visit | None:
     if not (place.private or query or asked or _calls(message, desk)):
         return None
     code = asked.argument if asked and asked.name == "start" else None
-    admission = desk.access.admit(_person(author), code=code, private=place.private and query is None)
+    private = place.private and query is None
+    admission = await in_thread(lambda: desk.access.admit(_person(author), code=code, private=private))
     await _tell_outsider(desk, place, update, admission)
     if admission.user is None or admission.answer not in ("allowed", "paired"):
         return None
+    person = admission.user
     return Visit(
         desk,
-        person=admission.user,
-        user=admission.user if place.private else _group(desk, place, admission.user),
+        person=person,
+        user=person if place.private else await in_thread(lambda: _group(desk, place, person)),
         place=place,
         message=message,
         command=asked,

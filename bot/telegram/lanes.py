@@ -1,15 +1,17 @@
 """The order of handling: a chat's messages one after the other, chats beside each other, what must not wait at once.
 
 Messages that come while a chat is busy, or within a moment of each other, are handled together where they belong
-together, since people write one thought in several messages and Telegram cuts long ones.
+together, since people write one thought in several messages and Telegram cuts long ones. In a group people are
+answered in turn, each one's messages in their order, so that nobody waits behind another's flood.
 """
 
 from __future__ import annotations
 
 import asyncio
 import itertools
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
+from weakref import WeakValueDictionary
 
 from telegram import Update
 
@@ -18,13 +20,23 @@ from bot.telegram.wording import is_stop
 
 Handle = Callable[[Sequence[Update]], Awaitable[None]]
 Work = Callable[[], Awaitable[None]]
+MOST_JOINED = 3 * 4096
+"""Characters of messages that are handled together: three of Telegram's longest, about 4,000 tokens of English. What
+waits beyond them is handled next, so that a flood makes no prompt that the model can't hold or reads for minutes."""
+_LONGEST_SETTLE = 10.0
+"""Times ``join_seconds`` after which an answer is begun although more keeps coming."""
+_AT_ONCE = 4
+"""Buttons of one person that are acted on at the same time."""
 
 
 @dataclass(frozen=True)
-class _Arrived:
+class Arrived:
+    """An update that waits in a lane."""
+
     update: Update
     at: float
-    alone: bool
+    """The event loop's time."""
+    alone: bool = False
 
 
 class Lanes:
@@ -37,8 +49,9 @@ class Lanes:
     def __init__(self, handle: Handle, *, join_seconds: float) -> None:
         self._handle = handle
         self._join_seconds = join_seconds
-        self._lanes: dict[int, list[_Arrived]] = {}
+        self._lanes: dict[int, list[Arrived]] = {}
         self._first: dict[int, list[Work]] = {}
+        self._pressing: WeakValueDictionary[int, asyncio.Semaphore] = WeakValueDictionary()
         self._tasks: set[asyncio.Task[None]] = set()
 
     def add(self, update: Update, *, alone: bool = False) -> None:
@@ -46,12 +59,14 @@ class Lanes:
 
         :param alone: not together with others, as part of its answer may have been sent
         """
-        if goes_at_once(update):
+        if stops(update):
             self._start(self._handle([update]))
-            return
-        lane = self._lane(lane_of(update))
-        lane.append(_Arrived(update, _now(), alone))
-        lane.sort(key=lambda arrived: arrived.update.update_id)
+        elif update.callback_query is not None:
+            self._start(self._press(update))
+        else:
+            lane = self._lane(lane_of(update))
+            lane.append(Arrived(update, _now(), alone))
+            lane.sort(key=lambda arrived: arrived.update.update_id)
 
     def before_all(self, chat_id: int, work: Work) -> None:
         """Do this before any update of a chat is handled; to be said before the first is added."""
@@ -68,7 +83,7 @@ class Lanes:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
 
-    def _lane(self, chat: int) -> list[_Arrived]:
+    def _lane(self, chat: int) -> list[Arrived]:
         """What waits in a chat, which is being worked off from now on."""
         if chat not in self._lanes:
             self._lanes[chat] = []
@@ -81,25 +96,34 @@ class Lanes:
         task.add_done_callback(self._tasks.discard)
         task.add_done_callback(log_failure)
 
-    async def _work_off(self, chat: int, lane: list[_Arrived]) -> None:
+    async def _press(self, update: Update) -> None:
+        """Beside the chat, but not hundreds at a time: each takes a thread and the database."""
+        async with self._pressing.setdefault(author_of(update), asyncio.Semaphore(_AT_ONCE)):
+            await self._handle([update])
+
+    async def _work_off(self, chat: int, lane: list[Arrived]) -> None:
+        served: dict[int, int] = {}
         try:
             while self._first.get(chat):
                 await self._first[chat].pop(0)()
-            while lane:
+            for number in itertools.count():
                 await self._settle(lane)
-                joinable = list(itertools.takewhile(lambda arrived: not arrived.alone, lane)) or lane[:1]
-                together = batch([arrived.update for arrived in joinable])
-                del lane[: len(together)]
-                if together:  # not where the end emptied the lane meanwhile
-                    await self._handle(together)
+                if not lane:  # worked off, or emptied by the end
+                    break
+                together = next_of(lane, served)
+                taken = {update.update_id for update in together}
+                lane[:] = [arrived for arrived in lane if arrived.update.update_id not in taken]
+                served[author_of(together[0])] = number
+                await self._handle(together)
         finally:
             del self._lanes[chat]
             self._first.pop(chat, None)
 
-    async def _settle(self, lane: Sequence[_Arrived]) -> None:
+    async def _settle(self, lane: Sequence[Arrived]) -> None:
         """Wait until nothing has come for a moment, where the first may have more to follow."""
-        while lane and may_be_joined(lane[0].update):
-            wait = lane[-1].at + self._join_seconds - _now()
+        while lane and may_be_joined(lane[0].update) and sum(length(arrived.update) for arrived in lane) < MOST_JOINED:
+            begun = min(arrived.at for arrived in lane) + _LONGEST_SETTLE * self._join_seconds
+            wait = min(lane[-1].at + self._join_seconds, begun) - _now()
             if wait <= 0:
                 return
             await asyncio.sleep(wait)
@@ -115,17 +139,51 @@ def lane_of(update: Update) -> int:
     return chat.id if chat is not None else 0
 
 
+def author_of(update: Update) -> int:
+    """Who wrote or pressed; 0 where nobody did."""
+    author = update.effective_user
+    return author.id if author is not None else 0
+
+
+def length(update: Update) -> int:
+    """Characters of a text."""
+    message = update.message
+    return len(message.text or "") if message is not None else 0
+
+
 def goes_at_once(update: Update) -> bool:
     """Pressed buttons wait for nothing, nor does the wish that the bot stop writing."""
-    message = update.message
-    return update.callback_query is not None or (message is not None and is_stop(message.text or ""))
+    return update.callback_query is not None or stops(update)
+
+
+def stops(update: Update) -> bool:
+    """Whether it says or presses no more than that the bot should stop writing."""
+    query, message = update.callback_query, update.message
+    if query is not None:
+        return query.data == "stop"
+    return message is not None and is_stop(message.text or "")
+
+
+def next_of(lane: Sequence[Arrived], served: Mapping[int, int]) -> list[Update]:
+    """What is handled next of a lane that is not empty: of the person who has waited longest for a turn.
+
+    :param served: when each person had the last turn, any growing number
+    """
+    author = min((author_of(arrived.update) for arrived in lane), key=lambda person: served.get(person, -1))
+    own = [arrived for arrived in lane if author_of(arrived.update) == author]
+    joinable = list(itertools.takewhile(lambda arrived: not arrived.alone, own)) or own[:1]
+    return batch([arrived.update for arrived in joinable])
 
 
 def batch(updates: Sequence[Update]) -> list[Update]:
     """The first updates that are to be handled together: at least one, if there is any."""
     together = list(updates[:1])
+    characters = sum(map(length, together))
     for update in updates[1:]:
+        characters += length(update)
         if not (may_be_joined(together[0]) and may_be_joined(update) and _same_hand(together[0], update)):
+            break
+        if characters > MOST_JOINED:
             break
         together.append(update)
     return together

@@ -22,7 +22,7 @@ from typing import TYPE_CHECKING, Any, cast
 from urllib.parse import urlsplit
 
 from telegram.error import BadRequest, Conflict, InvalidToken, NetworkError, RetryAfter, TelegramError
-from telegram.ext import AIORateLimiter, ExtBot, Updater
+from telegram.ext import ExtBot, Updater
 from telegram.request import HTTPXRequest
 
 from bot.config import TelegramConfig
@@ -34,6 +34,7 @@ from bot.telegram.inbox import drop_old, forget_tries
 from bot.telegram.lanes import Lanes
 from bot.telegram.learning import check_votes, tune_by_schedule
 from bot.telegram.logs import quiet_logs
+from bot.telegram.pacing import Pace
 from bot.telegram.ports import Services
 from bot.telegram.preferences import set_menus
 from bot.telegram.reembedding import embed_again
@@ -246,7 +247,7 @@ def _build(config: TelegramConfig) -> ExtBot[Any]:
         base_url=config.api_url,
         base_file_url=config.file_url,
         request=HTTPXRequest(connection_pool_size=64, pool_timeout=30, read_timeout=config.timeout_seconds),
-        rate_limiter=AIORateLimiter(overall_max_rate=30, overall_time_period=1, group_max_rate=20, max_retries=0),
+        rate_limiter=Pace(config.calls_per_second),
     )
 
 

@@ -36,10 +36,14 @@ async def answer(visit: Visit, text: str) -> None:
 
     :raises Interrupted: the bot ends; nothing is stored, and the message waits for the next start
     """
-    desk, conversation = visit.desk, conversation_of(visit)
-    reply = await in_thread(
-        lambda: desk.outbox.open(visit.place, key=visit.key(), user=visit.user, reply_to=visit.cited)
-    )
+    desk, key = visit.desk, visit.key()
+
+    def opened() -> tuple[int, Reply]:
+        with visit.services.store.transaction():
+            reply = desk.outbox.open(visit.place, key=key, user=visit.user, reply_to=visit.cited)
+            return conversation_of(visit), reply
+
+    conversation, reply = await in_thread(opened)
 
     def stored(turn: Turn) -> None:
         if desk.cancel.is_set():
@@ -53,7 +57,7 @@ async def answer(visit: Visit, text: str) -> None:
         done(visit.services.store, visit.update_ids, reply_id=reply.id)
 
     with desk.turn_in(visit.place.chat_id) as cancel:
-        async with _stream(visit, _preview(visit, reply)) as stream:
+        async with _stream(visit, _preview(visit, reply)) as stream, desk.answering(visit.person):
             turn = await in_thread(
                 lambda: visit.services.assistant.turn(
                     text,
