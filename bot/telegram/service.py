@@ -17,7 +17,6 @@ import socket
 import threading
 import time
 from collections.abc import Awaitable, Callable, Iterator
-from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any, cast
 from urllib.parse import urlsplit
 
@@ -30,7 +29,7 @@ from bot.telegram.access import is_paired, pairing_code
 from bot.telegram.desk import Desk
 from bot.telegram.fact_reading import read_facts
 from bot.telegram.gate import Door, give_up, receive, unfinished
-from bot.telegram.inbox import drop_old, forget_tries
+from bot.telegram.inbox import forget_tries
 from bot.telegram.lanes import Lanes
 from bot.telegram.learning import check_votes, tune_by_schedule
 from bot.telegram.logs import quiet_logs
@@ -41,7 +40,7 @@ from bot.telegram.reembedding import embed_again
 from bot.telegram.reminding import deliver_reminders
 from bot.telegram.sending import kind, seconds_of
 from bot.telegram.threads import first_of, in_thread, pause
-from bot.telegram.undelivered import announce_unknown, deliver_quietly
+from bot.telegram.undelivered import announce_unknown, deliver_left, deliver_quietly, drop_delivered
 from memory.errors import FamiliarError, UsageError
 from memory.records import Receipt, Turn, User
 
@@ -58,8 +57,6 @@ _POLL_SECONDS = 30
 _GRACE_SECONDS = 5.0
 """After a stop, replies under way may still be finished for so long, then they end at the next word."""
 _STOP_SECONDS = 9.0
-_KEPT = timedelta(days=30)
-"""So long it is known which reply answered a message, and what may not have arrived can be sent again."""
 _LONGEST_RETRY = 60.0
 
 
@@ -293,14 +290,14 @@ async def _answer_until_stopped(desk: Desk, lanes: Lanes, line: _Line, stopped: 
 def _start_jobs(desk: Desk) -> None:
     if desk.services.settings.tuning.enabled:
         desk.start(tune_by_schedule(desk))
-    for job in (embed_again, read_facts, check_votes, announce_unknown, deliver_reminders):
+    jobs = (embed_again, read_facts, check_votes, announce_unknown, deliver_left, deliver_reminders, drop_delivered)
+    for job in jobs:
         desk.start(job(desk))
 
 
 async def _go_on(desk: Desk, lanes: Lanes) -> None:
     """Take up what the last run left: replies that were not delivered, then messages that were not answered."""
     store = desk.services.store
-    await in_thread(lambda: drop_old(store, before=datetime.now(UTC) - _KEPT))
     again, given_up = await in_thread(lambda: unfinished(store, desk.bot))
     for update in given_up:
         await in_thread(functools.partial(give_up, desk, update))

@@ -58,6 +58,8 @@ async def answer(visit: Visit, text: str) -> None:
 
     with desk.turn_in(visit.place.chat_id) as cancel:
         async with _stream(visit, _preview(visit, reply)) as stream, desk.answering(visit.person):
+            if desk.cancel.is_set():  # the bot ends while this person's other chat is answered
+                raise Interrupted
             turn = await in_thread(
                 lambda: visit.services.assistant.turn(
                     text,
