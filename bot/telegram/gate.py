@@ -39,27 +39,44 @@ class Door:
     """Where updates come in: the queue that python-telegram-bot's updater puts them into.
 
     The updater confirms an update to Telegram after `put` has returned, so that what is kept by then is never lost.
+    What a poll brings is kept together before that (`keep`).
     """
 
     def __init__(self, store: Store, lanes: Lanes, stop: asyncio.Event) -> None:
         self._store = store
         self._lanes = lanes
         self._stop = stop
+        self._kept: dict[int, bool] = {}
+        """Updates that were kept together and are still to be put, and whether they are new."""
 
-    async def put(self, update: object) -> None:
-        """Keep an update, and have it handled where it is new; waits while it can't be kept, as on a full disk."""
-        if not isinstance(update, Update):
-            return
+    async def keep(self, updates: Sequence[Update]) -> None:
+        """Keep updates in one transaction; waits while they can't be kept, as on a full disk."""
         while True:
             try:
-                new = await in_thread(lambda: _keep(self._store, update))
-                break
+                self._kept |= await in_thread(lambda: _keep_all(self._store, updates))
+                return
             except (FamiliarError, sqlite3.IntegrityError) as exc:
-                _log.error("update %d can't be kept: %s", update.update_id, where(exc))
+                _log.error("update %d can't be kept: %s", updates[0].update_id, where(exc))
                 if await pause(self._stop, _AGAIN_SECONDS):
-                    raise  # the updater ends without confirming it
-        if new:
+                    raise  # the updater ends without confirming them
+
+    async def put(self, update: object) -> None:
+        """Keep an update, and have it handled where it is new."""
+        if not isinstance(update, Update):
+            return
+        if update.update_id not in self._kept:
+            await self.keep([update])
+        if self._kept.pop(update.update_id):
             self._lanes.add(update)
+
+
+def _keep_all(store: Store, updates: Sequence[Update]) -> dict[int, bool]:
+    new: dict[int, bool] = {}
+    with store.transaction():
+        for update in updates:
+            kept = _keep(store, update)
+            new.setdefault(update.update_id, kept)  # of one that came twice the first counts
+    return new
 
 
 def _keep(store: Store, update: Update) -> bool:

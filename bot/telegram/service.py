@@ -21,7 +21,7 @@ from typing import TYPE_CHECKING, Any, cast
 from urllib.parse import urlsplit
 
 from telegram.error import BadRequest, Conflict, InvalidToken, NetworkError, RetryAfter, TelegramError
-from telegram.ext import ExtBot, Updater
+from telegram.ext import Updater
 from telegram.request import HTTPXRequest
 
 from bot.config import TelegramConfig
@@ -34,6 +34,7 @@ from bot.telegram.lanes import Lanes
 from bot.telegram.learning import check_votes, tune_by_schedule
 from bot.telegram.logs import quiet_logs
 from bot.telegram.pacing import Pace
+from bot.telegram.polling import PollingBot
 from bot.telegram.ports import Services
 from bot.telegram.preferences import set_menus
 from bot.telegram.reembedding import embed_again
@@ -237,9 +238,9 @@ _TWO_BOTS = (
 )
 
 
-def _build(config: TelegramConfig) -> ExtBot[Any]:
+def _build(config: TelegramConfig) -> PollingBot:
     """The client; its limits are Telegram's, and a 429 to one chat holds up no other, as nothing is retried in it."""
-    return ExtBot(
+    return PollingBot(
         config.token.reveal(),
         base_url=config.api_url,
         base_file_url=config.file_url,
@@ -248,7 +249,7 @@ def _build(config: TelegramConfig) -> ExtBot[Any]:
     )
 
 
-async def _run_connected(bot: ExtBot[Any], services: Callable[[], Services], line: _Line) -> None:
+async def _run_connected(bot: PollingBot, services: Callable[[], Services], line: _Line) -> None:
     if not await line.reach(bot.initialize):
         return
     ready = asyncio.ensure_future(in_thread(services))
@@ -261,15 +262,18 @@ async def _run_connected(bot: ExtBot[Any], services: Callable[[], Services], lin
     lanes = Lanes(functools.partial(receive, desk), join_seconds=line.config.join_seconds)
     if not is_paired(desk.services.store):
         line.note(f"pairing code: {pairing_code(desk.services.store)}")
+    door = Door(desk.services.store, lanes, line.stop)
+    bot.keep_by(door.keep)
+    updater = Updater(bot, cast("asyncio.Queue[object]", door))  # it only puts into it
     try:
-        await _answer_until_stopped(desk, lanes, line, stopped)
+        await _answer_until_stopped(desk, lanes, updater, line, stopped)
     finally:
         stopped.cancel()
 
 
-async def _answer_until_stopped(desk: Desk, lanes: Lanes, line: _Line, stopped: asyncio.Future[Any]) -> None:
-    door = cast("asyncio.Queue[object]", Door(desk.services.store, lanes, line.stop))  # the updater only puts into it
-    updater = Updater(desk.bot, door)
+async def _answer_until_stopped(
+    desk: Desk, lanes: Lanes, updater: Updater, line: _Line, stopped: asyncio.Future[Any]
+) -> None:
     await updater.initialize()
     try:
         listen = functools.partial(_listen, updater, line)

@@ -61,3 +61,26 @@ async def test_a_row_that_is_refused_is_tried_again(store: Store, monkeypatch: p
     monkeypatch.setattr(gate, "_AGAIN_SECONDS", 0.01)
     assert await put(store, said("hello", number=6)) == [6]
     assert len(tries) == 2
+
+
+async def test_what_a_poll_brings_is_kept_by_one_write(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+    """And handled once, also where it holds an update twice or one that came before."""
+    handled: list[int] = []
+
+    async def handle(updates: Sequence[Update]) -> None:
+        handled.extend(each.update_id for each in updates)
+
+    lanes = Lanes(handle, join_seconds=0.0)
+    door = Door(store, lanes, asyncio.Event())
+    first, second, third = (said("/help", number=number) for number in (7, 8, 9))
+    await door.keep([first])
+    await door.put(first)
+    await door.keep([first, second, second, third])
+    commits = []
+    monkeypatch.setattr(gate, "_keep_all", lambda *_: commits.append(1) or {8: False})
+    for update in (first, second, second, third):
+        await door.put(update)
+    await asyncio.sleep(0.05)
+    assert handled == [7, 8, 9]
+    assert commits == [1], "only the second of two that are one is looked at again"
+    await lanes.close(seconds=1.0)
