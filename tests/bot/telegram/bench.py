@@ -106,6 +106,7 @@ class Bench:
         )
         self.reply: Callable[[tuple[Prompt, ...]], str] = lambda _: "Once upon a time."
         self.on_word: Callable[[str], None] = lambda _word: None
+        self.model = ModelConfig()
         self.tunes = Tunes()
         self.registry = Registry(self.store, folder / "adapters")
         self.reembed: Callable[[threading.Event], int] = lambda _cancel: 0
@@ -132,7 +133,7 @@ class Bench:
     def services(self) -> Services:
         """What the bot is given."""
         searcher = Searcher(self.store, self._indexes, self._embedder, SearchConfig(threshold=0.0))
-        voice = Voice(self.engine, self.tunes, ModelConfig(), trusted=True)
+        voice = Voice(self.engine, self.tunes, self.model, trusted=True)
         return Services(
             store=self.store,
             assistant=Assistant(self.store, searcher, self._embedder, voice, chat=ChatConfig()),

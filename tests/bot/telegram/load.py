@@ -26,14 +26,13 @@ from memory.store import Store
 from tests.bot.telegram.bench import OWNER
 from tests.bot.telegram.chaos import ROOT, Accounts, account
 from tests.bot.telegram.watching import Wait, Watch, figures, percentile, slope
-from tests.telegram_api import TOKEN, GroupDriver, TelegramServer, UserDriver
+from tests.telegram_api import TOKEN, Message, TelegramServer, UserDriver
 
-TOKEN_SECONDS = 0.004
+TOKEN_SECONDS = 0.003
 """Of the scripted engine, whose replies have eight tokens."""
 _BURSTS = (1, 1, 1, 2, 4, 8, 16, 32, 64)
 _LEFT = (0, 0, 2, 5)
 """A burst of messages begins when so many are left unanswered of the one before."""
-_SAMPLE_TURNS = 100
 FLOODER = 999_999
 Flood = Literal["none", "texts", "replies", "groups"]
 
@@ -50,6 +49,8 @@ class Plan:
     token_seconds: float = TOKEN_SECONDS
     warm_up: int = 1000
     """Turns before memory is looked at: caches fill, and every person has come once."""
+    sample: int = 100
+    """Turns between two looks at memory."""
     seconds: float = 1200.0
     """Everything must be answered after so long."""
 
@@ -99,7 +100,7 @@ def run_load(home: Path, server: TelegramServer, plan: Plan) -> Load:
                 word = f"word-{person.id}-{len(chat_of)}"
                 chat_of[word] = person.id
                 watch.send(person, asked(word))
-                if len(chat_of) % _SAMPLE_TURNS == 0 and len(chat_of) >= plan.warm_up:
+                if len(chat_of) % plan.sample == 0 and len(chat_of) >= plan.warm_up:
                     load.memory.append((len(chat_of), bot.memory_info().rss / 1e6))
             watch.until(chances.choice(_LEFT), seconds=plan.seconds)
         watch.until(0, seconds=plan.seconds)
@@ -114,57 +115,89 @@ class FloodPlan:
 
     users: int = 20
     messages: int = 400
-    """Of the people, all together."""
+    """Of the people, all together; the first of each warms up and does not count."""
     flood: int = 500
+    flood_seconds: float = 10.0
+    """In which the flood is sent; 0: at once."""
     think_seconds: float = 1.0
     """At most, between an answer and the next message."""
-    token_seconds: float = TOKEN_SECONDS
+    token_seconds: float = 0.01
+    """More than in the load run, so that the engine is what people wait for, as with a real one."""
     seed: int = 1
     seconds: float = 300.0
 
 
-def run_flood(home: Path, server: TelegramServer, plan: FloodPlan, kind: Flood) -> list[float]:
-    """Seconds that each of the people's messages waited for its whole reply."""
-    people = add_people(home, server, plan.users, FLOODER)
-    flooder, chances, watch = people.pop(), random.Random(plan.seed), Watch(server)
-    due = [(time.monotonic() + chances.uniform(0, plan.think_seconds), person.id) for person in people]
-    with running_bot(home, server, Plan(plan.users, 0, token_seconds=plan.token_seconds)):
-        start = time.monotonic()
-        due = [(start + chances.uniform(0, plan.think_seconds), person.id) for person in people]
-        heapq.heapify(due)
-        by_id = {person.id: person for person in people}
-        flood(server, flooder, kind, plan.flood)
-        while len(watch.waits) < plan.messages or watch.open:
-            if time.monotonic() > start + plan.seconds:
-                raise TimeoutError(f"{len(watch.open)} messages were not answered within {plan.seconds} s")
-            with server.world.lock:
-                server.world.changed.wait(max(0.0, min(0.05, due[0][0] - time.monotonic() if due else 0.05)))
-            for wait in watch.look():
-                heapq.heappush(due, (time.monotonic() + chances.uniform(0, plan.think_seconds), wait.chat))
-            while due and due[0][0] <= time.monotonic() and len(watch.waits) < plan.messages:
-                person = by_id[heapq.heappop(due)[1]]
-                watch.send(person, asked(f"word-{person.id}-{len(watch.waits)}"))
-            if len(watch.waits) >= plan.messages:
-                due.clear()
-    return [wait.done_s for wait in watch.waits]
+class FloodRun:
+    """The people and the flood of one run."""
+
+    def __init__(self, home: Path, server: TelegramServer, plan: FloodPlan, kind: Flood) -> None:
+        people = add_people(home, server, plan.users, FLOODER)
+        self._home, self._server, self._plan = home, server, plan
+        self._flooder, self._people = people.pop(), {person.id: person for person in people}
+        self._chances, self._watch = random.Random(plan.seed), Watch(server)
+        self._due: list[tuple[float, int]] = []
+        self._flood = Flooding(server, self._flooder, kind)
+
+    def run(self) -> list[float]:
+        """Seconds that each of the people's messages waited for its whole reply."""
+        plan, watch = self._plan, self._watch
+        with running_bot(self._home, self._server, Plan(plan.users, 0, token_seconds=plan.token_seconds)):
+            for id_ in self._people:
+                self._write(id_)
+            watch.until(0, seconds=plan.seconds)
+            self._due = [(self._soon(), id_) for id_ in self._people]
+            heapq.heapify(self._due)
+            began = time.monotonic()
+            while len(watch.waits) < plan.messages or watch.open:
+                self._step(began)
+                if time.monotonic() > began + plan.seconds:
+                    raise TimeoutError(f"{len(watch.open)} messages were not answered within {plan.seconds} s")
+        return [wait.done_s for wait in watch.waits[plan.users :]]
+
+    def _step(self, began: float) -> None:
+        """Send what is due, of the people and of the flood, and look who was answered."""
+        with self._server.world.lock:
+            self._server.world.changed.wait(0.005)
+        now = time.monotonic()
+        for _ in range(due_by(now - began, self._plan.flood, self._plan.flood_seconds) - self._flood.sent):
+            self._flood.send()
+        for wait in self._watch.look():
+            heapq.heappush(self._due, (self._soon(), wait.chat))
+        while self._due and self._due[0][0] <= now and len(self._watch.waits) < self._plan.messages:
+            self._write(heapq.heappop(self._due)[1])
+
+    def _soon(self) -> float:
+        return time.monotonic() + self._chances.uniform(0, self._plan.think_seconds)
+
+    def _write(self, id_: int) -> None:
+        self._watch.send(self._people[id_], asked(f"word-{id_}-{len(self._watch.waits)}"))
 
 
-def flood(server: TelegramServer, person: UserDriver, kind: Flood, count: int) -> None:
-    """One person's messages, as fast as they can be sent: plain texts, replies, which are turns of their own, or both
-    in twenty groups.
-    """
-    groups = [server.group(-1_000_001 - number) for number in range(20)] if kind == "groups" else []
-    if kind == "none":
-        return
-    first = person.send(asked("word-0-0"))
-    for number in range(1, count):
-        text = asked(f"word-0-{number}")
-        group: GroupDriver | None = groups[number % len(groups)] if groups else None
-        person.send(f"@familiar_test_bot {text}" if group else text, chat=group, reply_to=_cited(kind, first))
+def due_by(passed: float, count: int, seconds: float) -> int:
+    """How many of so many messages, spread evenly over so many seconds, are sent when some have passed."""
+    return count if passed >= seconds else int(count * passed / seconds)
 
 
-def _cited(kind: Flood, first: object) -> object:
-    return first if kind == "replies" else None
+class Flooding:
+    """One person's messages: plain texts, replies, which are turns of their own, or requests in twenty groups."""
+
+    def __init__(self, server: TelegramServer, person: UserDriver, kind: Flood) -> None:
+        self._person, self._kind = person, kind
+        self._groups = [server.group(-1_000_001 - number) for number in range(20)] if kind == "groups" else []
+        self._first: Message | None = None
+        self.sent = 0
+
+    def send(self) -> None:
+        """Write the next one; of no flood nothing is written."""
+        text, self.sent = asked(f"word-0-{self.sent}"), self.sent + 1
+        if self._kind == "none":
+            return
+        if self._groups:
+            group = self._groups[self.sent % len(self._groups)]
+            self._person.send(f"@familiar_test_bot {text}", chat=group)
+            return
+        written = self._person.send(text, reply_to=self._first if self._kind == "replies" else None)
+        self._first = self._first or written
 
 
 def asked(word: str) -> str:
@@ -210,9 +243,10 @@ def running_bot(home: Path, server: TelegramServer, plan: Plan) -> Iterator[psut
 def flood_ratio(plan: FloodPlan, kind: Flood) -> tuple[float, float]:
     """The others' 95th percentile without and with a flood, in seconds, one run after the other."""
     found = []
-    for each in ("none", kind):
+    kinds: tuple[Flood, Flood] = ("none", kind)
+    for each in kinds:
         with tempfile.TemporaryDirectory() as home, TelegramServer() as server:
-            found.append(percentile(run_flood(Path(home), server, plan, each), 95))  # type: ignore[arg-type]
+            found.append(percentile(FloodRun(Path(home), server, plan, each).run(), 95))
     return found[0], found[1]
 
 
@@ -224,14 +258,18 @@ def main(arguments: Sequence[str]) -> int:
     parser.add_argument("--model", help="a real model instead of the scripted engine")
     parser.add_argument("--flood", choices=("texts", "replies", "groups"), help="others' waits beside one who floods")
     parser.add_argument("--pairs", type=int, default=3, help="with --flood: runs without and with it")
+    parser.add_argument("--flood-seconds", type=float, default=FloodPlan.flood_seconds, help="in which it is sent")
     wanted = parser.parse_args(arguments)
     if wanted.flood:
         for seed in range(1, wanted.pairs + 1):
-            alone, beside = flood_ratio(FloodPlan(seed=seed), wanted.flood)
+            alone, beside = flood_ratio(FloodPlan(seed=seed, flood_seconds=wanted.flood_seconds), wanted.flood)
             print(f"{wanted.flood}: p95 {alone:.3f} s without, {beside:.3f} s with: {beside / alone:.2f}", flush=True)
         return 0
     with tempfile.TemporaryDirectory() as home, TelegramServer() as server:
-        load = run_load(Path(home), server, Plan(wanted.users, wanted.turns, wanted.model))
+        plan = Plan(
+            wanted.users, wanted.turns, wanted.model, warm_up=wanted.turns // 10, sample=wanted.turns // 100 or 1
+        )
+        load = run_load(Path(home), server, plan)
     print("\n".join(load.lines()))
     return 0
 
