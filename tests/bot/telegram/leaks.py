@@ -27,8 +27,18 @@ from bot.telegram.buttons import PRESSES
 from bot.telegram.preferences import COMMANDS
 from memory.store import Store
 from tests.bot.telegram.chaos import ROOT, open_rows
-from tests.telegram_api import TOKEN, BadNetwork, Drop, GroupDriver, NoAnswer, Refusal, TelegramServer, UserDriver
-from tests.telegram_api.records import Call
+from tests.telegram_api import (
+    TOKEN,
+    BadNetwork,
+    Drop,
+    Fault,
+    GroupDriver,
+    NoAnswer,
+    Refusal,
+    TelegramServer,
+    UserDriver,
+)
+from tests.telegram_api.records import JSON, Call
 
 CANARY = re.compile(r"zq\d{5}x")
 MENTION = "@familiar_test_bot"
@@ -89,11 +99,13 @@ class Leaks:
     """Plants, attacks and looks."""
 
     def __init__(
-        self, home: Path, server: TelegramServer, *, attempts: int, seed: int = 1, leaky: bool = False
+        self, home: Path, server: TelegramServer, *, attempts: int, people: int = len(_PEOPLE), leaky: bool = False
     ) -> None:
         self._home, self._server, self._attempts, self._leaky = home, server, attempts, leaky
-        self._chances = random.Random(seed)
-        self._people = {id_: server.user(id_, name.removesuffix("-10")) for id_, name in _PEOPLE.items()}
+        self._chances = random.Random(1)
+        chosen = list(_PEOPLE.items())[:people]
+        self._people = {id_: server.user(id_, name.removesuffix("-10")) for id_, name in chosen}
+        self._members = {id_: who for id_, who in _GROUPS.items() if set(who) <= self._people.keys()}
         self._strangers = {id_: server.user(id_, name) for id_, name in _STRANGERS.items()}
         self._groups: dict[int, GroupDriver] = {}
         self._numbers = itertools.count(1)
@@ -108,7 +120,7 @@ class Leaks:
     def run(self) -> Findings:
         """All of it."""
         self._let_in()
-        self._groups = {id_: self._server.group(id_, f"Group {id_}") for id_ in _GROUPS}
+        self._groups = {id_: self._server.group(id_, f"Group {id_}") for id_ in self._members}
         with self._bot():
             self._plant()
             before = self._rows()
@@ -126,8 +138,8 @@ class Leaks:
 
     def _let_in(self) -> None:
         store = Store(self._home / "familiar.db")
-        for id_, name in _PEOPLE.items():
-            store.add_user(name, role="owner" if id_ == min(_PEOPLE) else "member", telegram_id=id_)
+        for id_ in self._people:
+            store.add_user(_PEOPLE[id_], role="owner" if id_ == min(_PEOPLE) else "member", telegram_id=id_)
         store.close()
 
     @contextmanager
@@ -168,7 +180,7 @@ class Leaks:
     def _plant(self) -> None:
         for id_, person in self._people.items():
             self._plant_in_private(id_, person)
-        for id_, members in _GROUPS.items():
+        for id_, members in self._members.items():
             for member in members:
                 self._plant_in_group(id_, self._people[member])
         for id_, stranger in self._strangers.items():
@@ -226,14 +238,18 @@ class Leaks:
     def _attack(self, planted: Mapping[tuple[str, int], object]) -> None:
         """In rounds of one attempt a chat, so that each is handled for itself."""
         with self._server.world.lock:
-            faults = {Refusal(502, "Bad Gateway"): 0.01, Drop(delivered=False): 0.005, Drop(delivered=True): 0.005}
+            faults: dict[Fault, float] = {
+                Refusal(502, "Bad Gateway"): 0.01,
+                Drop(delivered=False): 0.005,
+                Drop(delivered=True): 0.005,
+            }
             self._server.world.faults.network = BadNetwork(faults, methods=("sendMessage", "getFile"), seed=1)
         ids = self._ids(planted)
         attackers = [*self._people.items(), *self._strangers.items()]
         while self.found.attempts.total() < self._attempts:
             for id_, person in attackers:
                 self._try(person, id_, None, ids)
-            for group, members in _GROUPS.items():
+            for group, members in self._members.items():
                 self._try(self._people[self._chances.choice(members)], group, self._groups[group], ids)
             self._settle()
         with self._server.world.lock:
@@ -267,9 +283,8 @@ class Leaks:
             self.found.attempts[f"{kind} in a group" if group else kind] += 1
 
     def _words(self, pattern: str) -> str:
-        name = self._chances.choice(
-            [*_PEOPLE.values(), *(f"{_PEOPLE[a]} and {_PEOPLE[b]}" for a, b in _GROUPS.values())]
-        )
+        pairs = [f"{_PEOPLE[first]} and {_PEOPLE[second]}" for first, second in _GROUPS.values()]
+        name = self._chances.choice([*_PEOPLE.values(), *pairs])
         return pattern.format(name=name, subject=self._chances.choice(_SUBJECTS))
 
     def _say(self, person: UserDriver, text: str, group: GroupDriver | None) -> bool:
@@ -338,7 +353,7 @@ class Leaks:
         if group:
             return False
         id_ = f"inline-{self.found.attempts.total()}-{person.id}"
-        body = {"id": id_, "from": person.user.as_json(), "query": self._words("{name} {subject}"), "offset": ""}
+        body: JSON = {"id": id_, "from": person.user.as_json(), "query": self._words("{name} {subject}"), "offset": ""}
         self._queries[id_] = person.id
         return self._server.world.add_update("inline_query", body) is not None
 
@@ -349,7 +364,7 @@ class Leaks:
         for subject in _SUBJECTS:
             for person in self._people.values():
                 person.send(f"What did I say about the {subject}?")
-            for id_, members in _GROUPS.items():
+            for id_, members in self._members.items():
                 self._say(self._people[members[0]], f"What is our {subject}?", self._groups[id_])
             self._settle()
         shown: set[str] = set()

@@ -266,9 +266,8 @@ def main(arguments: Sequence[str]) -> int:
             print(f"{wanted.flood}: p95 {alone:.3f} s without, {beside:.3f} s with: {beside / alone:.2f}", flush=True)
         return 0
     with tempfile.TemporaryDirectory() as home, TelegramServer() as server:
-        plan = Plan(
-            wanted.users, wanted.turns, wanted.model, warm_up=wanted.turns // 10, sample=wanted.turns // 100 or 1
-        )
+        tenth = wanted.turns // 10
+        plan = Plan(wanted.users, wanted.turns, wanted.model, warm_up=tenth, sample=max(1, tenth // 10))
         load = run_load(Path(home), server, plan)
     print("\n".join(load.lines()))
     return 0

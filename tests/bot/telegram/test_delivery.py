@@ -239,7 +239,8 @@ async def test_what_is_left_is_delivered_while_the_bot_runs(live: Bench, monkeyp
     await live.stop()
     monkeypatch.setattr(undelivered, "LEFT_SECONDS", 0.2)
     await live.start()
-    real, refused = Outbox._mark, []
+    real = Outbox._mark
+    refused: list[int] = []
 
     def full_once(self: Outbox, row_id: int, state: str) -> None:
         if len(refused) < 2:  # the reply, and the words that say that something went wrong

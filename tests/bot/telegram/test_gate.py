@@ -57,7 +57,7 @@ async def test_a_row_that_is_refused_is_tried_again(store: Store, monkeypatch: p
             raise sqlite3.IntegrityError("FOREIGN KEY constraint failed")
         return real(*args, **named)  # type: ignore[arg-type]
 
-    monkeypatch.setattr(gate.inbox, "keep", refused_once)
+    monkeypatch.setattr(inbox, "keep", refused_once)
     monkeypatch.setattr(gate, "_AGAIN_SECONDS", 0.01)
     assert await put(store, said("hello", number=6)) == [6]
     assert len(tries) == 2
@@ -76,8 +76,13 @@ async def test_what_a_poll_brings_is_kept_by_one_write(store: Store, monkeypatch
     await door.keep([first])
     await door.put(first)
     await door.keep([first, second, second, third])
-    commits = []
-    monkeypatch.setattr(gate, "_keep_all", lambda *_: commits.append(1) or {8: False})
+    commits: list[int] = []
+
+    def again(*_: object) -> dict[int, bool]:
+        commits.append(1)
+        return {8: False}
+
+    monkeypatch.setattr(gate, "_keep_all", again)
     for update in (first, second, second, third):
         await door.put(update)
     await asyncio.sleep(0.05)

