@@ -10,14 +10,13 @@ from __future__ import annotations
 import itertools
 import random
 import re
-import subprocess
 import sys
 import tempfile
 import time
 import urllib.parse
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -26,7 +25,8 @@ from bot.telegram.access import group_name
 from bot.telegram.buttons import PRESSES
 from bot.telegram.preferences import COMMANDS
 from memory.store import Store
-from tests.bot.telegram.chaos import ROOT, open_rows
+from tests.bot.telegram.chaos import open_rows
+from tests.bot.telegram.watching import ready_process
 from tests.telegram_api import (
     TOKEN,
     BadNetwork,
@@ -142,22 +142,10 @@ class Leaks:
             store.add_user(_PEOPLE[id_], role="owner" if id_ == min(_PEOPLE) else "member", telegram_id=id_)
         store.close()
 
-    @contextmanager
-    def _bot(self) -> Iterator[None]:
+    def _bot(self) -> AbstractContextManager[object]:
         command = [sys.executable, "-m", "tests.bot.telegram.leak_bot", str(self._home), self._server.base_url]
         command += [self._server.base_file_url, *(["leaky"] if self._leaky else [])]
-        with (
-            open(self._home / "output.txt", "w", encoding="utf-8") as output,
-            subprocess.Popen(command, cwd=ROOT, stdout=output, stderr=subprocess.STDOUT) as process,
-        ):
-            try:
-                while "ready" not in (self._home / "output.txt").read_text(encoding="utf-8").splitlines():
-                    assert process.poll() is None, "the bot ended before it was ready"
-                    time.sleep(0.05)
-                yield
-            finally:
-                process.terminate()
-                process.wait(30)
+        return ready_process(command, self._home / "output.txt")
 
     def _settle(self, *, seconds: float = 60.0) -> None:
         """Wait until everything is answered."""
@@ -310,8 +298,8 @@ class Leaks:
     def _button(self, person: UserDriver, chat: int, _group: GroupDriver | None, ids: Sequence[str]) -> bool:
         """Every button there is, forged, about what is another's."""
         under = [message for message in self._server.replies(chat) if message.buttons]
-        name = self._chances.choice([name for name in PRESSES if name not in ("set", "allow", "refuse")])
-        if not under or (name in ("allow", "refuse") and chat == min(_PEOPLE)):
+        name = self._chances.choice([name for name in PRESSES if name != "set"])
+        if not under or (name in ("allow", "refuse") and person.id == min(_PEOPLE)):
             return False
         id_, word = self._chances.choice(ids), self._chances.choice(("document", "turn", "text", "yes", "no", "first"))
         data = self._chances.choice(
@@ -407,6 +395,8 @@ class Leaks:
             key = "turn_id" if table == "feedback" else "id"
             for row in store.rows(f"SELECT * FROM {table}"):
                 rows[table, row[key]] = dict(row)
+        for user in store.users():
+            rows["users", user.id] = {"role": user.role, "profile": user.profile, "user_id": user.id}
         store.close()
         return rows
 

@@ -10,7 +10,6 @@ import argparse
 import heapq
 import os
 import random
-import subprocess
 import sys
 import tempfile
 import time
@@ -24,8 +23,8 @@ import psutil
 
 from memory.store import Store
 from tests.bot.telegram.bench import OWNER
-from tests.bot.telegram.chaos import ROOT, Accounts, account
-from tests.bot.telegram.watching import Wait, Watch, figures, percentile, slope
+from tests.bot.telegram.chaos import Accounts, account
+from tests.bot.telegram.watching import Wait, Watch, figures, percentile, ready_process, slope
 from tests.telegram_api import TOKEN, Message, TelegramServer, UserDriver
 
 TOKEN_SECONDS = 0.003
@@ -229,15 +228,8 @@ def running_bot(home: Path, server: TelegramServer, plan: Plan) -> Iterator[psut
             "FAMILIAR_TELEGRAM_API_URL": server.base_url,
             "FAMILIAR_TELEGRAM_FILE_URL": server.base_file_url,
         }
-    streams = {"stdout": subprocess.PIPE, "stderr": subprocess.STDOUT}
-    with subprocess.Popen(command, cwd=ROOT, env=environment, text=True, **streams) as process:  # type: ignore[call-overload]
-        try:
-            while "ready" not in (line := process.stdout.readline()):
-                assert line, "the bot ended before it was ready"
-            yield psutil.Process(process.pid)
-        finally:
-            process.terminate()
-            process.communicate(timeout=60)
+    with ready_process(command, home / "output.txt", environment) as process:
+        yield psutil.Process(process.pid)
 
 
 def flood_ratio(plan: FloodPlan, kind: Flood) -> tuple[float, float]:

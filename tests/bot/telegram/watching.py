@@ -6,12 +6,16 @@ A sign is anything that the chat shows: "typing…", a draft, a message. The end
 from __future__ import annotations
 
 import re
+import subprocess
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
+from pathlib import Path
 
 import numpy as np
 
+from tests.bot.telegram.chaos import ROOT
 from tests.telegram_api import GroupDriver, Message, TelegramServer, UserDriver
 from tests.telegram_api.records import Call
 
@@ -101,6 +105,25 @@ def figures(waits: Sequence[Wait]) -> list[str]:
             numbers = [1000 * percentile(values, share) for values in (first, done) for share in (50, 95)]
             rows.append(f"| {name} | {len(some)} | " + " | ".join(f"{number:,.0f} ms" for number in numbers) + " |")
     return rows
+
+
+@contextmanager
+def ready_process(
+    command: Sequence[str], output: Path, environment: Mapping[str, str] | None = None
+) -> Iterator[subprocess.Popen[bytes]]:
+    """A bot from when it says that it is ready until it has ended; all that it prints goes to a file."""
+    with (
+        open(output, "w", encoding="utf-8") as stream,
+        subprocess.Popen(command, cwd=ROOT, env=environment, stdout=stream, stderr=subprocess.STDOUT) as process,
+    ):
+        try:
+            while "ready" not in output.read_text(encoding="utf-8").splitlines():
+                assert process.poll() is None, output.read_text(encoding="utf-8")
+                time.sleep(0.05)
+            yield process
+        finally:
+            process.terminate()
+            process.wait(60)
 
 
 def percentile(values: Sequence[float], share: float) -> float:
