@@ -163,8 +163,17 @@ class Assistant:
         messages, hits = self._prompt(text, user=user, history=history, hits=hits) if asks_model else ((), hits[:1])
         adapter = self._adapter(user, conversation_id) if asks_model else None
         about = tuple(hit for hit in hits if hit in about or hit.chunk.id == GIVEN_ID)
-        guest = user.role == "guest"
-        run = _Run(messages, hits, about, found.facts if about else (), adapter, clock.emit, cancel, guest=guest)
+        run = _Run(
+            messages,
+            hits,
+            about,
+            found.facts if about else (),
+            adapter,
+            clock.emit,
+            cancel,
+            asked_by=user.id,
+            guest=user.role == "guest",
+        )
         reply = self._reply(plan, question, user=user, run=run)
         reply = replace(reply, citations=_with_given(reply.citations, context.given, hits, user.profile.language))
         new = NewTurn(
@@ -338,6 +347,7 @@ class Assistant:
             adapter=run.adapter,
             temperature=config.temperature,
             seed=config.seed,
+            asked_by=run.asked_by,
         )
         return self._voice.engine.generate(request, on_text=on_text, cancel=run.cancel)
 
@@ -366,6 +376,7 @@ class _Run:
     adapter: AdapterFiles | None
     emit: OnText
     cancel: threading.Event | None
+    asked_by: int
     guest: bool = False
 
     def nothing(self, language: str) -> str:

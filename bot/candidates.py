@@ -117,6 +117,7 @@ class SecondAnswers:
             adapter=adapter,
             temperature=self._config.temperature or SECOND_TEMPERATURE,
             seed=self._config.seed + 1,
+            asked_by=user.id,
         )
         made = self._engine.generate(request, on_text=_drop, cancel=cancel)
         if made.stop != "end" or not made.text.strip():

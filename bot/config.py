@@ -134,6 +134,8 @@ class TelegramConfig:
     """After so long without an answer of Telegram nobody knows whether it did what it was asked."""
     join_seconds: float = 0.5
     """After a message, wait so long for another that belongs to it."""
+    calls_per_second: float = 30.0
+    """Calls to all chats together; Telegram allows thirty. 0: no limits, also not the twenty a minute in a group."""
     business: bool = False
     """Answer the owner's customers in the owner's own business chats, out of the shared knowledge bases alone."""
     guest_queries: bool = False

@@ -98,8 +98,8 @@ class Explainer:
         if missing is not None or not isinstance(engine, Scorer):
             return Influence(missing)
         files = self._find(turn) if turn.adapter else None
-        base = engine.log_likelihood(turn.prompt, turn.generated, None)
-        tuned = engine.log_likelihood(turn.prompt, turn.generated, files) if files else None
+        base = engine.log_likelihood(turn.prompt, turn.generated, None, asked_by=turn.user_id)
+        tuned = engine.log_likelihood(turn.prompt, turn.generated, files, asked_by=turn.user_id) if files else None
         return Influence(
             "adapter_gone" if turn.adapter and files is None else None,
             part=part_written(turn),
@@ -107,12 +107,12 @@ class Explainer:
             base=base.per_token,
             adapter=tuned.per_token if tuned else None,
             moved=tuned.per_token - base.per_token if tuned else None,
-            base_reply=self._base_reply(turn.prompt) if turn.adapter else None,
+            base_reply=self._base_reply(turn) if turn.adapter else None,
             memories=_carried(turn, engine, files, tuned or base),
         )
 
-    def _base_reply(self, prompt: tuple[Message, ...]) -> str:
-        request = Generation(prompt, max_tokens=self._max_tokens())
+    def _base_reply(self, turn: Turn) -> str:
+        request = Generation(turn.prompt, max_tokens=self._max_tokens(), asked_by=turn.user_id)
         return self._engine().generate(request, on_text=lambda _: None).text
 
 
@@ -131,6 +131,6 @@ def _carried(turn: Turn, scorer: Scorer, files: AdapterFiles | None, whole: Like
     for n, memory in reversed(list(enumerate(turn.memories[:MOST_MEMORIES], 1))):
         prompt: Sequence[Message] | None = without_note(turn.prompt, n)
         if prompt is not None:
-            alone = scorer.log_likelihood(prompt, turn.generated, files)
+            alone = scorer.log_likelihood(prompt, turn.generated, files, asked_by=turn.user_id)
             found.append(Carried(n, memory.id, memory.source, whole.per_token - alone.per_token))
     return tuple(reversed(found))

@@ -71,6 +71,8 @@ class Request:
     about: str | None = None
     since: str | None = None
     """An ISO date."""
+    asked_by: int | None = None
+    """Id of the user who waits for it."""
 
 
 @dataclass(frozen=True)
@@ -91,7 +93,7 @@ class Summarizer:
         :raises FamiliarError: ``since`` names no day, or the memory can't be read
         """
         day = parse_since(since, today=self.today()) if since and since.strip() else None
-        request = Request(user.profile, (about or "").strip() or None, day)
+        request = Request(user.profile, (about or "").strip() or None, day, user.id)
         found = self._passages(request, user_id=user.id)
         chunks = spread(found, most=MOST_CHUNKS)
         summary = self._written(chunks, request, self.engine) if self.engine and chunks else None
@@ -117,7 +119,7 @@ class Summarizer:
         chunks = self._untranslated(chunks, request.profile.language)
         places = len({place_of(chunk) for chunk in chunks})
         count = wanted_count(request.profile.length, documents=places, sentences=len(split_chunks(chunks)))
-        task = Task(request.profile, count, request.about)
+        task = Task(request.profile, count, request.about, request.asked_by)
         written = write(chunks, task, engine=engine, embedder=self.embedder)
         if len(written.sentences) < count / _LEAST_WRITTEN:
             return Summary("", (), (), written.parts, written.dropped + len(written.sentences))

@@ -35,6 +35,8 @@ class Task:
     count: int
     """Sentences that are asked for."""
     about: str | None = None
+    asked_by: int | None = None
+    """Id of the user who waits for it."""
 
 
 @dataclass(frozen=True)
@@ -79,7 +81,7 @@ class _Writer:
     def checked(self, lines: Sequence[str], *, count: int) -> Checked:
         """One pass over lines that fit."""
         tokens = reply_tokens(count, context=self.engine.context_tokens)
-        request = Generation(self._messages(lines, count), max_tokens=tokens)
+        request = Generation(self._messages(lines, count), max_tokens=tokens, asked_by=self.task.asked_by)
         result = self.engine.generate(request, on_text=lambda _: None)
         draft = parse_draft(result.text)
         return check_draft(draft[:-1] if result.stop == "length" else draft, self.chunks, nearness=self.meanings)

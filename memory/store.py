@@ -163,7 +163,16 @@ class Store:
 
     def user(self, name: str) -> User | None:
         """The user of that name."""
-        return next((user for user in self.users() if user.name == name), None)
+        return self._user("name = ?", name)
+
+    def user_by_telegram_id(self, telegram_id: int) -> User | None:
+        """The user with this Telegram account."""
+        return self._user("telegram_id = ?", telegram_id)
+
+    def _user(self, condition: str, *values: object) -> User | None:
+        """The oldest user of whom this holds; one row, as each message asks for its writer."""
+        rows = self.rows(f"SELECT * FROM users WHERE {condition} ORDER BY id LIMIT 1", values)
+        return _user(rows[0]) if rows else None
 
     def user_by_id(self, user_id: int) -> User:
         """The user of that id, as stored now.
@@ -177,7 +186,7 @@ class Store:
 
     def owner(self) -> User | None:
         """The person to whom this home belongs."""
-        return next((user for user in self.users() if user.role == "owner"), None)
+        return self._user("role = 'owner'")
 
     def update_user(self, user: User) -> None:
         """Store a user's name, role, Telegram id and profile."""

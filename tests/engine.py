@@ -11,6 +11,7 @@ import threading
 from collections.abc import Callable, Sequence
 
 from bot.engines.base import AdapterFiles, Generated, Generation, Likelihood, Stop
+from bot.engines.queue import FairQueue
 from memory.errors import FamiliarError
 from memory.records import Message
 
@@ -38,7 +39,7 @@ class ScriptedEngine:
         self._model = model
         self._context_tokens = context_tokens
         self._before_word = before_word
-        self._turn = threading.Lock()
+        self._queue = FairQueue()
 
     @property
     def name(self) -> str:
@@ -66,8 +67,10 @@ class ScriptedEngine:
 
         :raises FamiliarError: the prompt leaves no room for a reply
         """
-        with self._turn:
+        with self._queue.turn(cancel, asked_by=request.asked_by) as mine:
             self.requests.append(request)
+            if not mine:
+                return Generated("", "cancelled", 0, 0, 0, 0.0, 0.0)
             prompt = self.count_tokens(request.messages)
             room = min(request.max_tokens, self._context_tokens - prompt)
             if room < 1:
@@ -92,7 +95,7 @@ class ScriptedEngine:
 
     def close(self) -> None:
         """Wait for the reply that is being written."""
-        with self._turn:
+        with self._queue.turn():
             self.closed = True
 
 
@@ -122,8 +125,11 @@ class ScoringEngine:
         """As `ScriptedEngine`."""
         return self._scripted.generate(request, on_text=on_text, cancel=cancel)
 
-    def log_likelihood(self, messages: Sequence[Message], reply: str, adapter: AdapterFiles | None) -> Likelihood:
+    def log_likelihood(
+        self, messages: Sequence[Message], reply: str, adapter: AdapterFiles | None, *, asked_by: int | None = None
+    ) -> Likelihood:
         """-1 nat for a word that stands in the messages, -3 for another, half of it with an adapter."""
+        del asked_by
         self.scored.append(tuple(messages))
         known = {word for message in messages for word in message.content.split()}
         nats = sum(-1.0 if word in known else -3.0 for word in reply.split())

@@ -1,7 +1,7 @@
 """The Protocol of a language model that answers turns.
 
-An engine runs one generation at a time and serves waiting ones in the order in which they came, so that no user's
-flood delays another's single message for ever; it switches adapters only between generations.
+An engine runs one generation at a time and lets the users that wait in by turns, so that a flood from one delays
+another's message by one generation at most; it switches adapters only between generations.
 """
 
 from __future__ import annotations
@@ -41,6 +41,8 @@ class Generation:
     kept_as: str = TURNS
     """Prompts of one name share the beginning that an engine keeps; background work has its own, so that it does not
     drop that of the turns."""
+    asked_by: int | None = None
+    """Id of the user who waits for it; users are served in turn. None: nobody's, which counts as one user."""
 
 
 @dataclass(frozen=True)
@@ -78,8 +80,12 @@ class Likelihood:
 class Scorer(Protocol):
     """What an engine can do besides answering, where it can: say how likely a given reply is."""
 
-    def log_likelihood(self, messages: Sequence[Message], reply: str, adapter: AdapterFiles | None) -> Likelihood:
+    def log_likelihood(
+        self, messages: Sequence[Message], reply: str, adapter: AdapterFiles | None, *, asked_by: int | None = None
+    ) -> Likelihood:
         """The likelihood of ``reply`` to ``messages`` under an adapter, or under the base model where that is None.
+
+        :param asked_by: as `Generation.asked_by`
 
         :raises FamiliarError: the reply is empty, the two don't fit the context, or the adapter does not fit the model
         """

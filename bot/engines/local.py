@@ -75,7 +75,7 @@ class LocalEngine:
     def generate(
         self, request: Generation, *, on_text: Callable[[str], None], cancel: threading.Event | None = None
     ) -> Generated:
-        """Answer in order of arrival, calling ``on_text`` with each new piece as it is written.
+        """Answer when it is this user's turn, calling ``on_text`` with each new piece as it is written.
 
         The pieces add up to the text of the result, except where a loop was cut off at its end. Times count from the
         call, waiting and loading included.
@@ -84,21 +84,23 @@ class LocalEngine:
             files are missing or damaged
         """
         began = time.perf_counter()
-        with self._queue.turn(cancel) as mine:
+        with self._queue.turn(cancel, asked_by=request.asked_by) as mine:
             if not mine or _set(cancel):
                 waited = time.perf_counter() - began
                 return Generated("", "cancelled", 0, 0, 0, waited, waited)
             return self._answer(request, on_text, cancel, began)
 
-    def log_likelihood(self, messages: Sequence[Message], reply: str, adapter: AdapterFiles | None) -> Likelihood:
-        """How likely the reply is, in order of arrival among the generations.
+    def log_likelihood(
+        self, messages: Sequence[Message], reply: str, adapter: AdapterFiles | None, *, asked_by: int | None = None
+    ) -> Likelihood:
+        """How likely the reply is; it waits for its turn as a generation does.
 
         :raises FamiliarError: the reply is empty, the two don't fit the context, the adapter does not fit the model, or
             the model's files are missing or damaged
         """
         import torch
 
-        with self._queue.turn():
+        with self._queue.turn(asked_by=asked_by):
             # One token more than fits would have the oldest message cut, and another prompt would be scored.
             encoded = encode_example(self._tokens(), messages, reply, max_tokens=self.context_tokens)
             if encoded is None or self.count_tokens(messages) != encoded.labels.count(IGNORED):

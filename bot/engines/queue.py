@@ -1,48 +1,63 @@
-"""First come, first served: a lock whose waiters are let in strictly in the order in which they asked.
+"""A lock whose waiters are let in by turns: one request of each user, a user's own in the order in which they came.
 
-threading.Lock promises no order, so a thread that asks again at once can starve one that has waited for minutes.
+threading.Lock promises no order, so a thread that asks again at once can starve one that has waited for minutes; and
+in order of arrival a user who asks for much at once would hold up everybody else.
 """
 
 from __future__ import annotations
 
 import threading
-from collections import deque
-from collections.abc import Iterator
+from collections.abc import Hashable, Iterator
 from contextlib import contextmanager
 
+from bot.round_robin import RoundRobin
+
 _CANCEL_CHECK_S = 0.05
+_CHECKS_S = 200
+"""Looks of all waiters together in a second, so that hundreds that wait take no time from the one that works."""
 
 
 class FairQueue:
-    """One holder at a time, in order of arrival; not re-entrant."""
+    """One holder at a time; not re-entrant."""
 
     def __init__(self) -> None:
-        self._changed = threading.Condition()
-        self._tickets: deque[object] = deque()
+        self._lock = threading.Lock()
+        self._waiting: RoundRobin[threading.Event] = RoundRobin()
+        self._holder: threading.Event | None = None
 
     @contextmanager
-    def turn(self, cancel: threading.Event | None = None) -> Iterator[bool]:
-        """Wait for one's turn and hold it; gives False, holding nothing, when ``cancel`` was set while waiting."""
-        ticket = object()
-        with self._changed:
-            self._tickets.append(ticket)
+    def turn(self, cancel: threading.Event | None = None, *, asked_by: Hashable = None) -> Iterator[bool]:
+        """Wait for one's turn and hold it; gives False, holding nothing, when ``cancel`` was set while waiting.
+
+        :param asked_by: the user for whom it is; users are served in turn, None is one of them
+        """
+        ticket = threading.Event()  # set when it is its turn
+        with self._lock:
+            self._waiting.add(asked_by, ticket)
+            self._let_in()
         try:
             yield self._wait(ticket, cancel)
         finally:
-            with self._changed:
-                self._tickets.remove(ticket)
-                self._changed.notify_all()
+            with self._lock:
+                self._waiting.discard(asked_by, ticket)
+                if self._holder is ticket:
+                    self._holder = None
+                    self._let_in()
 
-    def _wait(self, ticket: object, cancel: threading.Event | None) -> bool:
-        with self._changed:
-            while self._tickets[0] is not ticket:
-                if cancel is not None and cancel.is_set():
-                    return False
-                # An Event can't wake a Condition, so whoever can be cancelled looks again from time to time.
-                self._changed.wait(None if cancel is None else _CANCEL_CHECK_S)
+    def _let_in(self) -> None:
+        """Let the next in, where nobody holds it; the lock is held."""
+        if self._holder is None and self._waiting:
+            self._holder = self._waiting.take()
+            self._holder.set()
+
+    def _wait(self, ticket: threading.Event, cancel: threading.Event | None) -> bool:
+        while not ticket.wait(None if cancel is None else max(_CANCEL_CHECK_S, len(self) / _CHECKS_S)):
+            # One Event can't wake another's waiter, so whoever can be cancelled looks again from time to time.
+            if cancel is not None and cancel.is_set():
+                return False
         return True
 
     def __len__(self) -> int:
         """Holder and waiters."""
-        with self._changed:
-            return len(self._tickets)
+        with self._lock:
+            return len(self._waiting) + (self._holder is not None)

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import hmac
 import secrets
+import threading
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
@@ -72,7 +73,7 @@ def pairing_code(store: Store) -> str:
 
 def by_telegram_id(store: Store, telegram_id: int) -> User | None:
     """The user with this Telegram account."""
-    return next((user for user in store.users() if user.telegram_id == telegram_id), None)
+    return store.user_by_telegram_id(telegram_id)
 
 
 class Access:
@@ -86,12 +87,17 @@ class Access:
         self._clock = clock
         self._wrong: dict[int, list[float]] = {}
         self._greeted: set[int] = set()
+        self._one_at_a_time = threading.Lock()  # two strangers of one name would be given the same
 
     def admit(self, person: Person, *, code: str | None = None, private: bool = True, wrote: bool = True) -> Admission:
-        """Decide about one message; ``code``: what stands after /start.
+        """Decide about one message; ``code``: what stands after /start. May be called from any thread.
 
         :param wrote: False for a pressed button, by which nobody is let in
         """
+        with self._one_at_a_time:
+            return self._admit(person, code, private=private, wrote=wrote)
+
+    def _admit(self, person: Person, code: str | None, *, private: bool, wrote: bool) -> Admission:
         user = by_telegram_id(self._store, person.telegram_id)
         if user is not None and (user.role in ("owner", "member") or (user.role == "guest" and private and not code)):
             return Admission("allowed", user)

@@ -8,7 +8,7 @@ import itertools
 import logging
 import secrets
 import threading
-from collections.abc import Callable, Coroutine, Iterator, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Coroutine, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import PurePath
 from typing import Any
@@ -72,8 +72,7 @@ class Desk:
         """One tune at a time: two would take the machine from the chat."""
         self._said: set[tuple[int, str]] = set()
         self._turns: dict[int, _Writing] = {}
-        self._imports: WeakValueDictionary[int, asyncio.Lock] = WeakValueDictionary()
-        self._working: WeakValueDictionary[int, asyncio.Lock] = WeakValueDictionary()
+        self._alone: WeakValueDictionary[tuple[str, int], asyncio.Lock] = WeakValueDictionary()
         self._tasks: set[asyncio.Task[None]] = set()
 
     def start(self, work: Coroutine[Any, Any, None]) -> None:
@@ -91,13 +90,18 @@ class Desk:
 
     def importing(self, user: User) -> asyncio.Lock:
         """Files of one user are taken in one after the other, in the order in which they came."""
-        return self._imports.setdefault(user.id, asyncio.Lock())
+        return self._one_at_a_time("import", user)
 
-    def working(self, person: User) -> asyncio.Lock:
-        """One thing at a time for one person, in however many chats they write; the owner's own may overlap."""
-        if person.role == "owner":
-            return asyncio.Lock()
-        return self._working.setdefault(person.id, asyncio.Lock())
+    def answering(self, person: User) -> asyncio.Lock:
+        """One person's turns come one after the other, in however many chats: the model serves people in turn."""
+        return self._one_at_a_time("turn", person)
+
+    def explaining(self, person: User) -> asyncio.Lock:
+        """What carried replies is computed for one person one after the other."""
+        return self._one_at_a_time("explanation", person)
+
+    def _one_at_a_time(self, work: str, user: User) -> asyncio.Lock:
+        return self._alone.setdefault((work, user.id), asyncio.Lock())
 
     @contextlib.contextmanager
     def turn_in(self, chat_id: int, texts: Mapping[int, str] | None = None) -> Iterator[threading.Event]:
@@ -155,7 +159,7 @@ class Handling:
     def __init__(self) -> None:
         self._numbers = itertools.count()
         self._held = 1
-        self._when_done: Callable[[], None] = lambda: None
+        self._when_done: Callable[[], Awaitable[object]] = nothing
 
     def number(self) -> int:
         """0, 1, 2 and so on."""
@@ -165,16 +169,20 @@ class Handling:
         """One thing more must end."""
         self._held += 1
 
-    def release(self) -> None:
+    async def release(self) -> None:
         """One of them has."""
         self._held -= 1
         if self._held == 0:
-            self._when_done()
+            await self._when_done()
 
-    def finish(self, when_done: Callable[[], None]) -> None:
-        """The handler has returned; call this once nothing runs any more."""
+    async def finish(self, when_done: Callable[[], Awaitable[object]]) -> None:
+        """The handler has returned; do this once nothing runs any more."""
         self._when_done = when_done
-        self.release()
+        await self.release()
+
+
+async def nothing() -> None:
+    """Done at once."""
 
 
 @dataclass(frozen=True)
@@ -256,7 +264,7 @@ class Visit:
         async def held() -> None:
             await guarded(self, work)
             # Not after a cancellation: what the end of the bot cut off is done again after the next start.
-            self.handling.release()
+            await self.handling.release()
 
         self.desk.start(held())
 

@@ -9,6 +9,7 @@ import asyncio
 import contextlib
 import json
 import logging
+import sqlite3
 from collections.abc import Callable, Sequence
 from datetime import datetime
 
@@ -51,6 +52,7 @@ class Door:
     """Where updates come in: the queue that python-telegram-bot's updater puts them into.
 
     The updater confirms an update to Telegram after `put` has returned, so that what is kept by then is never lost.
+    What a poll brings is kept together before that (`keep`).
 
     :param inline: takes inline queries, which are not kept
     :param backlog: so many updates came before the bot was there; inline queries among them are left
@@ -72,9 +74,23 @@ class Door:
         self._stop = stop
         self._inline = inline
         self._backlog = backlog
+        self._kept: dict[int, bool] = {}
+        """Updates that were kept together and are still to be put, and whether they are new."""
+
+    async def keep(self, updates: Sequence[Update]) -> None:
+        """Keep updates in one transaction; waits while they can't be kept, as on a full disk."""
+        updates = [update for update in updates if update.inline_query is None and is_taken(update, self._config)]
+        while updates:
+            try:
+                self._kept |= await in_thread(lambda: _keep_all(self._store, updates))
+                return
+            except (FamiliarError, sqlite3.IntegrityError) as exc:
+                _log.error("update %d can't be kept: %s", updates[0].update_id, where(exc))
+                if await pause(self._stop, _AGAIN_SECONDS):
+                    raise  # the updater ends without confirming them
 
     async def put(self, update: object) -> None:
-        """Keep an update, and have it handled where it is new; waits while it can't be kept, as on a full disk."""
+        """Keep an update, and have it handled where it is new."""
         if not isinstance(update, Update) or not is_taken(update, self._config):
             return
         old, self._backlog = self._backlog > 0, max(0, self._backlog - 1)
@@ -82,16 +98,19 @@ class Door:
             if not old:
                 self._inline(update.inline_query)
             return
-        while True:
-            try:
-                new = await in_thread(lambda: _keep(self._store, update))
-                break
-            except FamiliarError as exc:
-                _log.error("update %d can't be kept: %s", update.update_id, where(exc))
-                if await pause(self._stop, _AGAIN_SECONDS):
-                    raise  # the updater ends without confirming it
-        if new:
+        if update.update_id not in self._kept:
+            await self.keep([update])
+        if self._kept.pop(update.update_id):
             self._lanes.add(update)
+
+
+def _keep_all(store: Store, updates: Sequence[Update]) -> dict[int, bool]:
+    new: dict[int, bool] = {}
+    with store.transaction():
+        for update in updates:
+            kept = _keep(store, update)
+            new.setdefault(update.update_id, kept)  # of one that came twice the first counts
+    return new
 
 
 def _keep(store: Store, update: Update) -> bool:
@@ -118,7 +137,8 @@ def payload_of(update: Update) -> str:
         assert isinstance(value, datetime)  # the library leaves the date of an inaccessible message as it is
         return int(value.timestamp())
 
-    return json.dumps(update.to_dict(), ensure_ascii=False, default=seconds)
+    payload = json.dumps(update.to_dict(), ensure_ascii=False, default=seconds)
+    return payload.encode(errors="replace").decode()  # half a character can't be stored
 
 
 def unfinished(store: Store, bot: Bot) -> tuple[list[tuple[Update, bool]], list[Update]]:
@@ -159,29 +179,28 @@ async def receive(desk: Desk, updates: Sequence[Update]) -> Sequence[Update]:
 async def _handle(desk: Desk, updates: Sequence[Update]) -> None:
     store, ids = desk.services.store, [update.update_id for update in updates]
 
-    def finished() -> None:
-        inbox.done(store, ids)
+    async def finished() -> None:
+        await in_thread(lambda: inbox.done(store, ids))
 
     await in_thread(lambda: inbox.begin(store, ids))
     await _follow(store, updates[0])
     if is_outside(updates[0]):
         with contextlib.suppress(Interrupted):  # it waits for the next start
             await answer_outside(desk, updates[0])
-            await in_thread(finished)
+            await finished()
         return
     visit = None if await take(desk, updates[0]) else await _visit(desk, updates)
     if visit is None:
         await unheard(desk, updates[0])
-        await in_thread(finished)
+        await finished()
         return
     try:
-        async with contextlib.nullcontext() if goes_at_once(updates[0]) else desk.working(visit.person):
-            await guarded(visit, handle(visit))
+        await guarded(visit, handle(visit))
     except Overtaken:
         raise
     except Interrupted:  # they wait for the next start
         return
-    visit.handling.finish(finished)
+    await visit.handling.finish(finished)
 
 
 def give_up(desk: Desk, update: Update) -> None:
@@ -228,7 +247,7 @@ async def _visit(desk: Desk, updates: Sequence[Update]) -> Visit | None:
     return Visit(
         desk,
         person=person,
-        user=person if place.private else _group(desk, place, person),
+        user=person if place.private else await in_thread(lambda: _group(desk, place, person)),
         place=place,
         message=message,
         command=asked,
@@ -267,7 +286,9 @@ async def _admitted(desk: Desk, update: Update, message: Message, place: Place, 
     if not author.is_bot:
         code = asked.argument if asked and asked.name == "start" else None
         person = person_of(author.id, author.first_name, author.language_code)
-        admission = desk.access.admit(person, code=code, private=place.private, wrote=query is None)
+        admission = await in_thread(
+            lambda: desk.access.admit(person, code=code, private=place.private, wrote=query is None)
+        )
         await _tell_of(desk, place, update, admission)
         if admission.answer in ("allowed", "paired", "invited"):
             return admission.user

@@ -142,7 +142,8 @@ async def why(visit: Visit) -> None:
 
 async def _tell_influence(visit: Visit, turn: Turn) -> None:
     """Beside the chat: what has to be computed takes as long as some replies."""
-    influence = await in_thread(lambda: visit.services.explainer.influence(turn))
+    async with visit.desk.explaining(visit.person):
+        influence = await in_thread(lambda: visit.services.explainer.influence(turn))
     await visit.tell(explain_influence(influence, language=visit.language))
 
 

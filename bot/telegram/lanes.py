@@ -1,15 +1,17 @@
 """The order of handling: a chat's messages one after the other, chats beside each other, what must not wait at once.
 
 Messages that come while a chat is busy, or within a moment of each other, are handled together where they belong
-together, since people write one thought in several messages and Telegram cuts long ones.
+together, since people write one thought in several messages and Telegram cuts long ones. In a group people are
+answered in turn, each one's messages in their order, so that nobody waits behind another's flood.
 """
 
 from __future__ import annotations
 
 import asyncio
 import itertools
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
+from weakref import WeakValueDictionary
 
 from telegram import Message, Update
 
@@ -19,13 +21,23 @@ from bot.telegram.wording import is_stop
 Handle = Callable[[Sequence[Update]], Awaitable[Sequence[Update] | None]]
 """Handles updates; gives those that are to be handled once more, together with what has come meanwhile."""
 Work = Callable[[], Awaitable[None]]
+MOST_JOINED = 3 * 4096
+"""Characters of messages that are handled together: three of Telegram's longest, about 4,000 tokens of English. What
+waits beyond them is handled next, so that a flood makes no prompt that the model can't hold or reads for minutes."""
+_LONGEST_SETTLE = 10.0
+"""Times ``join_seconds`` after which an answer is begun although more keeps coming."""
+_AT_ONCE = 4
+"""Buttons of one person that are acted on at the same time."""
 
 
 @dataclass(frozen=True)
-class _Arrived:
+class Arrived:
+    """An update that waits in a lane."""
+
     update: Update
     at: float
-    alone: bool
+    """The event loop's time."""
+    alone: bool = False
 
 
 class Lanes:
@@ -42,8 +54,9 @@ class Lanes:
         self._handle = handle
         self._edited = edited
         self._join_seconds = join_seconds
-        self._lanes: dict[int, list[_Arrived]] = {}
+        self._lanes: dict[int, list[Arrived]] = {}
         self._first: dict[int, list[Work]] = {}
+        self._pressing: WeakValueDictionary[int, asyncio.Semaphore] = WeakValueDictionary()
         self._tasks: set[asyncio.Future[object]] = set()
         self._closed = False
 
@@ -52,13 +65,16 @@ class Lanes:
 
         :param alone: not together with others, as part of its answer may have been sent
         """
-        if goes_at_once(update):
+        if stops(update):
             self._start(self._handle([update]))
+            return
+        if update.callback_query is not None:
+            self._start(self._press(update))
             return
         if update.edited_message is not None:
             self._edited(update.edited_message)
         lane = self._lane(lane_of(update))
-        lane.append(_Arrived(update, _now(), alone))
+        lane.append(Arrived(update, _now(), alone))
         lane.sort(key=lambda arrived: arrived.update.update_id)
 
     def before_all(self, chat_id: int, work: Work) -> None:
@@ -77,7 +93,7 @@ class Lanes:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
 
-    def _lane(self, chat: int) -> list[_Arrived]:
+    def _lane(self, chat: int) -> list[Arrived]:
         """What waits in a chat, which is being worked off from now on."""
         if chat not in self._lanes:
             self._lanes[chat] = []
@@ -90,41 +106,39 @@ class Lanes:
         task.add_done_callback(self._tasks.discard)
         task.add_done_callback(log_failure)
 
-    async def _work_off(self, chat: int, lane: list[_Arrived]) -> None:
+    async def _press(self, update: Update) -> None:
+        """Beside the chat, but not hundreds at a time: each takes a thread and the database."""
+        async with self._pressing.setdefault(author_of(update), asyncio.Semaphore(_AT_ONCE)):
+            await self._handle([update])
+
+    async def _work_off(self, chat: int, lane: list[Arrived]) -> None:
+        served: dict[int, int] = {}
         try:
             while self._first.get(chat):
                 await self._first[chat].pop(0)()
-            while lane:
+            for number in itertools.count():
                 await self._settle(lane)
-                together = _taken(lane)
-                if together:  # not where the end emptied the lane meanwhile
-                    again = await self._handle(together)
-                    if not self._closed:
-                        lane[:0] = [_Arrived(update, _now(), alone=False) for update in again or ()]
+                if not lane:  # worked off, or emptied by the end
+                    break
+                together = next_of(lane, served)
+                taken = {update.update_id for update in together}
+                lane[:] = [arrived for arrived in lane if arrived.update.update_id not in taken]
+                served[author_of(together[0])] = number
+                again = await self._handle(together)
+                if not self._closed:
+                    lane[:0] = [Arrived(update, _now()) for update in again or ()]
         finally:
             del self._lanes[chat]
             self._first.pop(chat, None)
 
-    async def _settle(self, lane: Sequence[_Arrived]) -> None:
+    async def _settle(self, lane: Sequence[Arrived]) -> None:
         """Wait until nothing has come for a moment, where the first may have more to follow."""
-        while lane and may_have_more(lane[0].update):
-            wait = lane[-1].at + self._join_seconds - _now()
+        while lane and may_have_more(lane[0].update) and sum(length(arrived.update) for arrived in lane) < MOST_JOINED:
+            begun = min(arrived.at for arrived in lane) + _LONGEST_SETTLE * self._join_seconds
+            wait = min(lane[-1].at + self._join_seconds, begun) - _now()
             if wait <= 0:
                 return
             await asyncio.sleep(wait)
-
-
-def _taken(lane: list[_Arrived]) -> list[Update]:
-    """Take out of a lane what is handled next, with all changes of it that wait, so that it is answered once."""
-    joinable = list(itertools.takewhile(lambda arrived: not arrived.alone, lane)) or lane[:1]
-    if joinable and (album := album_of(joinable[0].update)):  # one receipt for all of it, also after a restart
-        joinable = list(itertools.takewhile(lambda arrived: album_of(arrived.update) == album, lane))
-    together = batch([arrived.update for arrived in joinable])
-    del lane[: len(together)]
-    messages = {_message_id(update) for update in together} - {None}
-    edits = [arrived for arrived in lane if arrived.update.edited_message and _message_id(arrived.update) in messages]
-    lane[:] = [arrived for arrived in lane if arrived not in edits]
-    return [*together, *(arrived.update for arrived in edits)]
 
 
 def _message_id(update: Update) -> int | None:
@@ -142,18 +156,58 @@ def lane_of(update: Update) -> int:
     return chat.id if chat is not None else 0
 
 
+def author_of(update: Update) -> int:
+    """Who wrote or pressed; 0 where nobody did."""
+    author = update.effective_user
+    return author.id if author is not None else 0
+
+
+def length(update: Update) -> int:
+    """Characters of a text."""
+    message = update.message
+    return len(message.text or "") if message is not None else 0
+
+
 def goes_at_once(update: Update) -> bool:
     """Pressed buttons wait for nothing, nor does the wish that the bot stop writing."""
-    message = update.message
-    stops = message is not None and message.forward_origin is None and is_stop(message.text or "")
-    return update.callback_query is not None or stops
+    return update.callback_query is not None or stops(update)
+
+
+def stops(update: Update) -> bool:
+    """Whether it says or presses no more than that the bot should stop writing."""
+    query, message = update.callback_query, update.message
+    if query is not None:
+        return query.data == "stop"
+    return message is not None and message.forward_origin is None and is_stop(message.text or "")
+
+
+def next_of(lane: Sequence[Arrived], served: Mapping[int, int]) -> list[Update]:
+    """What is handled next of a lane that is not empty: of the person who has waited longest for a turn.
+
+    With all changes of it that wait, so that it is answered once.
+
+    :param served: when each person had the last turn, any growing number
+    """
+    author = min((author_of(arrived.update) for arrived in lane), key=lambda person: served.get(person, -1))
+    own = [arrived for arrived in lane if author_of(arrived.update) == author]
+    joinable = list(itertools.takewhile(lambda arrived: not arrived.alone, own)) or own[:1]
+    if album := album_of(joinable[0].update):  # one receipt for all of it, also after a restart
+        joinable = list(itertools.takewhile(lambda arrived: album_of(arrived.update) == album, own))
+    together = batch([arrived.update for arrived in joinable])
+    messages = {_message_id(update) for update in together} - {None}
+    rest = [arrived.update for arrived in own if arrived.update not in together]
+    return [*together, *(update for update in rest if update.edited_message and _message_id(update) in messages)]
 
 
 def batch(updates: Sequence[Update]) -> list[Update]:
     """The first updates that are to be handled together: at least one, if there is any."""
     together = list(updates[:1])
+    characters = sum(map(length, together))
     for update in updates[1:]:
+        characters += length(update)
         if not _belong(together, update):
+            break
+        if characters > MOST_JOINED:
             break
         together.append(update)
     return together

@@ -17,11 +17,8 @@ _MASK = "<token>"
 _WITH_DATA = "Error while parsing updates"
 """How python-telegram-bot begins a record that holds whole messages."""
 _UNREADABLE = "Telegram sent updates that python-telegram-bot can't read"
-_SAID_ELSEWHERE = (
-    *("%s Failed run number", "%s Aborting", "Error while calling `get_updates` one more time"),
-    "Rate limit hit after maximum of",
-)
-"""Failures to reach Telegram, which the service tells in a sentence, and waits, which the outbox obeys."""
+_SAID_ELSEWHERE = ("%s Failed run number", "%s Aborting", "Error while calling `get_updates` one more time")
+"""Failures to reach Telegram, which the service tells in a sentence."""
 
 
 class TokenMask(logging.Filter):

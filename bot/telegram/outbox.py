@@ -11,6 +11,7 @@ import json
 import logging
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
+from datetime import UTC, datetime
 from typing import Any
 from weakref import WeakValueDictionary
 
@@ -216,16 +217,36 @@ class Outbox:
         reply_to = reply.reply_to if row.position == 0 else None
         return await self.sender.send(reply.place, row.part, reply_to=reply_to, buttons=row.buttons, trying=trying)
 
-    # -- after a restart
+    # -- after a restart, or a delivery that ended early
 
     def recover(self) -> list[Reply]:
         """Replies to deliver after a start, oldest first; those for closed chats wait on.
 
         What was under way when the process ended may have arrived.
         """
+        return self._left(utc_now())
+
+    def left(self, *, before: datetime) -> list[Reply]:
+        """Replies of which a message was not sent since then, although nothing delivers them, oldest first.
+
+        So ends a delivery that could not be noted, as on a full disk. What was under way may have arrived.
+        """
+        return self._left(before.astimezone(UTC).isoformat())
+
+    def _left(self, moment: str) -> list[Reply]:
+        open_ = "SELECT reply_id FROM telegram_outbox WHERE state IN ('waiting', 'sending') AND at <= ?"
+        rows = self._store.rows(f"SELECT * FROM telegram_replies WHERE id IN ({open_}) ORDER BY id", (moment,))
+        left = [row["id"] for row in rows if row["id"] not in self._delivering]
+        if not left:
+            return []
         with self._store.transaction() as db:
-            db.execute("UPDATE telegram_outbox SET state = 'unknown', at = ? WHERE state = 'sending'", (utc_now(),))
-        return [reply for reply in self.waiting() if not is_blocked(self._store, reply.place.chat_id)]
+            db.executemany(
+                "UPDATE telegram_outbox SET state = 'unknown', at = ? WHERE state = 'sending' AND reply_id = ?",
+                [(utc_now(), id_) for id_ in left],
+            )
+        return [
+            reply for reply in self.waiting() if reply.id in left and not is_blocked(self._store, reply.place.chat_id)
+        ]
 
     def waiting(self, chat_id: int | None = None) -> list[Reply]:
         """Replies of which something waits to be sent, of all chats or of one, oldest first."""

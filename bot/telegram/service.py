@@ -17,7 +17,6 @@ import socket
 import threading
 import time
 from collections.abc import Awaitable, Callable, Iterator, Sequence
-from datetime import UTC, datetime, timedelta
 from importlib.metadata import version
 from pathlib import PurePath
 from typing import TYPE_CHECKING, Any, cast
@@ -26,7 +25,7 @@ from urllib.parse import urlsplit
 import httpx
 from telegram import Bot
 from telegram.error import BadRequest, Conflict, InvalidToken, NetworkError, RetryAfter, TelegramError
-from telegram.ext import AIORateLimiter, ExtBot, Updater
+from telegram.ext import Updater
 from telegram.request import HTTPXRequest
 
 from bot.config import TelegramConfig
@@ -42,20 +41,21 @@ from bot.telegram.digests import deliver_digests
 from bot.telegram.fact_reading import read_facts
 from bot.telegram.figures import pages
 from bot.telegram.gate import Door, give_up, receive, unfinished
-from bot.telegram.inbox import drop_old, forget_tries
+from bot.telegram.inbox import forget_tries
 from bot.telegram.inline import Inline
 from bot.telegram.lanes import Lanes
 from bot.telegram.learning import check_votes, tune_by_schedule
 from bot.telegram.logs import quiet_logs
 from bot.telegram.menus import set_menus, set_own_menu
+from bot.telegram.pacing import Pace
 from bot.telegram.people import erase_guests
-from bot.telegram.polling import PollRequest
+from bot.telegram.polling import PollingBot, PollRequest
 from bot.telegram.ports import Names, Services
 from bot.telegram.reembedding import embed_again
 from bot.telegram.reminding import deliver_reminders
 from bot.telegram.sending import kind, seconds_of
 from bot.telegram.threads import first_of, in_thread, pause
-from bot.telegram.undelivered import announce_unknown, deliver_quietly
+from bot.telegram.undelivered import announce_unknown, deliver_left, deliver_quietly, drop_delivered
 from bot.telegram.updates import taken_updates
 from memory.errors import FamiliarError, UsageError
 from memory.notes import KeptNote, NewNote, keep_note
@@ -76,8 +76,6 @@ _STOP_SECONDS = 8.0
 """After a stop, all that runs is given up, so that the process ends within ten seconds."""
 _LAST_SECONDS = 0.5
 """What is written down at the end may take so long, whatever took the time before."""
-_KEPT = timedelta(days=30)
-"""So long it is known which reply answered a message, and what may not have arrived can be sent again."""
 _LONGEST_RETRY = 60.0
 
 
@@ -324,7 +322,7 @@ _TWO_BOTS = (
 )
 
 
-def _build(config: TelegramConfig, connection: Connection) -> ExtBot[Any]:
+def _build(config: TelegramConfig, connection: Connection) -> PollingBot:
     """The client; its limits are Telegram's, and a 429 to one chat holds up no other, as nothing is retried in it."""
 
     async def polled(response: httpx.Response) -> None:
@@ -332,17 +330,17 @@ def _build(config: TelegramConfig, connection: Connection) -> ExtBot[Any]:
             connection.answered()
 
     hooks = {"event_hooks": {"response": [polled]}}
-    return ExtBot(
+    return PollingBot(
         config.token.reveal(),
         base_url=config.api_url,
         base_file_url=config.file_url,
         request=HTTPXRequest(connection_pool_size=64, pool_timeout=30, read_timeout=config.timeout_seconds),
         get_updates_request=PollRequest(connection_pool_size=1, httpx_kwargs=hooks),
-        rate_limiter=AIORateLimiter(overall_max_rate=30, overall_time_period=1, group_max_rate=20, max_retries=0),
+        rate_limiter=Pace(config.calls_per_second),
     )
 
 
-async def _run_connected(bot: ExtBot[Any], services: Callable[[], Services], line: _Line) -> None:
+async def _run_connected(bot: PollingBot, services: Callable[[], Services], line: _Line) -> None:
     if not await line.reach(bot.initialize):
         return
     ready = asyncio.ensure_future(in_thread(services))
@@ -358,15 +356,18 @@ async def _run_connected(bot: ExtBot[Any], services: Callable[[], Services], lin
         line.note(f"pairing code: {pairing_code(desk.services.store)}")
     try:
         with serving(desk.services.settings.metrics, lambda: pages(desk.services, line.connection)):
-            await _answer_until_stopped(desk, lanes, line, stopped)
+            await _answer_until_stopped(bot, desk, lanes, line, stopped)
     finally:
         stopped.cancel()
 
 
-async def _answer_until_stopped(desk: Desk, lanes: Lanes, line: _Line, stopped: asyncio.Future[Any]) -> None:
-    backlog = await _backlog(desk.bot, line)
+async def _answer_until_stopped(
+    bot: PollingBot, desk: Desk, lanes: Lanes, line: _Line, stopped: asyncio.Future[Any]
+) -> None:
+    backlog = await _backlog(bot, line)
     door = Door(desk.services.store, lanes, line.stop, config=line.config, inline=Inline(desk).take, backlog=backlog)
-    updater = Updater(desk.bot, cast("asyncio.Queue[object]", door))  # the updater only puts into it
+    bot.keep_by(door.keep)
+    updater = Updater(bot, cast("asyncio.Queue[object]", door))  # the updater only puts into it
     await updater.initialize()
     try:
         listen = functools.partial(_listen, updater, line)
@@ -401,7 +402,7 @@ def _start_jobs(desk: Desk) -> None:
     if desk.services.settings.tuning.enabled:
         desk.start(tune_by_schedule(desk))
     jobs = (
-        *(embed_again, read_facts, check_votes, announce_unknown, erase_guests),
+        *(embed_again, read_facts, check_votes, announce_unknown, deliver_left, drop_delivered, erase_guests),
         *(deliver_reminders, deliver_digests, watch_limits),
     )
     for job in jobs:
@@ -411,7 +412,6 @@ def _start_jobs(desk: Desk) -> None:
 async def _go_on(desk: Desk, lanes: Lanes) -> None:
     """Take up what the last run left: replies that were not delivered, then messages that were not answered."""
     store = desk.services.store
-    await in_thread(lambda: drop_old(store, before=datetime.now(UTC) - _KEPT))
     again, given_up = await in_thread(lambda: unfinished(store, desk.bot))
     for update in given_up:
         await in_thread(functools.partial(give_up, desk, update))

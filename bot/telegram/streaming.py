@@ -56,7 +56,8 @@ class DraftPreview:
 
     async def show(self, text: str) -> None:
         """Show the text as a draft."""
-        await self._sender.preview_draft(self._place, self._draft_id, reply_parts(text)[-1])
+        part = (await in_thread(lambda: reply_parts(text)))[-1]
+        await self._sender.preview_draft(self._place, self._draft_id, part)
 
 
 class EditPreview:
@@ -78,7 +79,7 @@ class EditPreview:
 
     async def show(self, text: str) -> None:
         """Show the text; one that changes nothing is left out."""
-        part = reply_parts(text)[0]
+        part = (await in_thread(lambda: reply_parts(text)))[0]
         if self._message_id is None and not self._lost:
             await self._begin()
         if self._message_id is not None and part != self._shown:
@@ -165,6 +166,6 @@ class Stream:
             await self._preview.show(text)
         except RetryAfter as exc:
             self._sender.keep_quiet(self._place, exc)
-        except TelegramError as exc:
+        except Exception as exc:  # noqa: BLE001 - a courtesy: what goes wrong with it must not cost the reply
             self._failures += 1
             _log.info("a preview in chat %d failed: %s", self._place.chat_id, kind(exc))

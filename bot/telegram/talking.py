@@ -67,13 +67,15 @@ async def answer(visit: Visit, text: str, asked: Asked | None = None) -> None:
     :raises Interrupted: the bot ends; nothing is stored, and the message waits for the next start
     :raises Overtaken: the message was changed meanwhile; nothing is stored, and its new text is to be answered
     """
-    desk, conversation, asked = visit.desk, conversation_of(visit), asked or Asked()
-    reply = await in_thread(lambda: _open(visit, asked))
+    desk, asked, key = visit.desk, asked or Asked(), visit.key()
+    conversation, reply = await in_thread(lambda: _open(visit, asked, key))
     context = Context(asked.given, asked.replaced.turn.id if asked.replaced else None, kept_of(visit))
     with desk.turn_in(visit.place.chat_id, {each.message_id: each.text or "" for each in visit.messages}) as cancel:
         await in_thread(lambda: _check_current(visit))
         try:
-            async with _stream(visit, _preview(visit, reply)) as stream:
+            async with _stream(visit, _preview(visit, reply)) as stream, desk.answering(visit.person):
+                if desk.cancel.is_set():  # the bot ends while this person's other chat is answered
+                    raise Interrupted
                 turn = await in_thread(
                     lambda: visit.services.assistant.turn(
                         text,
@@ -102,14 +104,15 @@ def _notice(visit: Visit) -> str:
     return notice
 
 
-def _open(visit: Visit, asked: Asked) -> Reply:
-    """The reply to fill; one to a changed message is shown where the earlier one is, also while it is written."""
+def _open(visit: Visit, asked: Asked, key: str) -> tuple[int, Reply]:
+    """The conversation, and the reply to fill; one to a changed message is shown where the earlier one is."""
     outbox = visit.desk.outbox
-    reply = outbox.open(visit.place, key=visit.key(), user=visit.user, reply_to=visit.cited)
-    if asked.replaced is None or not asked.replaced.shown.texts:
-        return reply
-    outbox.shown_in(reply, asked.replaced.shown.texts[0])
-    return replace(reply, preview_id=asked.replaced.shown.texts[0])
+    with visit.services.store.transaction():
+        reply = outbox.open(visit.place, key=key, user=visit.user, reply_to=visit.cited)
+        if asked.replaced is not None and asked.replaced.shown.texts:
+            outbox.shown_in(reply, asked.replaced.shown.texts[0])
+            reply = replace(reply, preview_id=asked.replaced.shown.texts[0])
+        return conversation_of(visit), reply
 
 
 async def _show_again(visit: Visit, old: Replaced | None) -> None:

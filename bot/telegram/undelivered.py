@@ -5,18 +5,26 @@ Whoever may have missed a message is told so, with a button that brings it; noth
 
 from __future__ import annotations
 
+import functools
 import logging
+from datetime import UTC, datetime, timedelta
 
 from telegram.error import Forbidden
 
 from bot.telegram.blocked import is_blocked
 from bot.telegram.desk import Desk, where
+from bot.telegram.inbox import drop_old
 from bot.telegram.outbox import Reply
 from bot.telegram.threads import in_thread, pause
 from memory.errors import FamiliarError
 from memory.store import Store
 
+KEPT = timedelta(days=30)
+"""So long it is known which reply answered a message, and what may not have arrived can be sent again."""
+LEFT_SECONDS = 30.0
+"""A reply that was written down so long ago and that nothing delivers is taken up again."""
 _LOOK_SECONDS = 1.0
+_DAY_SECONDS = 86400.0
 _log = logging.getLogger(__name__)
 
 
@@ -35,6 +43,28 @@ async def is_taken(desk: Desk, reply: Reply) -> bool:
     except FamiliarError as exc:  # such as a full disk: what is not noted as sent is looked at after the next start
         _log.error("reply %d could not be delivered: %s", reply.id, where(exc))
     return True
+
+
+async def deliver_left(desk: Desk) -> None:
+    """Deliver what nothing delivers any more, as after a full disk, until the bot stops."""
+    while not await pause(desk.stopping, LEFT_SECONDS):
+        try:
+            before = datetime.now(UTC) - timedelta(seconds=LEFT_SECONDS)
+            for reply in await in_thread(functools.partial(desk.outbox.left, before=before)):
+                desk.start(deliver_quietly(desk, reply))
+        except FamiliarError as exc:  # it is still there at the next look
+            _log.error("what is left could not be delivered: %s", where(exc))
+
+
+async def drop_delivered(desk: Desk) -> None:
+    """Forget what was handled and delivered long ago, at the start and once a day, until the bot stops."""
+    stopped = False
+    while not stopped:
+        try:
+            await in_thread(lambda: drop_old(desk.services.store, before=datetime.now(UTC) - KEPT))
+        except FamiliarError as exc:  # such as a full disk
+            _log.error("what was delivered long ago could not be dropped: %s", where(exc))
+        stopped = await pause(desk.stopping, _DAY_SECONDS)
 
 
 async def announce_unknown(desk: Desk) -> None:

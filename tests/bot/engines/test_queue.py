@@ -86,3 +86,40 @@ def test_a_failed_turn_frees_the_queue() -> None:
         1 / 0  # noqa: B018
     with queue.turn() as mine:
         assert mine
+
+
+def test_users_are_served_in_turn() -> None:
+    """Whoever asks for much at once waits for it alone; each one's own requests keep their order."""
+    queue, order = FairQueue(), []
+
+    def ask(name: str) -> None:
+        with queue.turn(asked_by=name[0]):
+            order.append(name)
+
+    threads = [threading.Thread(target=ask, args=(name,)) for name in ("a1", "a2", "a3", "b1", "c1")]
+    with queue.turn(asked_by="a"):
+        for place, thread in enumerate(threads):
+            thread.start()
+            _wait_for(queue, place + 2)
+    for thread in threads:
+        thread.join(10)
+    assert order == ["a1", "b1", "c1", "a2", "a3"]
+
+
+def test_who_gives_up_in_the_moment_of_its_turn_passes_it_on() -> None:
+    """Nobody is locked out."""
+    queue, cancel = FairQueue(), threading.Event()
+    cancel.set()
+
+    def ask() -> None:
+        with queue.turn(cancel):
+            time.sleep(0.0005)
+
+    threads = [threading.Thread(target=ask) for _ in range(50)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(10)
+    assert len(queue) == 0
+    with queue.turn() as mine:
+        assert mine

@@ -125,6 +125,7 @@ class Bench:
         )
         self.reply: Callable[[tuple[Prompt, ...]], str] = lambda _: "Once upon a time."
         self.on_word: Callable[[str], None] = lambda _word: None
+        self.model = ModelConfig()
         self.tunes = Tunes()
         self.registry = Registry(self.store, folder / "adapters")
         self.reembed: Callable[[threading.Event], int] = lambda _cancel: 0
@@ -159,7 +160,7 @@ class Bench:
         """What the bot is given."""
         searcher = Searcher(self.store, self._indexes, self._embedder, SearchConfig(threshold=0.0))
         self.transcriber = self.transcriber or open_transcriber(self.settings.speech, model=self._speech_model)
-        voice = Voice(self.engine, self.tunes, ModelConfig(), trusted=True)
+        voice = Voice(self.engine, self.tunes, self.model, trusted=True)
         return Services(
             store=self.store,
             assistant=Assistant(self.store, searcher, self._embedder, voice, chat=ChatConfig()),

@@ -12,8 +12,12 @@ from zoneinfo import ZoneInfo
 import pytest
 
 from bot.locales import say
+from bot.telegram import undelivered
 from bot.telegram.inbox import MOST_TRIES
+from bot.telegram.outbox import Outbox
 from bot.telegram.talking import late_note
+from memory.errors import FamiliarError
+from memory.store import utc_now
 from memory.turns import turns_of
 from tests.bot.telegram.bench import OWNER, STORY, Bench, slowly
 from tests.bot.telegram.test_chat import holding, is_finished
@@ -151,8 +155,8 @@ async def test_what_ends_the_bot_each_time_is_left_at_last(live: Bench) -> None:
     with live.store.transaction() as db:
         db.execute(
             "INSERT INTO telegram_inbox (update_id, chat_id, payload, state, tries, received_at)"
-            " VALUES (1, ?, ?, 'waiting', ?, '2026-01-01T00:00:00+00:00')",
-            (OWNER, payload, MOST_TRIES),
+            " VALUES (1, ?, ?, 'waiting', ?, ?)",
+            (OWNER, payload, MOST_TRIES, utc_now()),
         )
     await live.start()
     await live.server.until(lambda: say("en", "tg_given_up") in spoken(live))
@@ -227,3 +231,57 @@ async def test_files_of_a_reply_come_after_its_words(live: Bench) -> None:
     assert b"cell 11.4" in sent.attachment.file.content
     assert "table-1.csv" in text.text
     assert is_finished(text)
+
+
+async def test_what_is_left_is_delivered_while_the_bot_runs(live: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A reply that could not be noted as begun, as on a full disk, waits for no restart."""
+    ada = await live.owner()
+    await live.stop()
+    monkeypatch.setattr(undelivered, "LEFT_SECONDS", 0.2)
+    await live.start()
+    real = Outbox._mark
+    refused: list[int] = []
+
+    def full_once(self: Outbox, row_id: int, state: str) -> None:
+        if len(refused) < 2:  # the reply, and the words that say that something went wrong
+            refused.append(row_id)
+            raise FamiliarError("disk full")
+        real(self, row_id, state)
+
+    monkeypatch.setattr(Outbox, "_mark", full_once)
+    ada.send(STORY)
+    (reply,) = await until_finished(live)
+    assert reply.text.startswith("Once upon a time.")
+
+
+async def test_what_was_delivered_long_ago_is_dropped_without_a_restart(
+    live: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Once a day."""
+    monkeypatch.setattr(undelivered, "_DAY_SECONDS", 0.05)
+    monkeypatch.setattr(undelivered, "KEPT", timedelta(0))
+    await live.stop()
+    await live.start()
+    ada = await live.owner()
+    await live.reply_to(ada, "/help")
+    rows = "SELECT count(*) FROM telegram_inbox"
+    await live.server.until(lambda: live.store.rows(rows)[0][0] == 0)
+    await live.reply_to(ada, "/help")
+
+
+async def test_one_persons_chats_are_answered_one_after_the_other(live: Bench) -> None:
+    """So that who writes in many groups at once holds up others by one turn, as everybody does."""
+    ada = await live.owner()
+    groups = [live.server.group(-1001 - number, added_by=ada) for number in range(4)]
+    under_way: list[int] = []
+    live.on_word = slowly(0.02)
+    live.reply = lambda _: under_way.append(len(live.engine.requests)) or "One two three four."  # type: ignore[func-returns-value]
+    most = 0
+    for group in groups:
+        ada.send(f"@familiar_test_bot {STORY}", chat=group)
+    while len(under_way) < 4:
+        most = max(most, len(live.engine._queue))  # type: ignore[union-attr]
+        await asyncio.sleep(0.005)
+    assert most == 1
+    for group in groups:
+        await until_finished(live, group.id)

@@ -156,3 +156,80 @@ async def test_work_that_fails_leaves_its_chat_free() -> None:
     await asyncio.sleep(0.05)
     assert handled == [["one"]]
     await lanes.close(seconds=1.0)
+
+
+async def handled_by(lanes_of: float, *updates: Update, seconds: float = 0.3) -> list[list[str]]:
+    """What is handled together, in order, of updates that come at once."""
+    handled: list[list[str]] = []
+
+    async def handle(updates: Sequence[Update]) -> None:
+        handled.append(words(updates))
+
+    lanes = Lanes(handle, join_seconds=lanes_of)
+    for update in updates:
+        lanes.add(update)
+    await asyncio.sleep(seconds)
+    await lanes.close(seconds=1.0)
+    return handled
+
+
+async def test_in_a_group_people_are_answered_in_turn() -> None:
+    """A flood holds up its writer only."""
+    group = partial(said, chat=-5, kind="supergroup")
+    flood = [group(f"ada {number}") for number in range(3)]
+    assert await handled_by(0.0, *flood, group("ben 0", by=BEN), group("ben 1", by=BEN)) == [
+        ["ada 0"],
+        ["ben 0"],
+        ["ada 1"],
+        ["ben 1"],
+        ["ada 2"],
+    ]
+
+
+async def test_no_more_is_joined_than_a_model_can_read() -> None:
+    """The rest is handled next, and nothing is lost."""
+    flood = [said("x" * 1000) for _ in range(30)]
+    assert [len(together) for together in await handled_by(0.0, *flood)] == [12, 12, 6]
+    assert await handled_by(0.0, said("x" * 20_000)) == [["x" * 20_000]]
+
+
+async def test_who_never_stops_writing_is_answered() -> None:
+    """After ten times the moment that is waited for what belongs together."""
+    handled: list[list[str]] = []
+
+    async def handle(updates: Sequence[Update]) -> None:
+        handled.append(words(updates))
+
+    lanes = Lanes(handle, join_seconds=0.02)
+    for number in range(100):
+        lanes.add(said(str(number)))
+        await asyncio.sleep(0.01)
+    assert len(handled) >= 2
+    await lanes.close(seconds=1.0)
+
+
+async def test_a_flood_of_buttons_is_acted_on_a_few_at_a_time() -> None:
+    """Another person's button waits for none of them, nor does the one that stops a reply."""
+    under_way: list[str] = []
+    go = asyncio.Event()
+
+    async def handle(updates: Sequence[Update]) -> None:
+        under_way.append(updates[0].callback_query.data or "" if updates[0].callback_query else "")
+        await go.wait()
+
+    lanes = Lanes(handle, join_seconds=0.0)
+    for number in range(50):
+        lanes.add(pressed(f"why:{number}", by=ADA))
+    lanes.add(pressed("up:1", by=BEN))
+    lanes.add(pressed("stop", by=ADA))
+    await asyncio.sleep(0.05)
+    assert under_way == ["why:0", "why:1", "why:2", "why:3", "up:1", "stop"]
+    go.set()
+    await asyncio.sleep(0.05)
+    assert len(under_way) == 52
+    await lanes.close(seconds=1.0)
+
+
+def pressed(data: str, *, by: User) -> Update:
+    """A pressed button as an update."""
+    return Update(next(NUMBERS), callback_query=CallbackQuery("1", by, "1", data=data))

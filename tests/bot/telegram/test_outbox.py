@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator, Iterator
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
@@ -14,8 +15,9 @@ from telegram.request import HTTPXRequest
 from bot.telegram.outbox import Outbox
 from bot.telegram.render import Part, Span
 from bot.telegram.sending import Place, Sender
+from memory.errors import FamiliarError
 from memory.store import Store
-from tests.telegram_api import TOKEN, Drop, NoAnswer, Refusal, TelegramServer
+from tests.telegram_api import TOKEN, Drop, NoAnswer, Refusal, Slow, TelegramServer
 
 ADA = Place(7, private=True)
 
@@ -164,3 +166,37 @@ async def test_a_reply_is_delivered_by_one_at_a_time(server: TelegramServer, out
     first, second = await asyncio.gather(outbox.deliver(reply), outbox.deliver(reply))
     assert first == second
     assert texts(server) == ["one", "two"]
+
+
+async def test_what_could_not_be_noted_is_taken_up_again(
+    server: TelegramServer, outbox: Outbox, store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As after a full disk: what was not begun is sent, what was begun may have arrived; neither waits for a start."""
+    real = Outbox._mark
+
+    def full(*_: object) -> None:
+        raise FamiliarError("disk full")
+
+    monkeypatch.setattr(Outbox, "_mark", full)
+    with pytest.raises(FamiliarError):
+        await outbox.send_all(ADA, [Part("one")])
+    monkeypatch.setattr(Outbox, "_mark", real)
+    monkeypatch.setattr(Outbox, "_sent", full)
+    with pytest.raises(FamiliarError):
+        await outbox.send_all(ADA, [Part("two")])
+    monkeypatch.undo()
+    assert outbox.left(before=datetime.now(UTC) - timedelta(seconds=30)) == []
+    (reply,) = outbox.left(before=datetime.now(UTC))
+    await outbox.deliver(reply)
+    assert states(store) == [("sent", None), ("unknown", "two")]
+    assert texts(server) == ["two", "one"]
+
+
+async def test_what_is_being_delivered_is_not_taken_up(server: TelegramServer, outbox: Outbox) -> None:
+    """Though it takes long."""
+    server.fault("sendMessage", Slow(0.15))
+    sending = asyncio.create_task(outbox.send_all(ADA, [Part("one")]))
+    await server.until(lambda: server.calls("sendMessage"))
+    assert outbox.left(before=datetime.now(UTC)) == []
+    await sending
+    assert texts(server) == ["one"]
