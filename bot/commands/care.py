@@ -29,7 +29,7 @@ def doctor(app: App, args: argparse.Namespace, out: Output) -> int:
     """Look at everything that can be wrong; status 1 where something is."""
     if args.reindex:
         _reindex(app, out)
-    findings = list(_findings(app))
+    findings = list(findings_of(app))
     for item in findings:
         remedy = f" -> {item.remedy}" if item.remedy else ""
         out.result(plain(item), f"{'ok' if item.ok else 'NOT OK':7} {item.check}: {item.value}{remedy}")
@@ -50,7 +50,8 @@ def _reindex(app: App, out: Output) -> None:
     out.note(f"{count} passages embedded again by {app.embedder.key}")
 
 
-def _findings(app: App) -> Iterator[Finding]:
+def findings_of(app: App) -> Iterator[Finding]:
+    """What there is to say of a home, in order; reads the whole database file once."""
     free = shutil.disk_usage(app.home if app.home.exists() else app.home.parent).free // 2**20
     yield Finding("free disk space", free > 500, f"{free} MB", None if free > 500 else "make room: 500 MB are needed")
     broken = app.store.rows("PRAGMA quick_check")[0][0]
