@@ -20,7 +20,8 @@ def show(visit: Visit) -> Response:
 
 def choose(visit: Visit) -> Response:
     """Approve an example or strike it out."""
-    choice = _CHOICES.get(visit.wanted("choice"))
+    wanted = visit.wanted("choice")
+    choice = _CHOICES.get(wanted)
     if choice is None:
         raise FamiliarError(visit.phrase("bad_request"))
     prepared = visit.app.tunes.examples(visit.user)
@@ -28,4 +29,4 @@ def choose(visit: Visit) -> Response:
     done = decide(visit.app.store, visit.wanted("example"), choice, examples=known, user_id=visit.user.id)
     page = visit.form.get("page", "1")
     where = f"/examples?page={page}" if page.isascii() and page.isdecimal() else "/examples"
-    return visit.go(f"{where}#{done.id}", note=visit.phrase(f"example_{choice}"))
+    return visit.go(f"{where}#{done.id}", note=visit.phrase(f"example_{wanted}"))

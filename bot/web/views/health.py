@@ -27,7 +27,7 @@ class Health:
 
     findings: tuple[Finding, ...]
     model: str
-    """The language model's name as set."""
+    """The language model's name; "auto" where none was chosen yet."""
     model_ready: bool
     embedder: str
     """The key of the embedder that serves searches."""
@@ -56,13 +56,23 @@ def look_at(app: App) -> Health:
     key = app.embedder.key if models.is_ready(configured, folder=app.model_folder) else configured
     return Health(
         findings=tuple(findings_of(app)),
-        model=name,
+        model=_chosen(name, app.model_folder),
         model_ready=models.is_ready(name, folder=app.model_folder),
         embedder=serving(app.store, key).partition("|")[0],
         free_bytes=shutil.disk_usage(app.home).free,
         database_bytes=_size(app.store.path),
         index=index_state(app.store, app.home / "index"),
     )
+
+
+def _chosen(name: str, folder: Path) -> str:
+    """What "auto" stands for on this machine."""
+    if name != models.AUTO:
+        return name
+    try:
+        return str(json.loads((folder / "auto.json").read_text(encoding="utf-8"))["name"])
+    except (OSError, ValueError, KeyError):
+        return name
 
 
 def index_state(store: Store, folder: Path) -> IndexState:

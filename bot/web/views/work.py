@@ -56,7 +56,8 @@ def queues_of(store: Store, *, user_id: int) -> Queues:
     """Counts of all users' messages, and this user's that may not have arrived, newest first."""
     rows = store.rows(
         "SELECT o.text, o.file_name, o.at, r.chat_id FROM telegram_outbox o"
-        " JOIN telegram_replies r ON r.id = o.reply_id WHERE o.user_id = ? AND o.state = 'unknown' ORDER BY o.id DESC LIMIT ?",
+        " JOIN telegram_replies r ON r.id = o.reply_id WHERE o.user_id = ? AND o.state = 'unknown'"
+        " ORDER BY o.id DESC LIMIT ?",
         (user_id, _UNKNOWN),
     )
     unknown = [Undelivered(row["text"] or row["file_name"] or "", row["at"], row["chat_id"]) for row in rows]
