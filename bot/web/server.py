@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import os
 import secrets
 import signal
 import socket
@@ -95,19 +96,27 @@ def listen(address: Address) -> socket.socket:
 
     :raises UsageError: it is taken, or no address of this machine
     """
+    if not 0 <= address.port <= 65535:
+        raise UsageError(f"--port {address.port} is no port; it must be from 0 to 65535")
     try:
         family = socket.getaddrinfo(address.host, address.port, type=socket.SOCK_STREAM)[0][0]
-        listening = socket.socket(family)
-        listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        listening.bind((address.host, address.port))
+        return _bound(socket.socket(family), address)
     except OSError as exc:
         raise UsageError(
             f"--host {address.host} --port {address.port} can't be listened on: {exc.strerror}; name another port, or"
             " an address of this machine"
         ) from exc
-    except OverflowError as exc:
-        raise UsageError(f"--port {address.port} is no port; it must be from 0 to 65535") from exc
-    listening.listen(100)
+
+
+def _bound(listening: socket.socket, address: Address) -> socket.socket:
+    try:
+        if os.name == "posix":  # elsewhere it would let another program take the port as well
+            listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        listening.bind((address.host, address.port))
+        listening.listen(100)
+    except OSError:
+        listening.close()
+        raise
     return listening
 
 

@@ -22,11 +22,6 @@ def check_page(page: Page) -> None:
     assert page.evaluate(CHECKS) == {"unnamed": [], "faint": [], "twice": [], "headings": [], "wider": []}, page.url
 
 
-def go(page: Page, name: str) -> None:
-    """By the menu."""
-    page.get_by_role("navigation").get_by_role("link", name=name, exact=True).click()
-
-
 def fill(bench: Bench) -> list[str]:
     """Something of everything, and the addresses that show it."""
     bench.document("old", "I live in Bergen.", at="2025-03-01")
@@ -87,7 +82,7 @@ def test_a_wrong_token_leads_nowhere(bench: Bench, browser: Browser) -> None:
 def test_a_fact_is_corrected_pinned_and_deleted(bench: Bench, page: Page) -> None:
     """From the list, with what is said after each."""
     bench.document("cabin", "I live in Oslo.")
-    go(page, "Facts")
+    page.goto("/facts")
     page.get_by_text("Change").click()
     page.get_by_label("The right value").fill("Tromsø")
     page.get_by_role("button", name="Correct").click()
@@ -104,7 +99,7 @@ def test_a_fact_is_corrected_pinned_and_deleted(bench: Bench, page: Page) -> Non
 def test_a_reply_is_judged_and_looked_behind(bench: Bench, page: Page) -> None:
     """Up, then corrected; then what moved it, computed at the press of a button."""
     turn = bench.turn("Tell me a story.")
-    go(page, "Conversations")
+    page.goto("/conversations")
     page.get_by_role("link", name="Tell me a story.").click()
     page.get_by_role("button", name="This reply is good").click()
     expect(page.get_by_role("status")).to_contain_text("Kept")
@@ -124,7 +119,7 @@ def test_a_document_is_uploaded_and_forgotten(bench: Bench, page: Page, tmp_path
     """With a hostile name and text: no script of it runs, and after the question nothing of it is left."""
     file = tmp_path / "<img src=x onerror=alert(1)>.md"
     file.write_text("# <script>alert(1)</script>\n\nThe tea stands in the blue tin.\n", encoding="utf-8")
-    go(page, "Documents")
+    page.goto("/documents")
     page.get_by_label("Take in a file").set_input_files(file)
     page.get_by_role("button", name="Upload").click()
     expect(page.get_by_role("status")).to_contain_text("taken in, 1 passages")
@@ -142,7 +137,7 @@ def test_a_document_is_uploaded_and_forgotten(bench: Bench, page: Page, tmp_path
 def test_examples_are_decided_about(bench: Bench, page: Page) -> None:
     """Approve one, strike out another; both show it."""
     bench.dialogue(count=2)
-    go(page, "Examples")
+    page.goto("/examples")
     page.get_by_role("button", name="Approve").first.click()
     expect(page.get_by_role("status")).to_contain_text("Approved")
     page.get_by_role("button", name="Strike out").last.click()
@@ -153,7 +148,7 @@ def test_examples_are_decided_about(bench: Bench, page: Page) -> None:
 def test_an_adapter_is_rolled_back_and_promoted(bench: Bench, page: Page) -> None:
     """Each after a question that says what will answer then."""
     first, second = bench.adapter(), bench.adapter()
-    go(page, "Adapters")
+    page.goto("/adapters")
     page.get_by_role("link", name="Roll back").click()
     expect(page.locator("main")).to_contain_text(f"{second} no longer answers; {first} does.")
     page.get_by_role("button", name="Yes, roll back").click()
