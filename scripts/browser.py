@@ -53,6 +53,9 @@ def ways(system: str, *, root: bool, has_apt: bool) -> Sequence[Sequence[str]]:
 def get_browser() -> str | None:
     """A browser, looked for and, where there is none, fetched."""
     found = find_browser()
+    if not found and os.environ.get(VARIABLE):
+        print(f"{VARIABLE} is {os.environ[VARIABLE]!r}, which is no program here", file=sys.stderr)
+        return None
     root = hasattr(os, "geteuid") and os.geteuid() == 0
     for command in () if found else ways(sys.platform, root=root, has_apt=shutil.which("apt-get") is not None):
         print(f"No Chromium here; trying: {' '.join(command)}", file=sys.stderr, flush=True)

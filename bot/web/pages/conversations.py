@@ -6,6 +6,7 @@ from starlette.responses import Response
 
 from bot.influence import Influence
 from bot.learned import rolled_back_text
+from bot.web.pages.forgetting import forget_and_tell
 from bot.web.rendering import short
 from bot.web.views.library import learned_adapters
 from bot.web.views.talks import conversation_of, judged, talks_of
@@ -81,8 +82,7 @@ def ask_to_forget(visit: Visit) -> Response:
 def forget(visit: Visit) -> Response:
     """Erase a turn everywhere."""
     turn = _turn(visit)
-    visit.app.forget(user_id=visit.user.id, turn=turn.id)
-    return visit.go("/conversations", note=visit.phrase("forgotten"))
+    return forget_and_tell(visit, lambda: visit.app.forget(user_id=visit.user.id, turn=turn.id), where="/conversations")
 
 
 def _turn(visit: Visit) -> Turn:

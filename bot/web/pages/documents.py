@@ -6,6 +6,7 @@ from pathlib import PurePosixPath
 
 from starlette.responses import Response
 
+from bot.web.pages.forgetting import forget_and_tell
 from bot.web.views.library import learned_adapters, opened, quoting_turns, receipts_of, shelf_of
 from bot.web.visit import Visit
 from memory.errors import FamiliarError
@@ -85,5 +86,5 @@ def ask_to_forget(visit: Visit) -> Response:
 
 def forget(visit: Visit) -> Response:
     """Erase a document everywhere."""
-    visit.app.forget(user_id=visit.user.id, document=visit.number("id"))
-    return visit.go("/documents", note=visit.phrase("forgotten"))
+    id_ = visit.number("id")
+    return forget_and_tell(visit, lambda: visit.app.forget(user_id=visit.user.id, document=id_), where="/documents")

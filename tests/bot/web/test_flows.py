@@ -160,10 +160,10 @@ def test_an_adapter_is_rolled_back_and_promoted(bench: Bench, page: Page) -> Non
     assert live.id == second
 
 
-def test_the_menu_of_a_phone_opens_by_keyboard(bench: Bench, page: Page) -> None:
+def test_the_menu_of_a_phone_opens_by_keyboard(page: Page) -> None:
     """Hidden at first; the space key shows it, and a link in it leads on."""
-    assert bench.ada
     page.set_viewport_size({"width": 360, "height": 640})
+    page.goto("/")
     menu = page.get_by_role("navigation")
     expect(menu).to_be_hidden()
     page.get_by_label("Menu").first.focus()

@@ -13,6 +13,7 @@ import pytest
 from bot.web.app import pages
 from memory.turns import feedback_of, turns_of
 from tests.bot.web.bench import SECRET, Bench
+from tests.bot.web.conftest import csrf_of, log_in
 from tuning.gate import Check
 
 ATTACK = '<script>alert(1)</script><img src=x onerror="alert(2)">'
@@ -202,6 +203,21 @@ def test_a_turn_is_forgotten(bench: Bench, scripted: httpx.Client) -> None:
     assert scripted.post(f"/turns/{turn}/forget").status_code == 303
     assert not turns_of(bench.store, user_id=bench.ada.id)
     assert scripted.get(f"/turns/{turn}").status_code == 404
+
+
+def test_forgetting_says_which_adapter_is_missed(bench: Bench, scripted: httpx.Client) -> None:
+    """The question names the adapter that learned from it, the note what answers now."""
+    document = bench.dialogue()
+    adapter = bench.adapter()
+    with bench.store.transaction() as db:
+        db.execute("INSERT INTO adapter_sources (adapter_id, document_id) VALUES (?, ?)", (adapter, document))
+    assert adapter in scripted.get(f"/documents/{document}/forget").text
+    with bench.client(token=None) as browsed:
+        log_in(browsed)
+        csrf = csrf_of(browsed, "/documents")
+        browsed.post(f"/documents/{document}/forget", data={"csrf": csrf})
+        assert f"Adapter {adapter} had learned from it" in browsed.get("/documents").text
+    assert bench.app.registry.live(bench.ada.id) is None
 
 
 def test_nothing_of_another_user_is_shown_or_changed(bench: Bench, scripted: httpx.Client) -> None:
