@@ -1,4 +1,4 @@
-"""What every page says after something was forgotten: which of the user's adapters no longer answers, and which does."""
+"""What a page says after something was forgotten: which of the user's adapters no longer answers, and which does."""
 
 from __future__ import annotations
 
