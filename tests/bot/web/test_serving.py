@@ -123,3 +123,59 @@ def test_addresses_that_can_be_opened() -> None:
     assert [shown_host(host) for host in ("0.0.0.0", "::", "::1", "10.0.0.1")] == [
         *("127.0.0.1", "[::1]", "[::1]", "10.0.0.1")
     ]
+
+
+SLOW = """
+import argparse, sys, threading, time
+from pathlib import Path
+from types import SimpleNamespace
+from bot.app import App
+from bot.commands import serving
+from bot.commands.output import Output
+from bot.config import Settings
+from memory.records import Message, NewTurn, Timings
+from memory.turns import add_turn, open_conversation
+from tests.engine import ScoringEngine
+
+class Slow(ScoringEngine):
+    busy = threading.Lock()
+    def log_likelihood(self, messages, reply, adapter):
+        with self.busy:
+            print("computing", file=sys.stderr, flush=True)
+            time.sleep(60)
+    def close(self):
+        with self.busy:
+            pass
+
+app = App(Path(sys.argv[1]), Settings())
+app.__dict__["engine"] = Slow()
+user = app.user(None)
+turn = NewTurn(open_conversation(app.store, user_id=user.id, channel="terminal"), "Hello", "Hi", "Hi",
+    (Message("user", "Hello"),), (), (), "scripted", "scripted", None, Timings(), "2026-01-01T00:00:00+00:00")
+add_turn(app.store, turn, user_id=user.id, said=None)
+options = argparse.Namespace(host="127.0.0.1", port=0, allow_host=[], user=None)
+serving.serve(app, options, Output(as_json=False))
+app.close()
+"""
+"""A page whose model takes a minute for a figure and can't be interrupted."""
+
+
+def test_it_ends_in_time_while_the_model_computes(tmp_path: Path) -> None:
+    """A request that would take a minute does not hold up the end: ten seconds after SIGTERM the process is gone."""
+    environment = os.environ | {"FAMILIAR_API_TOKEN": "t"}
+    process = subprocess.Popen(
+        [sys.executable, "-c", SLOW, str(tmp_path / "home")],
+        cwd=ROOT,
+        env=environment,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    assert process.stderr is not None
+    url = process.stderr.readline().removeprefix("ready ").strip()
+    headers = {"Authorization": "Bearer t"}
+    with pytest.raises(httpx.ReadTimeout):
+        httpx.post(f"{url}turns/1/influence", headers=headers, timeout=httpx.Timeout(30, read=0.5))
+    assert process.stderr.readline() == "computing\n"
+    process.terminate()
+    process.communicate(timeout=10)
+    assert process.returncode == 0
