@@ -101,6 +101,12 @@ def _common() -> argparse.ArgumentParser:
 
 def _talking(add: Callable[[str, str, str], argparse.ArgumentParser]) -> None:
     add("run", "chat:run", "the Telegram bot where a token is set, else a chat in the terminal")
+    serve = add("serve", "serving:serve", "a web page to look at and act on all this, for you alone (extra web)")
+    serve.add_argument("--port", type=int, default=8014, metavar="N", help="0: any that is free (default: 8014)")
+    serve.add_argument("--host", default="127.0.0.1", metavar="ADDR", help="listen there (default: this machine only)")
+    serve.add_argument(
+        "--allow-host", action="append", default=[], metavar="NAME", help="a name that leads here; may be repeated"
+    )
     chat = add("chat", "chat:chat", "talk in the terminal, or answer each line of standard input")
     chat.add_argument("--once", metavar="TEXT", help="answer this and end")
     why = add("why", "chat:why", "what a reply was made from")

@@ -388,6 +388,21 @@ def memory_gigabytes(limit: Path = Path("/sys/fs/cgroup/memory.max")) -> float:
     return whole / 1e9
 
 
+def without_browser(tools: Path, root: Path) -> list[str]:
+    """pytest's arguments that leave out the tests of the web page in a browser, where there is none and none comes."""
+    python = str(tools / "python")
+    if (
+        subprocess.run([python, "-m", "scripts.browser"], cwd=root, stdin=subprocess.DEVNULL, check=False).returncode
+        == 0
+    ):
+        return []
+    collect = [python, "-m", "pytest", "--collect-only", "-q", "-m", "browser", "tests/bot/web"]
+    listed = subprocess.run(collect, cwd=root, stdin=subprocess.DEVNULL, capture_output=True, text=True, check=False)
+    found = re.search(r"^(\d+)(?:/\d+)? tests? collected", listed.stdout, re.MULTILINE)
+    say(f"no Chromium here: the {found[1] if found else 'unknown number of'} browser tests did not run")
+    return ["-m", "not chaos and not browser"]
+
+
 def run_checks(steps: list[Check], root: Path) -> int:
     """Runs the steps until one fails and returns its exit status. Their times are said before pytest's own output."""
     times: list[str] = []
@@ -418,7 +433,8 @@ def main(arguments: list[str], root: Path) -> int:
         shared = workers(usable_processors(), memory_gigabytes()) if command == "test" else []
         if shared:
             os.environ.setdefault("OMP_NUM_THREADS", threads(usable_processors(), shared))
-        steps = checks(tools, [*shared, *rest] if command == "test" else ["-m", "chaos", *rest])
+        left_out = without_browser(tools, root) if command == "test" else []
+        steps = checks(tools, [*shared, *left_out, *rest] if command == "test" else ["-m", "chaos", *rest])
         return run_checks(steps if command == "test" else steps[-1:], root)
     except KeyboardInterrupt:
         say("Stopped.")

@@ -32,8 +32,9 @@ def imported(*arguments: str) -> set[str]:
 
 
 def test_help_imports_nothing_heavy() -> None:
-    """`familiar --help` loads neither torch nor a model library, faiss, numpy or Telegram."""
+    """`familiar --help` loads neither torch nor a model library, faiss, numpy, Telegram or the web packages."""
     heavy = {"torch", "transformers", "sentence_transformers", "peft", "faiss", "numpy", "telegram"}
+    heavy |= {"starlette", "jinja2", "uvicorn"}
     assert not imported("--help") & heavy
 
 

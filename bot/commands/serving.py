@@ -1,0 +1,36 @@
+"""`familiar serve`: the web page, until Ctrl-C."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import threading
+
+from bot.app import App
+from bot.commands.output import Output
+from memory.errors import UsageError
+
+_CLOSE_SECONDS = 4.0
+"""With the five that requests under way are given, less than the ten in which a service has to end."""
+
+
+def serve(app: App, args: argparse.Namespace, out: Output) -> int:
+    """Serve the page.
+
+    :raises UsageError: the extra is not installed, there is no such user, or the address can't be listened on
+    """
+    try:
+        from bot.web import server
+    except ImportError as exc:
+        raise UsageError(f"`familiar serve` needs packages that are not installed: {_EXTRA} ({exc.name})") from exc
+    app.user(args.user)
+    address = server.Address(args.host, args.port, tuple(args.allow_host))
+    server.serve(app, address, user=args.user, environment=os.environ, note=out.note)
+    # A reply that the model is still writing for a page can't be ended; what it was asked for is not kept anyway.
+    ending = threading.Timer(_CLOSE_SECONDS, os._exit, [0])
+    ending.daemon = True
+    ending.start()
+    return 0
+
+
+_EXTRA = "pip install -e '.[web]'"
