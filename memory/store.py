@@ -163,7 +163,7 @@ class Store:
 
     def user(self, name: str) -> User | None:
         """The user of that name."""
-        return self._user("name = ?", name)
+        return self._user("u.name = ?", name)
 
     def user_by_telegram_id(self, telegram_id: int) -> User | None:
         """The user with this Telegram account."""
@@ -171,7 +171,7 @@ class Store:
 
     def _user(self, condition: str, *values: object) -> User | None:
         """The oldest user of whom this holds; one row, as each message asks for its writer."""
-        rows = self.rows(f"SELECT * FROM users WHERE {condition} ORDER BY id LIMIT 1", values)
+        rows = self.rows(f"{_USERS} WHERE {condition} ORDER BY u.id LIMIT 1", values)
         return _user(rows[0]) if rows else None
 
     def user_by_id(self, user_id: int) -> User:
