@@ -9,12 +9,14 @@ who speaks) is counted as they come and go, so that opening a home reads none of
 from __future__ import annotations
 
 from collections.abc import Sequence
+from pathlib import Path
 
 from sqlite_utils import Database
 from sqlite_utils.migrations import Migrations
 
 from memory.candidates_table import STATEMENTS as CANDIDATES
 from memory.counters_table import STATEMENTS as COUNTERS
+from memory.errors import FamiliarError
 from memory.facts.tables import BY_MODEL as FACTS_BY_MODEL
 from memory.facts.tables import STATEMENTS as FACTS
 from memory.people_tables import STATEMENTS as PEOPLE
@@ -376,6 +378,19 @@ def migrations() -> Migrations:
         _execute(db, COUNTERS)
 
     return steps
+
+
+def check_age(db: Database, path: Path) -> None:
+    """Refuse a database that a newer version has written.
+
+    :raises FamiliarError: it knows steps that are not known here
+    """
+    known = {step.name for step in migrations().pending(Database(memory=True))}
+    newer = [step.name for step in migrations().applied(db) if step.name not in known]
+    if newer:
+        raise FamiliarError(
+            f"{path} was written by a newer version of Familiar (it has {newer[-1]}); update Familiar to open it"
+        )
 
 
 def _execute(db: Database, statements: Sequence[str]) -> None:

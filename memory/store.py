@@ -21,7 +21,7 @@ from sqlite_utils import Database
 
 from memory.errors import FamiliarError
 from memory.records import Chunk, Document, NewDocument, Passage, Profile, Role, User
-from memory.schema import migrations
+from memory.schema import check_age, migrations
 from memory.versions import carry_over
 from memory.words import index_words, owned_words
 
@@ -49,7 +49,7 @@ class Store:
             connection.execute("PRAGMA foreign_keys = ON")
             connection.execute("PRAGMA secure_delete = ON")
             self._db = Database(connection)
-            _check_age(self._db, path)
+            check_age(self._db, path)
             migrations().apply(self._db)
             for name, kind in (("word_counts", "row"), ("chunk_words", "instance")):
                 connection.execute(f"CREATE VIRTUAL TABLE temp.{name} USING fts5vocab('main', 'chunks_fts', '{kind}')")
@@ -491,12 +491,3 @@ def _write_persona(db: sqlite3.Connection, user_id: int, text: str) -> None:
 def _user(row: sqlite3.Row) -> User:
     profile = Profile(row["language"], row["form"], row["length"], row["zone"], row["persona"])
     return User(row["id"], row["name"], row["role"], row["telegram_id"], profile)
-
-
-def _check_age(db: Database, path: Path) -> None:
-    known = {step.name for step in migrations().pending(Database(memory=True))}
-    newer = [step.name for step in migrations().applied(db) if step.name not in known]
-    if newer:
-        raise FamiliarError(
-            f"{path} was written by a newer version of Familiar (it has {newer[-1]}); update Familiar to open it"
-        )
