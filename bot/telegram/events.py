@@ -54,11 +54,9 @@ async def take(desk: Desk, update: Update) -> bool:
 
 
 async def unheard(desk: Desk, update: Update) -> None:
-    """Nobody handles this update: end a pressed button's spinner, and log what is of no known kind."""
+    """Nobody handles this update: end a pressed button's spinner."""
     if update.callback_query is not None:
         await _refuse_press(desk, update)
-    elif update.effective_chat is None and update.effective_user is None:
-        _log.info("update %d is of a kind that is not handled", update.update_id)
 
 
 def is_service(update: Update) -> bool:

@@ -91,7 +91,10 @@ class Door:
 
     async def put(self, update: object) -> None:
         """Keep an update, and have it handled where it is new."""
-        if not isinstance(update, Update) or not is_taken(update, self._config):
+        if not isinstance(update, Update):
+            return
+        if not is_taken(update, self._config):
+            _log.info("update %d is of a kind that is not handled", update.update_id)
             return
         old, self._backlog = self._backlog > 0, max(0, self._backlog - 1)
         if update.inline_query is not None:

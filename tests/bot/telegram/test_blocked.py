@@ -135,7 +135,7 @@ async def test_a_stranger_is_refused_though_the_owner_can_not_be_asked(live: Ben
     ben = live.server.user(8, "Ben")
     assert (await live.reply_to(ben, "hello")).text == say("en", "tg_asked_owner")
     ada.unblock()
-    await live.server.until(lambda: say("en", "tg_may_talk", name="Ben") in texts(live, OWNER))
+    await live.server.until(lambda: say("en", "tg_may_talk", name="Ben", id=8) in texts(live, OWNER))
 
 
 async def test_delivery_notes_a_closed_chat(live: Bench) -> None:

@@ -125,7 +125,8 @@ async def test_where_it_is_off_such_updates_are_neither_asked_for_nor_kept(bench
     assert bench.server.replies(CLEO) == []
     assert bench.engine.requests == []
     assert bench.store.rows("SELECT count(*) FROM telegram_inbox")[0][0] == 3
-    assert taken_updates(TelegramConfig()) == ["message", "edited_message", "callback_query"]
+    off, on = (set(taken_updates(TelegramConfig(business=on, guest_queries=on))) for on in (False, True))
+    assert on - off == {"business_connection", "business_message", "guest_message"}
 
 
 async def test_customers_have_the_limits_of_guests(bench: Bench) -> None:

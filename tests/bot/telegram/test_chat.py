@@ -147,14 +147,6 @@ async def test_messages_of_a_chat_stay_in_order_and_chats_do_not_wait(live: Benc
     assert second.text.startswith(say("en", "tg_help"))
 
 
-async def test_what_can_not_be_read_is_said(live: Bench) -> None:
-    """With what can."""
-    ada = await live.owner()
-    sent = ada.send_animation("cat.mp4", b"a film without sound")
-    (reply,) = await live.server.until(lambda: live.server.replies(ada.id, after=sent))
-    assert reply.text == say("en", "tg_unknown_kind")
-
-
 async def test_an_error_is_told_with_a_number_and_logged_without_words(
     live: Bench, caplog: pytest.LogCaptureFixture
 ) -> None:

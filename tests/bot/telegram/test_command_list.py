@@ -98,4 +98,6 @@ async def test_what_is_private_is_refused_in_a_group(live: Bench) -> None:
     for text in (*asked, "@familiar_test_bot export my data", "@familiar_test_bot 给我一份摘要"):
         written = ada.send(text, chat=group)
         await live.server.until(lambda: live.server.replies(group.id, after=written))  # noqa: B023 - at once
-    assert {message.text for message in live.server.replies(group.id)} == {say("en", "tg_private_only")}
+    replies = live.server.replies(group.id)
+    assert len(replies) == len(asked) + 2
+    assert all(message.text.startswith(say("en", "tg_private_only")) for message in replies)  # the first has a notice

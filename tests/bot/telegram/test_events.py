@@ -32,7 +32,8 @@ async def only_help(bench: Bench, group: GroupDriver, *, since: Message | None =
     """Ask for help, after which everything before has been handled, and find nothing said but that."""
     ada_of(bench).send("/help@familiar_test_bot", chat=group)
     await bench.server.until(lambda: bench.server.replies(group.id, after=since))
-    assert [message.text for message in bench.server.replies(group.id, after=since)] == [HELP]
+    (reply,) = bench.server.replies(group.id, after=since)
+    assert reply.text.startswith(HELP)
 
 
 async def test_service_messages_are_quiet(shared: Bench) -> None:
@@ -100,9 +101,15 @@ CHANNEL_ID = -1009
 
 
 async def until_done(bench: Bench, update_id: int) -> None:
-    """Wait until an update was handled without an error."""
-    done = "SELECT 1 FROM telegram_inbox WHERE update_id = ? AND state = 'done'"
-    await bench.server.until(lambda: bench.store.rows(done, (update_id,)))
+    """Wait until an update was handled without an error; one that is of no use is not even kept."""
+    kept = "SELECT state FROM telegram_inbox WHERE update_id = ?"
+
+    def is_over() -> bool:
+        if any(update.id == update_id for update in bench.server.world.updates):
+            return False
+        return all(row["state"] == "done" for row in bench.store.rows(kept, (update_id,)))
+
+    await bench.server.until(is_over)
 
 
 @pytest.mark.parametrize(("number", "sender"), [(-1010, CHANNEL), (-1011, {"id": -1011, "type": "supergroup"})])
@@ -193,7 +200,7 @@ async def test_a_kind_that_nobody_knows_is_logged_by_its_number(
         await until_done(shared, number)
     assert f"update {number} is of a kind that is not handled" in caplog.text
     assert "blueberry" not in caplog.text
-    assert (await shared.reply_to(ada_of(shared), "/help")).text == HELP
+    assert (await shared.reply_to(ada_of(shared), "/help")).text.startswith(HELP)
 
 
 async def test_only_what_is_handled_is_asked_for(shared: Bench) -> None:

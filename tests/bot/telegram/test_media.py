@@ -23,6 +23,8 @@ from tests.bot.telegram.bench import OWNER, Bench
 from tests.openai_server import OpenAiServer
 from tests.recordings import DOOR, DOOR_WORDS, film
 from tests.telegram_api import Message, UserDriver
+from tests.telegram_api.raw import send_raw
+from tests.telegram_api.records import Attachment
 
 
 def png(*lines: str) -> bytes:
@@ -444,6 +446,15 @@ async def test_a_video_is_heard_and_an_animation_is_not(eyes: Eyes) -> None:
     (reply,) = await eyes.answers(eyes.ada.send_animation("cat.mp4", film()))
     assert reply.text != say("en", "tg_unknown_kind")
     assert len(ears(eyes).given) == 1
+
+
+async def test_a_live_photo_is_its_still_picture(eyes: Eyes) -> None:
+    """Telegram sends both, and what moves is left."""
+    server = eyes.bench.server
+    still = Attachment("photo", server.world.add_file("photo.jpg", RECEIPT, mime_type="image/jpeg"))
+    moving = {"file_id": "x", "file_unique_id": "ux", "width": 90, "height": 90, "duration": 3}
+    (reply,) = await eyes.answers(send_raw(server, eyes.ada, {"photo": still.as_json(), "live_photo": moving}))
+    assert "Total 12.40" in reply.text
 
 
 async def test_a_server_hears_a_voice_message(bench: Bench) -> None:
