@@ -136,11 +136,6 @@ def _note(visit: Visit, values: Values) -> bool:
     return found is not None and found.note is not None
 
 
-def _forwards(visit: Visit, values: Values) -> bool:
-    sql = "SELECT 1 FROM telegram_forwards WHERE id = ? AND user_id = ?"
-    return bool(visit.services.store.rows(sql, (int(values[1]), visit.user.id)))
-
-
 def _private(visit: Visit, values: Values) -> bool:
     del values
     return visit.place.private
@@ -154,16 +149,23 @@ RULES: Mapping[str, Rule] = {
     "forget": Rule(rf"(turn|document):{_ID}|text", _forgettable, asker_only=True),
     "keep": Rule("", asker_only=True),
     "note": Rule("", _note),
-    "forwarded": Rule(rf"(keep|ask|leave):{_ID}", _forwards),
+    "forwarded": Rule(rf"(keep|ask|leave):{_ID}"),  # says itself what became of it
     "read": Rule("shown|all", _private),
     "fact": Rule(rf"r?{_ID}|language|form|length", _fact),
     "rollback": Rule(r"[\w.-]+", _adapter),
     "example": Rule(rf"(yes|no):(turn:{_ID}|document:{_ID}:{_ID})", _example),
     "tune": Rule("now|later", _private),
     "pick": Rule(rf"{_ID}:(first|second|neither)", _candidates),
-    "set": Rule(r"\w+:\w+", _private),
+    "set": Rule(r"\w+:\w+"),
     "allow": Rule(_ID, _stranger),
+    "guest": Rule(_ID, _stranger),
     "refuse": Rule(_ID, _stranger),
+    "people": Rule(""),
+    "person": Rule(_ID),
+    "make": Rule(rf"{_ID}:(member|guest)"),
+    "remove": Rule(_ID),
+    "removed": Rule(rf"{_ID}:(erase|keep)"),
+    "uninvite": Rule(_ID),
     "stop": Rule(""),
     "again": Rule(_ID, _reply),
     "unremind": Rule(_ID, _pending_reminder),

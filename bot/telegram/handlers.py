@@ -235,7 +235,7 @@ def _of_command(name: str) -> Route:
 
 HANDLERS: tuple[Route, ...] = (
     Route(lambda visit: visit.query is not None, press),
-    Route(lambda visit: visit.edited and is_live(visit.message), ignore),
+    Route(lambda visit: visit.message.edit_date is not None and is_live(visit.message), ignore),
     Route(lambda visit: visit.edited, edited),
     Route(forwarded, offer),
     Route(lambda visit: is_stop(visit.message.text or ""), stop),

@@ -272,7 +272,7 @@ async def test_what_was_delivered_long_ago_is_dropped_without_a_restart(
 async def test_one_persons_chats_are_answered_one_after_the_other(live: Bench) -> None:
     """So that who writes in many groups at once holds up others by one turn, as everybody does."""
     ada = await live.owner()
-    groups = [live.server.group(-1001 - number, added_by=ada) for number in range(4)]
+    groups = [live.server.group(-1001 - number) for number in range(4)]
     under_way: list[int] = []
     live.on_word = slowly(0.02)
     live.reply = lambda _: under_way.append(len(live.engine.requests)) or "One two three four."  # type: ignore[func-returns-value]

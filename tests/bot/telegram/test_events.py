@@ -57,7 +57,7 @@ async def test_a_group_is_greeted_once(shared: Bench) -> None:
     (greeting,) = await shared.server.until(lambda: shared.server.replies(group.id))
     assert greeting.text == GREETING
     assert "@familiar_test_bot" in GREETING
-    assert "/forget" in GREETING
+    assert "/storing off" in GREETING
     await only_help(shared, group, since=greeting)
 
 
@@ -159,7 +159,6 @@ ELSEWHERE: dict[str, JSON] = {
         "new_chat_member": {"user": PERSON, "status": "member"},
     },
     "chosen_inline_result": {"result_id": "1", "from": PERSON, "query": "x"},
-    "inline_query": {"id": "1", "from": PERSON, "query": "x", "offset": ""},
     "message_reaction_count": {"chat": CHANNEL, "message_id": 1, "date": 1, "reactions": []},
     "poll": {
         **{"id": "1", "question": "?", "options": [], "total_voter_count": 0, "is_closed": True, "is_anonymous": True},

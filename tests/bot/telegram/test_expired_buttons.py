@@ -24,7 +24,6 @@ FORMS = [
     *(f"{name}:{GONE}" for name in SEEN),
     *(f"forget:turn:{GONE}", f"forget:document:{GONE}", f"snooze:{GONE}:10", f"pick:{GONE}:first"),
     *(f"example:yes:turn:{GONE}", f"example:no:document:{GONE}:1", "rollback:no-such-adapter", "note"),
-    f"forwarded:keep:{GONE}",
 ]
 MALFORMED = [
     *("", "up", "up:", "up:x", "up:1:2", "down:-1", "why:1e3", f"up:{10**30}", "forget", "forget:user:1", "keep:1"),
@@ -115,9 +114,11 @@ async def test_nobody_reaches_what_is_anothers(live: Bench) -> None:
     assert "call Mum" in kept.text
     before = [tuple(row) for table in ("turns", "reminders", "facts", "feedback") for row in rows(live, table)]
     told = len(live.server.replies(ben.id))
-    for data in ("up:1", "why:1", "forget:turn:1", "unremind:1", "snooze:1:10", "fact:1", "again:1", "allow:1"):
+    for data in ("up:1", "why:1", "forget:turn:1", "unremind:1", "snooze:1:10", "fact:1", "again:1"):
         answer = await pressed_raw(live.server, ben, data, message=under(live, ben))
         assert (data, answer.text) == (data, EXPIRED)
+    answer = await pressed_raw(live.server, ben, "allow:1", message=under(live, ben))
+    assert answer.text == say("en", "tg_owner_only")
     assert [tuple(row) for table in ("turns", "reminders", "facts", "feedback") for row in rows(live, table)] == before
     assert len(live.server.replies(ben.id)) == told
     assert reply.buttons
@@ -144,6 +145,7 @@ async def test_in_a_group_only_the_asker_erases(live: Bench) -> None:
     ada = await live.owner()
     ben = await live.friend(ada)
     group = live.server.group(-1001)
+    group.set_admins(ada, ben)
     send_raw(live.server, ada, KINDS["contact"].fields, chat=group, reply_to=await greeted(live, ada, group.id))
     (contact,) = await live.server.until(lambda: [m for m in live.server.replies(group.id) if m.buttons])
     ben.press(contact, "note")

@@ -200,7 +200,7 @@ async def test_an_admin_sets_the_groups_language(live: Bench) -> None:
     await live.server.until(lambda: live.server.answers()[-1].text == say("en", "tg_admins_only"))
     ben.press(shown, "set:language:zh")
     await live.server.until(lambda: live.store.user_by_id(memory_of(live)).profile.language == "zh")
-    assert (await spoken_in(live, group, ada, "/help")).text == say("zh", "tg_help")
+    assert (await spoken_in(live, group, ada, "/help")).text.startswith(say("zh", "tg_help"))
     assert (await live.reply_to(ada, "/help")).text == say("en", "tg_help")
 
 

@@ -135,7 +135,7 @@ async def test_a_mention_without_words_gets_help(shared: Bench) -> None:
     group = shared.server.group(-1001)
     ada_of(shared).send("@familiar_test_bot", chat=group)
     (reply,) = await shared.server.until(lambda: shared.server.replies(group.id))
-    assert reply.text == say("en", "tg_help")
+    assert reply.text.startswith(say("en", "tg_help"))
 
 
 async def test_in_a_group_it_is_answered_only_where_it_answers_the_bot(shared: Bench) -> None:
@@ -144,7 +144,7 @@ async def test_in_a_group_it_is_answered_only_where_it_answers_the_bot(shared: B
     send_raw(shared.server, ada_of(shared), KINDS["sticker"].fields, chat=group)
     ada_of(shared).send("/help@familiar_test_bot", chat=group)
     (told,) = await shared.server.until(lambda: shared.server.replies(group.id))
-    assert told.text == say("en", "tg_help")
+    assert told.text.startswith(say("en", "tg_help"))
     send_raw(shared.server, ada_of(shared), KINDS["sticker"].fields, chat=group, reply_to=told)
     (reply,) = await shared.server.until(lambda: shared.server.replies(group.id, after=told))
     assert reply.text == KINDS["sticker"].said("en")

@@ -271,7 +271,7 @@ async def test_a_damaged_photo_is_said_and_the_bot_goes_on(eyes: Eyes) -> None:
 
 async def test_in_a_group_a_photo_is_read_where_the_bot_is_named(eyes: Eyes) -> None:
     """There is no button, since the memory is all members'."""
-    group = eyes.bench.server.group(-100, added_by=eyes.ada)
+    group = eyes.bench.server.group(-100)
     eyes.ada.send_photo(RECEIPT, chat=group, caption="look at this")
     sent = eyes.ada.send_photo(RECEIPT, chat=group, caption="@familiar_test_bot what does it say?")
     await eyes.answers(sent)
@@ -397,7 +397,7 @@ async def test_a_forwarded_voice_message_is_not_what_the_user_said(eyes: Eyes) -
 
 async def test_in_a_group_only_a_voice_message_to_the_bot_is_heard(eyes: Eyes) -> None:
     """One that replies to it."""
-    group = eyes.bench.server.group(-100, added_by=eyes.ada)
+    group = eyes.bench.server.group(-100)
     eyes.ada.send_voice(DOOR, chat=group)
     asked = eyes.ada.send("@familiar_test_bot Tell me a story.", chat=group)
     (reply,) = await eyes.answers(asked)
