@@ -32,10 +32,15 @@ QUESTIONS = (
 )
 AFTER_TUNE = ("What should I cook tonight?", "Tell me how to keep bread fresh.")
 CORRECTED = "On 14 March 2027. I will remind you in February."
-SMALL_TUNE = {"FAMILIAR_TUNING_BATCH_SIZE": "1", "FAMILIAR_TUNING_MAX_TOKENS": "192", "FAMILIAR_TUNING_EPOCHS": "4"}
-"""Of two dozen replies: small steps, so that there are enough of them to be seen."""
+SMALL_TUNE = {
+    "FAMILIAR_TUNING_BATCH_SIZE": "1",
+    "FAMILIAR_TUNING_MAX_TOKENS": "192",
+    "FAMILIAR_TUNING_EPOCHS": "2",
+    "FAMILIAR_TUNING_LEARNING_RATE": "0.0002",
+}
+"""Of two dozen replies: small steps, so that there are enough of them to be seen, and slow ones."""
 TOKEN = "only-for-the-pictures"
-WIDTH, HEIGHT = 1280, 800
+WIDTH, HEIGHT = 1280, 860
 COLOURS = 128
 PICTURES = (
     ("web-overview", "/"),
