@@ -32,8 +32,15 @@ QUESTIONS = (
 )
 AFTER_TUNE = ("What should I cook tonight?", "Tell me how to keep bread fresh.")
 CORRECTED = "On 14 March 2027. I will remind you in February."
+SMALL_TUNE = {
+    "FAMILIAR_TUNING_BATCH_SIZE": "1",
+    "FAMILIAR_TUNING_MAX_TOKENS": "192",
+    "FAMILIAR_TUNING_EPOCHS": "2",
+    "FAMILIAR_TUNING_LEARNING_RATE": "0.0002",
+}
+"""Of two dozen replies: small steps, so that there are enough of them to be seen, and slow ones."""
 TOKEN = "only-for-the-pictures"
-WIDTH, HEIGHT = 1280, 800
+WIDTH, HEIGHT = 1280, 860
 COLOURS = 128
 PICTURES = (
     ("web-overview", "/"),
@@ -61,7 +68,7 @@ def main() -> int:
 def familiar(home: Path, *command: str, text: str | None = None, ok: tuple[int, ...] = (0,)) -> str:
     """What a command prints."""
     print("familiar", *command, file=sys.stderr, flush=True)
-    settings = {**os.environ, "FAMILIAR_TUNING_MIN_PAIRS": "10", "LC_ALL": "C.UTF-8"}
+    settings = {**os.environ, **SMALL_TUNE, "LC_ALL": "C.UTF-8", "LOGNAME": "ada"}
     started = [sys.executable, "-m", "bot.cli", *command, "--home", str(home)]
     done = subprocess.run(started, cwd=ROOT, env=settings, input=text, stdout=subprocess.PIPE, text=True, check=False)
     if done.returncode not in ok:
@@ -92,7 +99,7 @@ def _dialogue() -> str:
     from bot.bench.made_manner import made_examples
 
     rows = []
-    for number, example in enumerate(item for part in made_examples("good", 1, persona="") for item in part):
+    for number, example in enumerate(item for part in made_examples("good", 0, persona="") for item in part):
         for speaker, text in (("Bo", example.prompt[-1].content), ("Mo", example.reply)):
             row = {"id": f"{speaker}{number}", "speaker": speaker, "text": text, "at": example.at}
             rows.append(json.dumps(row, ensure_ascii=False))

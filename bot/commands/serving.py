@@ -10,8 +10,8 @@ from bot.app import App
 from bot.commands.output import Output
 from memory.errors import UsageError
 
-_CLOSE_SECONDS = 4.0
-"""With the five that requests under way are given, less than the ten in which a service has to end."""
+_CLOSE_SECONDS = 3.0
+"""With the three that requests under way are given, well within the ten in which a service has to end."""
 
 
 def serve(app: App, args: argparse.Namespace, out: Output) -> int:

@@ -27,7 +27,7 @@ from memory.errors import UsageError
 
 Note = Callable[[str], None]
 TOKEN = "FAMILIAR_API_TOKEN"
-_GRACE_SECONDS = 5
+_GRACE_SECONDS = 3
 """After a stop, requests under way may still be answered for so long."""
 
 
