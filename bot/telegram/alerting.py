@@ -17,7 +17,7 @@ from bot.telegram.desk import Desk, where
 from bot.telegram.outbox import Reply
 from bot.telegram.render import plain_parts
 from bot.telegram.sending import Place
-from bot.telegram.threads import in_thread, pause
+from bot.threads import in_thread, pause
 from memory.errors import FamiliarError
 from memory.records import User
 from memory.store import Store

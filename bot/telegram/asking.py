@@ -18,7 +18,7 @@ from bot.telegram.forwarding import asked_last, given_of, offered_in, said_in
 from bot.telegram.ports import ReadPage
 from bot.telegram.quoting import quoted
 from bot.telegram.talking import Asked, conversation_of, replied_turn
-from bot.telegram.threads import in_thread
+from bot.threads import in_thread
 from memory.turns import turn_by_id, turns_of
 
 MOST_LINKS = 2

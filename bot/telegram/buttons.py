@@ -32,8 +32,8 @@ from bot.telegram.inbox import done
 from bot.telegram.learning import judge
 from bot.telegram.outbox import Reply
 from bot.telegram.render import Part
-from bot.telegram.threads import in_thread
 from bot.telegram.wording import Command, pressed
+from bot.threads import in_thread
 
 Press = Callable[[Visit, Sequence[str]], Awaitable[None]]
 

@@ -12,7 +12,7 @@ from bot.telegram.desk import Visit, guarded
 from bot.telegram.outbox import Reply
 from bot.telegram.render import Part, footer, reply_parts
 from bot.telegram.sending import Buttons
-from bot.telegram.threads import in_thread
+from bot.threads import in_thread
 from memory.candidates import CHOICES, Choice, choose
 from memory.errors import FamiliarError
 from memory.records import Turn

@@ -28,8 +28,8 @@ from bot.telegram.outbox import Outbox
 from bot.telegram.ports import Services
 from bot.telegram.render import Part, plain_parts, split, with_footer
 from bot.telegram.sending import Buttons, Place, Sender, kind
-from bot.telegram.threads import in_thread
 from bot.telegram.wording import Command
+from bot.threads import in_thread
 from memory.counters import count
 from memory.errors import FamiliarError
 from memory.records import User

@@ -20,8 +20,8 @@ from bot.telegram.outbox import Reply
 from bot.telegram.render import plain_parts
 from bot.telegram.sending import Place
 from bot.telegram.settling import Said, settle
-from bot.telegram.threads import in_thread, pause
 from bot.telegram.undelivered import deliver_quietly
+from bot.threads import in_thread, pause
 from memory.digest_plans import DigestPlan, digest_of, digests_to_look_at, end_digest, move_on, set_digest
 from memory.errors import FamiliarError
 from memory.records import User

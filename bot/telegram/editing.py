@@ -18,8 +18,8 @@ from bot.telegram.desk import Visit
 from bot.telegram.reminding import wished
 from bot.telegram.render import plain_parts
 from bot.telegram.talking import Replaced, answer, conversation_of
-from bot.telegram.threads import in_thread
 from bot.telegram.wording import command_of, is_stop, joined, without_mention
+from bot.threads import in_thread
 from memory.records import Turn
 from memory.turns import turn_by_id, turns_of
 

@@ -24,9 +24,9 @@ from bot.telegram.permitting import decided_by_admins
 from bot.telegram.reactions import reacted
 from bot.telegram.render import plain_parts
 from bot.telegram.sending import Place
-from bot.telegram.threads import in_thread
 from bot.telegram.undelivered import deliver_quietly
 from bot.telegram.wording import command_of, mentions
+from bot.threads import in_thread
 from memory.store import Store
 
 _GROUPS = (Chat.GROUP, Chat.SUPERGROUP)

@@ -11,7 +11,7 @@ from bot.commands.examples import short, states
 from bot.telegram.desk import Visit
 from bot.telegram.render import Part
 from bot.telegram.sending import Buttons
-from bot.telegram.threads import in_thread
+from bot.threads import in_thread
 from memory.errors import FamiliarError
 from tuning.choices import Choice
 from tuning.dataset import Example

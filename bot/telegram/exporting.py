@@ -13,7 +13,7 @@ from pathlib import Path
 
 from bot.telegram.attachments import Attachment
 from bot.telegram.desk import Visit
-from bot.telegram.threads import in_thread
+from bot.threads import in_thread
 from memory.exporting import Exported, write_zip
 from memory.records import User
 from memory.store import Store

@@ -6,7 +6,7 @@ import asyncio
 import logging
 
 from bot.telegram.desk import Desk, where
-from bot.telegram.threads import first_of, in_thread
+from bot.threads import first_of, in_thread
 
 _log = logging.getLogger(__name__)
 

@@ -23,8 +23,8 @@ from bot.telegram.inbox import tries_of
 from bot.telegram.limiting import note_work
 from bot.telegram.render import Part, plain_parts
 from bot.telegram.sending import seconds_of
-from bot.telegram.threads import in_thread
 from bot.telegram.wording import ImportWish, import_wish
+from bot.threads import in_thread
 from memory.records import Receipt
 
 DOWNLOAD_LIMIT = 20 * 1024 * 1024

@@ -14,8 +14,8 @@ from bot.telegram.learning import tune_all_due
 from bot.telegram.render import Part, plain_parts
 from bot.telegram.sending import Buttons
 from bot.telegram.talking import replied_turn
-from bot.telegram.threads import in_thread
 from bot.telegram.wording import command_of
+from bot.threads import in_thread
 from memory.store import Store
 from memory.turns import turn_by_id, turns_of
 

@@ -23,7 +23,7 @@ from bot.telegram.outbox import Reply
 from bot.telegram.quoting import origin_name
 from bot.telegram.render import Part, plain_parts
 from bot.telegram.sending import Buttons
-from bot.telegram.threads import in_thread
+from bot.threads import in_thread
 from memory.records import Receipt
 from memory.store import Store, utc_now
 

@@ -31,9 +31,9 @@ from bot.telegram.outside import answer_outside, is_outside, outside_name
 from bot.telegram.permitting import decided_by_admins
 from bot.telegram.render import plain_parts
 from bot.telegram.sending import Place
-from bot.telegram.threads import in_thread, pause
 from bot.telegram.updates import is_taken
 from bot.telegram.wording import Command, command_of
+from bot.threads import in_thread, pause
 from memory.errors import FamiliarError
 from memory.records import User
 from memory.store import Store

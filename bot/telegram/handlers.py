@@ -42,8 +42,8 @@ from bot.telegram.render import reply_parts, source_lines
 from bot.telegram.searching import search
 from bot.telegram.storing import storing
 from bot.telegram.talking import answer, awaits_correction, conversation_of, correct, replied_turn
-from bot.telegram.threads import in_thread
 from bot.telegram.wording import Command, is_stop, joined, summary_wish, without_mention
+from bot.threads import in_thread
 from memory.records import Turn
 from memory.turns import turn_by_id, turns_of
 

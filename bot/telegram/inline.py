@@ -18,7 +18,7 @@ from bot.telegram.access import by_telegram_id
 from bot.telegram.desk import Desk, where
 from bot.telegram.render import LIMIT, Part, split
 from bot.telegram.sending import kind
-from bot.telegram.threads import in_thread
+from bot.threads import in_thread
 from memory.errors import FamiliarError
 from memory.records import Chunk, User
 

@@ -11,7 +11,7 @@ from bot.reminders.zones import zone_of
 from bot.telegram.desk import Visit
 from bot.telegram.render import Part
 from bot.telegram.sending import Buttons
-from bot.telegram.threads import in_thread
+from bot.threads import in_thread
 
 _LISTED = 20
 

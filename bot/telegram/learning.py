@@ -17,7 +17,7 @@ from bot.telegram.ports import Tuned
 from bot.telegram.render import Part, plain_parts
 from bot.telegram.sending import Place
 from bot.telegram.streaming import EditPreview, Stream
-from bot.telegram.threads import in_thread, pause
+from bot.threads import in_thread, pause
 from memory.records import User
 from tuning.votes import RolledBack
 

@@ -18,7 +18,7 @@ from bot.reminders.zones import zone_of
 from bot.telegram.desk import Desk
 from bot.telegram.render import plain_parts
 from bot.telegram.sending import Place
-from bot.telegram.threads import in_thread
+from bot.threads import in_thread
 from memory.records import Turn, User
 from memory.store import Store
 

@@ -21,9 +21,9 @@ from bot.telegram.downloads import fetched, photo_of, recording_of
 from bot.telegram.files import receipt_text
 from bot.telegram.render import Part, Span, joined, split, utf16
 from bot.telegram.talking import Asked, answer
-from bot.telegram.threads import in_thread
 from bot.telegram.waiting import unless_stopped
 from bot.telegram.wording import ImportWish, without_mention
+from bot.threads import in_thread
 
 SHOWN = 3000
 """UTF-16 units of a photo's text that are shown; the button keeps all of it."""

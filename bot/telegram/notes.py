@@ -12,7 +12,7 @@ from bot.telegram.desk import Visit
 from bot.telegram.origins import origin_of
 from bot.telegram.outbox import Reply
 from bot.telegram.settling import Said, write_answer
-from bot.telegram.threads import in_thread
+from bot.threads import in_thread
 from memory.facts.store import KEPT_REPLY, MYSELF
 from memory.notes import KEPT_MESSAGE, NOTE, KeptNote, NewNote, Words, notes_of
 

@@ -14,8 +14,8 @@ from bot.telegram.kinds import Shown, kind_of, shown
 from bot.telegram.render import Part
 from bot.telegram.sending import Buttons
 from bot.telegram.talking import answer
-from bot.telegram.threads import in_thread
 from bot.telegram.wording import without_mention
+from bot.threads import in_thread
 from memory.errors import FamiliarError
 
 

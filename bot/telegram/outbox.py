@@ -22,7 +22,7 @@ from bot.telegram.attachments import Attachment
 from bot.telegram.blocked import is_blocked, note_blocked
 from bot.telegram.render import Part, Span
 from bot.telegram.sending import Buttons, Place, Sender, kind
-from bot.telegram.threads import in_thread
+from bot.threads import in_thread
 from memory.records import Turn, User
 from memory.store import Store, utc_now
 

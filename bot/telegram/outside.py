@@ -21,8 +21,8 @@ from bot.telegram.limiting import is_over, note_turn, within_minute
 from bot.telegram.render import plain_parts, reply_parts, source_lines
 from bot.telegram.replies import rendered
 from bot.telegram.sending import Place, entities_of, kind
-from bot.telegram.threads import in_thread
 from bot.telegram.wording import without_mention
+from bot.threads import in_thread
 from memory.records import Kept, Turn, User
 from memory.store import Store, utc_now
 from memory.turns import open_conversation

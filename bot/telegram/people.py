@@ -19,7 +19,7 @@ from bot.locales import say
 from bot.telegram.desk import Desk, Visit, where
 from bot.telegram.render import Part, plain_parts
 from bot.telegram.sending import Buttons, Place
-from bot.telegram.threads import in_thread, pause
+from bot.threads import in_thread, pause
 from memory.records import User
 
 _LISTED = 30

@@ -13,8 +13,8 @@ from bot.telegram.group_rules import wrote_turn
 from bot.telegram.limiting import is_over
 from bot.telegram.storing import kept_of
 from bot.telegram.talking import replied_turn
-from bot.telegram.threads import in_thread
 from bot.telegram.wording import Command, is_stop, pressed
+from bot.threads import in_thread
 
 _REFUSALS: dict[Verdict, str] = {
     "private only": "tg_private_only",

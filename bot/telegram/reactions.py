@@ -21,7 +21,7 @@ from bot.telegram.ledger import offers_second, turn_shown_in
 from bot.telegram.render import plain_parts
 from bot.telegram.sending import Place
 from bot.telegram.talking import replied_turn
-from bot.telegram.threads import in_thread
+from bot.threads import in_thread
 from memory import records
 from memory.intent import only_emoji
 from memory.store import Store

@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 
 from bot.telegram.desk import Desk, where
-from bot.telegram.threads import in_thread
+from bot.threads import in_thread
 from memory.reembedding import lower_priority
 
 _log = logging.getLogger(__name__)

@@ -26,9 +26,9 @@ from bot.telegram.outbox import Reply
 from bot.telegram.render import Part, plain_parts
 from bot.telegram.sending import Buttons, Place
 from bot.telegram.settling import Said, settle
-from bot.telegram.threads import in_thread, pause
 from bot.telegram.undelivered import is_taken
 from bot.telegram.wording import without_mention
+from bot.threads import in_thread, pause
 from memory.errors import FamiliarError
 from memory.records import User
 from memory.reminders import (

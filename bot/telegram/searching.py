@@ -11,8 +11,8 @@ from bot.plain_words import command_in
 from bot.search_pages import MOST_HITS, page_buttons, page_of
 from bot.telegram.desk import Visit
 from bot.telegram.render import Part
-from bot.telegram.threads import in_thread
 from bot.telegram.wording import command_of, without_mention
+from bot.threads import in_thread
 
 
 async def search(visit: Visit) -> None:

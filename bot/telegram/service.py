@@ -54,9 +54,9 @@ from bot.telegram.ports import Names, Services
 from bot.telegram.reembedding import embed_again
 from bot.telegram.reminding import deliver_reminders
 from bot.telegram.sending import kind, seconds_of
-from bot.telegram.threads import first_of, in_thread, pause
 from bot.telegram.undelivered import announce_unknown, deliver_left, deliver_quietly, drop_delivered
 from bot.telegram.updates import taken_updates
+from bot.threads import first_of, in_thread, pause
 from memory.errors import FamiliarError, UsageError
 from memory.notes import KeptNote, NewNote, keep_note
 from memory.records import Found, Receipt, Turn, User

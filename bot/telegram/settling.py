@@ -10,7 +10,7 @@ from bot.telegram.inbox import done
 from bot.telegram.outbox import Reply
 from bot.telegram.render import plain_parts
 from bot.telegram.sending import Buttons
-from bot.telegram.threads import in_thread
+from bot.threads import in_thread
 
 
 @dataclass(frozen=True)

@@ -8,7 +8,7 @@ from bot.reminders.zones import zone_of
 from bot.telegram.desk import Visit
 from bot.telegram.group_admins import is_anonymous
 from bot.telegram.group_rules import rules_of, set_storing
-from bot.telegram.threads import in_thread
+from bot.threads import in_thread
 from memory.records import Kept
 
 _WORDS = {"on": True, "off": False, "开": True, "关": False}

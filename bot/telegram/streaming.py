@@ -17,7 +17,7 @@ from telegram.error import RetryAfter, TelegramError
 from bot.telegram.outbox import Outbox, Reply
 from bot.telegram.render import Part, reply_parts
 from bot.telegram.sending import Buttons, Place, Sender, kind
-from bot.telegram.threads import in_thread, pause
+from bot.threads import in_thread, pause
 
 GROUP_SPACING = 5.0
 """Edits in a group are this many times further apart: of the twenty messages a minute that Telegram allows there, some

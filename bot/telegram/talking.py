@@ -24,7 +24,7 @@ from bot.telegram.replies import Rendered, rendered
 from bot.telegram.sending import Buttons
 from bot.telegram.storing import kept_of
 from bot.telegram.streaming import GROUP_SPACING, DraftPreview, EditPreview, Preview, Stream
-from bot.telegram.threads import in_thread
+from bot.threads import in_thread
 from memory.errors import FamiliarError
 from memory.records import Turn
 from memory.turns import feedback_of, open_conversation

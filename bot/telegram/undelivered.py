@@ -15,7 +15,7 @@ from bot.telegram.blocked import is_blocked
 from bot.telegram.desk import Desk, where
 from bot.telegram.inbox import drop_old
 from bot.telegram.outbox import Reply
-from bot.telegram.threads import in_thread, pause
+from bot.threads import in_thread, pause
 from memory.errors import FamiliarError
 from memory.store import Store
 

@@ -11,7 +11,7 @@ from typing import TypeVar
 from telegram.error import TelegramError
 
 from bot.telegram.desk import Interrupted, Visit
-from bot.telegram.threads import in_thread, pause
+from bot.threads import in_thread, pause
 
 T = TypeVar("T")
 _TICK_SECONDS = 0.1

@@ -17,7 +17,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
-from bot.telegram.threads import in_thread
+from bot.threads import in_thread
 from bot.web.security import is_own_form, same
 from bot.web.visit import NotFound, Site, Upload, Visit
 from memory.errors import FamiliarError

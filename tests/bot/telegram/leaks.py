@@ -291,7 +291,7 @@ class Leaks:
         name = self._chances.choice([*COMMANDS, *others])
         names = [*_PEOPLE.values(), group_name(-1001), "everything", self._words("about {subject}"), "since 2020-01-01"]
         argument = self._chances.choice(["", self._chances.choice(ids), self._chances.choice(names)])
-        if name == "timezone" or (name == "forget" and argument == "everything"):
+        if name in ("timezone", "persona") or (name == "forget" and argument == "everything"):
             argument = ""  # else one's own is changed
         return self._say(person, f"/{name}{MENTION if group else ''} {argument}".strip(), group)
 
