@@ -9,6 +9,7 @@ who speaks) is counted as they come and go, so that opening a home reads none of
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
 
 from sqlite_utils import Database
@@ -297,6 +298,19 @@ _EXAMPLES = (
 """What a user decided about training examples: of a turn, or of the passage that a dialogue's reply begins in."""
 
 
+_LATER: tuple[tuple[str, Sequence[str]], ...] = (
+    ("m0012_candidates", CANDIDATES),
+    ("m0013_telegram_delivery", TELEGRAM),
+    ("m0014_reminders", REMINDERS),
+    ("m0020_telegram_referring", REFERRING),
+    ("m0015_blocked", (BLOCKED,)),
+    ("m0016_digests", WISHES),
+    ("m0017_invitations", PEOPLE),
+    ("m0025_counters", COUNTERS),
+)
+"""Steps that are nothing but statements, in their order; the next is added at the end."""
+
+
 def migrations() -> Migrations:
     """All schema changes in the order in which they are applied."""
     steps = Migrations("familiar")
@@ -345,37 +359,8 @@ def migrations() -> Migrations:
     def m0010_examples(db: Database) -> None:
         _execute(db, _EXAMPLES)
 
-    @steps()
-    def m0012_candidates(db: Database) -> None:
-        _execute(db, CANDIDATES)
-
-    @steps()
-    def m0013_telegram_delivery(db: Database) -> None:
-        _execute(db, TELEGRAM)
-
-    @steps()
-    def m0014_reminders(db: Database) -> None:
-        _execute(db, REMINDERS)
-
-    @steps()
-    def m0020_telegram_referring(db: Database) -> None:
-        _execute(db, REFERRING)
-
-    @steps()
-    def m0015_blocked(db: Database) -> None:
-        db.execute(BLOCKED)
-
-    @steps()
-    def m0016_digests(db: Database) -> None:
-        _execute(db, WISHES)
-
-    @steps()
-    def m0017_invitations(db: Database) -> None:
-        _execute(db, PEOPLE)
-
-    @steps()
-    def m0025_counters(db: Database) -> None:
-        _execute(db, COUNTERS)
+    for name, statements in _LATER:
+        steps(name=name)(partial(_execute, statements=statements))
 
     return steps
 
