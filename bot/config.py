@@ -279,6 +279,17 @@ class Settings:
     alerts: AlertsConfig = field(default_factory=AlertsConfig)
 
 
+def secrets_of(settings: Settings) -> dict[str, Secret]:
+    """Every secret by its setting's name, such as "telegram.token", whether it is set or not."""
+    sections = {item.name.rstrip("_"): getattr(settings, item.name) for item in dataclasses.fields(settings)}
+    return {
+        f"{section}.{item.name}": value
+        for section, config in sections.items()
+        for item in dataclasses.fields(config)
+        if isinstance(value := getattr(config, item.name), Secret)
+    }
+
+
 def load_settings(*, home: Path, file: Path | None = None, environment: Mapping[str, str] = os.environ) -> Settings:
     """Read config.toml and the environment.
 

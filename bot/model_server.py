@@ -45,7 +45,13 @@ class ModelServer:
         headers = {"Authorization": f"Bearer {self.key.reveal()}"} if self.key else {}
         try:
             answer = httpx.post(
-                self.address(path), json=json, data=data, files=files, headers=headers, timeout=self.timeout_seconds
+                self.address(path),
+                json=json,
+                data=data,
+                files=files,
+                headers=headers,
+                timeout=self.timeout_seconds,
+                trust_env=False,  # what is meant for a server of the house goes through no proxy
             )
         except httpx.TimeoutException as exc:
             raise self._error(
@@ -65,7 +71,7 @@ class ModelServer:
         return self._error(f"answered without {wanted}; it is no server of that kind")
 
     def _error(self, what: str) -> FamiliarError:
-        return FamiliarError(f"the server at [{self.section}] url {self.url} {what}")
+        return FamiliarError(f"the server that [{self.section}] url names {what}")
 
 
 def _object(answer: Any) -> dict[str, Any]:

@@ -12,6 +12,7 @@ from pathlib import Path
 
 from bot.app import App
 from bot.commands.output import Output, plain
+from bot.config import secrets_of
 from bot.explain import explain, explain_influence
 from bot.learned import rolled_back_text
 from bot.locales import say
@@ -31,7 +32,7 @@ def run(app: App, args: argparse.Namespace, out: Output) -> int:
     if app.settings.telegram.token:
         from bot.telegram.service import serve
 
-        for file in (app.settings.telegram.token.file, app.settings.telegram.webhook_secret.file):
+        for file in (secret.file for secret in secrets_of(app.settings).values()):
             if file is not None and readable_by_others(file):
                 _log.warning("%s holds a secret and can be read by other accounts; chmod 600 %s", file, file)
         return serve(app, note=noting(app.settings.log, out.note))

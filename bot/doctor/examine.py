@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from datetime import UTC, datetime
 
 from bot.app import App
+from bot.config import Settings, secrets_of
 from bot.doctor.home import home_findings
 from bot.doctor.memory import memory_findings
 from bot.doctor.records import Finding, finding
@@ -20,7 +21,19 @@ def examine(app: App, *, online: bool) -> list[Finding]:
 
     :param online: ask Telegram too, where a token is set
     """
-    return [*home_findings(app), *memory_findings(app), *sense_findings(app), *_telegram(app, online=online)]
+    return [
+        *(*home_findings(app), *secret_files(app.settings), *memory_findings(app), *sense_findings(app)),
+        *_telegram(app, online=online),
+    ]
+
+
+def secret_files(settings: Settings) -> Iterator[Finding]:
+    """Whether files that hold a secret are closed to other accounts."""
+    for secret in secrets_of(settings).values():
+        if secret.file is not None:
+            open_ = readable_by_others(secret.file)
+            value = f"{secret.file} can be read by {'other accounts' if open_ else 'you alone'}"
+            yield finding("file of a secret", value, f"chmod 600 {secret.file}" if open_ else None)
 
 
 def _telegram(app: App, *, online: bool) -> Iterator[Finding]:
@@ -28,11 +41,6 @@ def _telegram(app: App, *, online: bool) -> Iterator[Finding]:
     if not config.token:
         yield Finding("Telegram token", True, "not set", "ask @BotFather for one")
         return
-    for secret in (config.token, config.webhook_secret):
-        if secret.file is not None:
-            open_ = readable_by_others(secret.file)
-            value = f"{secret.file} can be read by {'other accounts' if open_ else 'you alone'}"
-            yield finding("file of a secret", value, f"chmod 600 {secret.file}" if open_ else None)
     try:
         config.token.reveal()
     except FamiliarError as exc:

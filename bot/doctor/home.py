@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from bot.app import App
+from bot.config import Settings, secrets_of
 from bot.doctor.records import Finding, finding
 from bot.private import DATABASE, open_to_others
 from bot.reminders.rules import read_rule
@@ -61,14 +62,15 @@ def privacy(path: Path, check: str, mode: str) -> Finding:
 
 
 def settings_privacy(file: Path) -> Iterator[Finding]:
-    """Whether a config.toml with a token in it is closed to other accounts."""
+    """Whether a config.toml with a secret in it is closed to other accounts."""
     if not file.is_file():
         return
-    telegram = tomllib.loads(file.read_text(encoding="utf-8")).get("telegram", {})
-    secrets = [telegram.get("token", ""), telegram.get("webhook_secret", "")]
+    tables = tomllib.loads(file.read_text(encoding="utf-8"))
+    names = [name.split(".") for name in secrets_of(Settings())]
+    secrets = [tables.get(section, {}).get(key, "") for section, key in names]
     if not any(value and not value.startswith(KEYRING) for value in secrets):
         return
-    check, value = "config.toml is private", f"{oct(file.stat().st_mode)[-3:]}, with a token in it"
+    check, value = "config.toml is private", f"{oct(file.stat().st_mode)[-3:]}, with a secret in it"
     yield finding(check, value, f"chmod 600 {file}" if open_to_others(file) else None)
 
 

@@ -10,7 +10,7 @@ import ipaddress
 import re
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
-from urllib.parse import urljoin, urlsplit
+from urllib.parse import quote, urljoin, urlsplit
 
 from bot.links.errors import PageError
 
@@ -19,12 +19,16 @@ Allowed = Callable[[Address], bool]
 """Whether an address may be connected to."""
 
 _PORTS = {"http": 80, "https": 443}
+_WRITTEN = "/%:@!$&'()*+,;=~?"
+"""Signs of a path or query that stay as they are; people also write others, such as umlauts."""
 _NUMBER = re.compile(r"(?:0[xX][0-9a-fA-F]*|\d+)\Z")
 _CARRIERS = tuple(
     ipaddress.ip_network(net)
     for net in ("::/96", "64:ff9b::/96", "64:ff9b:1::/48", "2001::/23", "2002::/16", "fec0::/10", "5f00::/16")
 )
 """Addresses that carry an IPv4 address within them, and some that lead nowhere public."""
+_KNOWN = tuple(ipaddress.ip_network(net) for net in ("168.63.129.16/32", "192.0.0.0/24", "192.88.99.0/24", "3fff::/20"))
+"""Special ones that Python takes for public: metadata services of clouds, retired relays, documentation (RFC 9637)."""
 
 
 @dataclass(frozen=True)
@@ -48,6 +52,8 @@ def is_public(address: Address) -> bool:
             return is_public(address.ipv4_mapped)
         if any(address in network for network in _CARRIERS):
             return False
+    if any(address in network for network in _KNOWN):
+        return False
     special = address.is_multicast or address.is_reserved or address.is_unspecified or address.is_loopback
     return address.is_global and not (special or address.is_link_local or address.is_private)
 
@@ -72,7 +78,12 @@ def checked(url: str, *, ports: Sequence[int] = ()) -> Target:
     if port != _PORTS[parts.scheme] and port not in ports:
         raise PageError("port", {"port": port})
     netloc = f"[{host}]" if ":" in host else host
-    rest = parts._replace(netloc=netloc if port == _PORTS[parts.scheme] else f"{netloc}:{port}", fragment="")
+    rest = parts._replace(
+        netloc=netloc if port == _PORTS[parts.scheme] else f"{netloc}:{port}",
+        path=quote(parts.path, safe=_WRITTEN),
+        query=quote(parts.query, safe=_WRITTEN),
+        fragment="",
+    )
     return Target(rest.geturl(), host, port)
 
 

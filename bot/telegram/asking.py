@@ -29,7 +29,7 @@ async def asked_about(visit: Visit) -> Asked:
     """Everything that a message refers to."""
     referred = await in_thread(lambda: _referred(visit))
     read_page = visit.services.read_page
-    if read_page is None or not visit.place.private:
+    if read_page is None or not visit.place.private or visit.person.role == "guest":
         return Asked(referred)
     pages, failures = await in_thread(lambda: _pages(visit, read_page))
     note = "".join(f"{failure}\n" for failure in failures)

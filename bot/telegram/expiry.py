@@ -11,6 +11,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 from bot.telegram.desk import Visit
+from bot.telegram.group_admins import is_anonymous
 from bot.telegram.noting import original
 from memory.candidates import candidates_of_turn
 from memory.errors import FamiliarError
@@ -62,7 +63,9 @@ def _asked(visit: Visit) -> bool:
     if visit.place.private:
         return True
     asked = visit.message.reply_to_message
-    return asked is None or asked.from_user is None or asked.from_user.id == visit.person.telegram_id
+    if asked is None or asked.from_user is None or asked.from_user.id == visit.telegram_id:
+        return True
+    return is_anonymous(asked, asked.from_user.id)  # nobody knows which admin it was; that an admin presses is known
 
 
 def _turn(visit: Visit, values: Values) -> bool:

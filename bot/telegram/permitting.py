@@ -64,10 +64,10 @@ def rule_of(visit: Visit) -> Rule:
         return COMMANDS["stop"]
     if visit.command is not None:
         return _of_command(visit.command, private=visit.place.private)
-    if visit.message.forward_origin is not None:
-        return OTHER
     if visit.message.document is not None and recording_of(visit.message) is None:
         return FILE
+    if visit.message.forward_origin is not None and visit.message.text:
+        return OTHER  # it is only offered to be kept
     if not (visit.message.text or visit.message.photo or recording_of(visit.message)):
         return OTHER
     return COMMANDS["remind"] if visit.wish is not None else ASKING

@@ -16,10 +16,12 @@ from telegram import Chat, MessageReactionUpdated, ReactionType, ReactionTypeEmo
 from bot.learned import rolled_back_text
 from bot.telegram.access import by_telegram_id, group_name
 from bot.telegram.desk import Desk, Visit
+from bot.telegram.group_rules import rules_of
 from bot.telegram.learning import judge
 from bot.telegram.ledger import offers_second, turn_shown_in
 from bot.telegram.render import plain_parts
 from bot.telegram.sending import Place
+from bot.telegram.storing import kept_of
 from bot.telegram.talking import replied_turn
 from bot.threads import in_thread
 from memory import records
@@ -57,7 +59,10 @@ def _who(store: Store, chat: Chat, author: User | None) -> records.User | None:
     person = by_telegram_id(store, author.id) if author is not None else None
     if person is None or person.role not in ("owner", "member"):
         return None
-    return person if chat.type == Chat.PRIVATE else store.user(group_name(chat.id))
+    if chat.type == Chat.PRIVATE:
+        return person
+    group = store.user(group_name(chat.id))
+    return group if group is not None and rules_of(store, group.id).storing else None
 
 
 async def reacted(desk: Desk, change: MessageReactionUpdated, *, key: str) -> None:
@@ -103,5 +108,8 @@ async def vote_by_text(visit: Visit) -> None:
     vote, turn_id = said_vote(visit), replied_turn(visit)
     assert vote is not None
     assert turn_id is not None
+    if kept_of(visit) == "nothing":
+        await visit.tell(visit.phrase("tg_storing_off"))
+        return
     await judge(visit, turn_id, vote=vote)
     await visit.tell(visit.phrase("tg_thanks" if vote == "up" else "tg_how_to_correct"))

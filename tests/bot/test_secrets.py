@@ -20,7 +20,7 @@ from keyring.errors import InitError, PasswordDeleteError
 from bot.app import App
 from bot.cli import main
 from bot.commands.keyring import secret_names
-from bot.config import Secret, Settings, load_settings
+from bot.config import Secret, Settings, load_settings, secrets_of
 from bot.private import private_files, tighten
 from bot.secret_sources import readable_by_others
 from memory.backup import make_backup
@@ -260,3 +260,8 @@ def test_a_folder_of_something_else_keeps_its_rights(tmp_path: Path) -> None:
     (shared / "familiar.db").write_bytes(b"")
     assert tighten(shared) is posix
     assert not tighten(shared)
+
+
+def test_every_secret_of_the_settings_is_looked_at() -> None:
+    """So that a key that is added later is not forgotten by what warns of files that others can read."""
+    assert set(secrets_of(Settings())) == {"telegram.token", "telegram.webhook_secret", "speech.key", "vision.key"}

@@ -13,6 +13,7 @@ PRIVATE = [
     *("127.0.0.1", "127.8.8.8", "0.0.0.0", "0.1.2.3", "10.0.0.1", "172.16.0.1", "172.31.255.255", "192.168.1.1"),
     *("169.254.169.254", "100.64.0.1", "100.127.255.255", "224.0.0.1", "239.255.255.250", "240.0.0.1"),
     *("255.255.255.255", "192.0.2.1", "198.18.0.1", "198.51.100.1", "203.0.113.1", "192.0.0.1"),
+    *("168.63.129.16", "192.0.0.192", "192.88.99.1", "3fff::1"),
     *("::", "::1", "fe80::1", "fc00::1", "fd12::1", "ff02::1", "2001:db8::1", "::ffff:127.0.0.1", "::ffff:10.0.0.1"),
     *("::127.0.0.1", "64:ff9b::7f00:1", "64:ff9b:1::1", "2002:7f00:1::", "2001:0:1::1", "fec0::1", "100::1"),
 ]
@@ -29,6 +30,13 @@ def test_addresses_that_are_not_public(address: str) -> None:
 def test_public_addresses(address: str) -> None:
     """They may be asked."""
     assert is_public(ipaddress.ip_address(address))
+
+
+def test_an_address_is_asked_for_in_plain_signs() -> None:
+    """As people write it, with umlauts and other scripts, and what is written in codes stays."""
+    assert checked("https://de.example.org/wiki/Zürich%20See?q=湖").url == (
+        "https://de.example.org/wiki/Z%C3%BCrich%20See?q=%E6%B9%96"
+    )
 
 
 @pytest.mark.parametrize(

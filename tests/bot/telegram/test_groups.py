@@ -98,6 +98,7 @@ async def test_an_admin_ends_storing_and_what_was_there_stays(live: Bench) -> No
     assert (answer.buttons, "turn " in answer.text) == ((), False)
     await spoken_in(live, group, ada, "@familiar_test_bot My sister Zoe lives in Oslo. Always answer in Chinese.")
     assert begins(await spoken_in(live, group, ada, "/correct Yes.", reply_to=told), "tg_storing_off")
+    assert begins(await spoken_in(live, group, ada, "/remind call Mum tomorrow at 9"), "tg_storing_off")
     assert stored(live) == before
     assert live.store.rows("SELECT * FROM feedback") == []
     await live.server.until(lambda: "Oslo" not in everything(live))

@@ -21,6 +21,8 @@ from tests.bot.telegram.test_chat import holding
 from tests.bot.telegram.test_commands import data
 from tests.bot.telegram.test_forgetting import pressed
 from tests.telegram_api import Message, UserDriver
+from tests.telegram_api.raw import send_raw
+from tests.telegram_api.records import Attachment
 
 BEN, GIL = 8, 9
 LOCKER = "My locker at the pool has the number 4711."
@@ -209,6 +211,18 @@ async def test_people_lists_nobody_and_everybody(live: Bench) -> None:
     await live.server.until(lambda: len(live.server.replies(OWNER)) > seen)
     buttons = (await live.reply_to(ada, "/people")).buttons
     assert [button.text for button in buttons] == ["Eve (waiting)", "Ben (member)", "Gil (guest)"]
+
+
+async def test_a_guest_keeps_nothing_by_forwarding_it(live: Bench) -> None:
+    """A document is one, whoever wrote it."""
+    ada = await live.owner()
+    gil = await guest(live, ada)
+    file = Attachment("document", live.server.world.add_file("a.txt", b"The door is blue.", mime_type="text/plain"))
+    origin = {"type": "hidden_user", "sender_user_name": "Eve", "date": 1}
+    sent = send_raw(live.server, gil, {"document": file.as_json(), "forward_origin": origin})
+    (reply,) = await live.server.until(lambda: live.server.replies(gil.id, after=sent))
+    assert reply.text == say("en", "tg_not_for_guests")
+    assert live.store.documents(user_id=live.user(gil.id).id) == []
 
 
 # -- the table
