@@ -35,7 +35,7 @@ LOCK = "familiar-setup.lock"
 LOG = "familiar-setup.log"
 USAGE = """usage: python scripts/start.py run [ARGUMENT...]     set up, then `familiar run`: Telegram bot or a chat here
        python scripts/start.py test [ARGUMENT...]    set up, then linters, types, layers and pytest [ARGUMENT...]
-       python scripts/start.py chaos [ARGUMENT...]   set up, then the long kill -9 tests"""
+       python scripts/start.py chaos [ARGUMENT...]   set up, then the long kill -9, load, flood and leak tests"""
 
 
 class StartError(Exception):
