@@ -10,13 +10,14 @@ import hashlib
 import json
 import re
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from datetime import UTC, datetime, timedelta
 
 from telegram import Message
 
 from bot.context import Given, in_passages
 from bot.reminders.zones import zone_of
+from bot.telegram import origins
 from bot.telegram.desk import Visit
 from bot.telegram.inbox import done
 from bot.telegram.outbox import Reply
@@ -81,15 +82,13 @@ async def offer(visit: Visit) -> None:
 def said_in(visit: Visit, messages: Sequence[Message]) -> tuple[Said, ...]:
     """The forwarded ones of some messages, with who wrote them and when."""
     zone = zone_of(visit.user.profile)
-    return tuple(
-        Said(
-            origin_name(each.forward_origin),
-            each.text,
-            f"{each.forward_origin.date.astimezone(zone):%Y-%m-%dT%H:%M:%S}",
-        )
-        for each in messages
-        if each.forward_origin is not None and each.text
-    )
+    said = []
+    for each in messages:
+        if each.forward_origin is not None and each.text:
+            origin = replace(origins.origin_of(each), name=origin_name(each.forward_origin))
+            at = f"{origin.at.astimezone(zone):%Y-%m-%dT%H:%M:%S}"
+            said.append(Said(origins.speaker_of(origin, visit.person), each.text, at))
+    return tuple(said)
 
 
 def origin_of(said: Sequence[Said]) -> str:

@@ -9,11 +9,11 @@ from telegram import Message
 
 from bot.reminders.zones import zone_of
 from bot.telegram.desk import Visit
-from bot.telegram.origins import origin_of
+from bot.telegram.origins import is_of, origin_of, speaker_of
 from bot.telegram.outbox import Reply
 from bot.telegram.settling import Said, write_answer
 from bot.threads import in_thread
-from memory.facts.store import KEPT_REPLY, MYSELF
+from memory.facts.store import KEPT_REPLY
 from memory.notes import KEPT_MESSAGE, NOTE, KeptNote, NewNote, Words, notes_of
 
 _TITLE_CHARACTERS = 60
@@ -66,12 +66,10 @@ def _kept(visit: Visit, message: Message) -> tuple[Words | None, str]:
     if not text:
         return None, NOTE
     at = origin.at.astimezone(zone_of(visit.user.profile)).isoformat()
-    if origin.account is not None and origin.account == visit.person.telegram_id:
-        return Words(visit.person.name, text, at), NOTE
-    # Somebody may call themselves as the user, or "me"; their words would be taken for the user's.
-    confusable = origin.name == visit.person.name or origin.name.casefold() in MYSELF
-    name = f"{origin.name} (Telegram)" if confusable else origin.name
-    return Words(name, text, at), KEPT_REPLY if origin.account == visit.desk.bot.id else KEPT_MESSAGE
+    words = Words(speaker_of(origin, visit.person), text, at)
+    if is_of(origin, visit.person):
+        return words, NOTE
+    return words, KEPT_REPLY if origin.account == visit.desk.bot.id else KEPT_MESSAGE
 
 
 def _local(visit: Visit, message: Message) -> str:

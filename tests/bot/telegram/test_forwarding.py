@@ -53,6 +53,18 @@ async def test_a_forwarded_message_is_kept_as_a_note_of_its_writer(live: Bench) 
     assert "1 documents" in asked.text
 
 
+@pytest.mark.parametrize("name", ["Me", "我", "I"])
+async def test_whoever_is_called_me_is_not_the_user(live: Bench, name: str) -> None:
+    """With an account that shows and one that is hidden."""
+    ada = await live.owner()
+    account = {"type": "user", "date": AT, "sender_user": {"id": 99, "is_bot": False, "first_name": name}}
+    for origin in (account, {**HIDDEN, "sender_user_name": name}):
+        await pressed(live, ada, await offered(live, ada, (SAID, origin)), "keep")
+    assert len(live.store.documents(user_id=live.user().id)) == 2
+    assert live.store.rows("SELECT DISTINCT subject FROM facts WHERE subject LIKE 'user%'") == []
+    assert {row[0] for row in live.store.rows("SELECT speaker FROM chunks")} == {f"{name} (Telegram)"}
+
+
 async def test_several_in_a_row_are_offered_together(live: Bench) -> None:
     """And kept as one note."""
     ada = await live.owner()
