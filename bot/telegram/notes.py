@@ -72,6 +72,32 @@ def _kept(visit: Visit, message: Message) -> tuple[Words | None, str]:
     return words, KEPT_REPLY if origin.account == visit.desk.bot.id else KEPT_MESSAGE
 
 
+def note_of(visit: Visit, message: Message, text: str, *, speaker: str | None, title: str | None = None) -> NewNote:
+    """The note of what stands in a message and is not its keeper's own statement.
+
+    :param speaker: whose words they are; None: nobody's, so that "I" in them is no one
+    :param title: else its first words
+    """
+    title = title or _short(text)
+    if speaker is not None:
+        title = visit.phrase("note_by", who=speaker, text=title)
+    return NewNote(
+        key=f"telegram/{message.chat.id}/{message.message_id}",
+        title=title,
+        name=visit.phrase("note_name", text=title),
+        words=(Words(speaker, text, _local(visit, message)),),
+        me=None,
+        format=KEPT_MESSAGE,
+    )
+
+
+def forwarder(visit: Visit, message: Message) -> str | None:
+    """Whom a message was forwarded from; None where it was nobody else, as a photo that its sender took."""
+    origin = origin_of(message)
+    own = is_of(origin, visit.person) or origin.account == visit.desk.bot.id
+    return None if message.forward_origin is None or own else speaker_of(origin, visit.person)
+
+
 def _local(visit: Visit, message: Message) -> str:
     return message.date.astimezone(zone_of(visit.user.profile)).isoformat()
 
