@@ -59,10 +59,16 @@ def forwarded(visit: Visit) -> bool:
 
 
 async def offer(visit: Visit) -> None:
-    """Ask what to do with what was forwarded; in a group nothing, as it was not said to the bot."""
+    """Ask what to do with what was forwarded; in a group nothing, as it was not said to the bot.
+
+    A guest, who keeps no notes, is told how to ask about it.
+    """
     if not visit.place.private:
         return
     said, outbox, store = said_in(visit, visit.messages), visit.desk.outbox, visit.services.store
+    if visit.person.role == "guest":
+        await visit.tell(visit.phrase("tg_forward_guest", n=len(said), origin=origin_of(said)))
+        return
 
     def write() -> Reply:
         with store.transaction() as db:

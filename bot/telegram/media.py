@@ -207,13 +207,14 @@ def quoted(text: str) -> Part:
 
 
 async def _offer(visit: Visit, parts: Sequence[Part], *, whole: bool = True, again: bool = True) -> None:
-    """Show what was read or heard, with a button that keeps it; in a group, whose memory is all members', without.
+    """Show what was read or heard, with a button that keeps it; in a group, whose memory is all members', and
+    for a guest, who may not press it, without.
 
     :param whole: the messages hold all of it
     :param again: all of it can be had from the message that is answered
     """
     how = "shown" if whole and len(parts) == 1 else "all"
-    offered = visit.place.private and (how == "shown" or again)
+    offered = visit.place.private and visit.person.role != "guest" and (how == "shown" or again)
     buttons = [[(visit.phrase("tg_note_button"), f"read:{how}")]] if offered else None
     under = buttons if len(parts) == 1 else None
     await visit.show(parts, reply_to=visit.message.message_id, buttons=under)

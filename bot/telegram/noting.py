@@ -28,7 +28,7 @@ async def tell_kind(visit: Visit) -> None:
     """Say what the message says, with a button where its sender may keep that; a caption is answered like a text."""
     found = shown(visit.message, language=visit.language, zone=zone_of(visit.user.profile))
     assert found is not None
-    offered = found.note is not None
+    offered = found.note is not None and visit.person.role != "guest"
     buttons: Buttons | None = [[(visit.phrase("tg_note_button"), "note")]] if offered else None
     await visit.tell(found.text, buttons=buttons, reply=found.note is not None)
     caption = without_mention(visit.message.caption or "", bot=visit.desk.bot.username)

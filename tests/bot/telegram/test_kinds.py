@@ -15,6 +15,7 @@ from memory.records import Document
 from memory.turns import turns_of
 from tests.bot.telegram.bench import OWNER, Bench
 from tests.bot.telegram.messages import CHANNEL, HERE, KINDS, WHERE, Fields, Kind
+from tests.bot.telegram.test_people import guest
 from tests.telegram_api import Message, UserDriver
 from tests.telegram_api.raw import message_json, push_update, send_raw
 from tests.telegram_api.records import Chat
@@ -85,6 +86,16 @@ async def test_a_kept_poll_states_nothing_of_the_user(live: Bench) -> None:
     (document,) = await live.server.until(lambda: documents(live))
     assert (document.format, document.me) == (KEPT_MESSAGE, None)
     assert facts_of(live.store, owners=[live.user().id]) == []
+
+
+@pytest.mark.asyncio(loop_scope="function")
+async def test_a_guest_gets_no_button_that_refuses_them(live: Bench) -> None:
+    """It is told back to them all the same."""
+    gil = await guest(live, await live.owner())
+    sent = send_raw(live.server, gil, KINDS["contact"].fields)
+    (reply,) = await live.server.until(lambda: live.server.replies(gil.id, after=sent))
+    assert reply.text == KINDS["contact"].said("en")
+    assert not reply.buttons
 
 
 @pytest.mark.asyncio(loop_scope="function")

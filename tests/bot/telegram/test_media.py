@@ -22,6 +22,7 @@ from memory.notes import KEPT_MESSAGE
 from memory.records import Message as Prompt
 from memory.turns import turns_of
 from tests.bot.telegram.bench import OWNER, Bench
+from tests.bot.telegram.test_people import guest
 from tests.openai_server import OpenAiServer
 from tests.recordings import DOOR, DOOR_WORDS, film
 from tests.telegram_api import Message, UserDriver
@@ -263,6 +264,14 @@ async def test_photos_of_one_second_are_kept_both(eyes: Eyes) -> None:
         eyes.ada.press(shown, shown.buttons[0].callback_data or "")
         await eyes.answers(second, number)
     assert eyes.remembered().split("\n") == ["Total 12.40", "Gate 15"]
+
+
+async def test_a_guest_gets_no_button_that_refuses_them(eyes: Eyes) -> None:
+    """What is read is shown to them."""
+    gil = await guest(eyes.bench, eyes.ada)
+    (shown,) = await eyes.answers(gil.send_photo(RECEIPT))
+    assert "Total 12.40" in shown.text
+    assert not shown.buttons
 
 
 async def test_a_photo_without_text_says_so(eyes: Eyes) -> None:
