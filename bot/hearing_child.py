@@ -18,6 +18,8 @@ from memory.importers.child import read_frame, write_frame
 
 RATE = 16_000
 """Samples a second, as Whisper takes them."""
+_CONTAINERS = "ogg,matroska,webm,mov,mp4,m4a,mp3,wav,flac,aac,amr,avi,asf,caf,aiff,mpegts,mpeg"
+"""What may be opened, by the names of FFmpeg's demuxers; of the others some read files and addresses that they name."""
 
 
 class _Overlong(Exception):
@@ -65,7 +67,7 @@ def decoded(data: bytes, *, most_seconds: float) -> Any:
     pieces: list[Any] = []
     left = int(most_seconds * RATE)
     try:
-        with av.open(io.BytesIO(data)) as container:
+        with av.open(io.BytesIO(data), options={"format_whitelist": _CONTAINERS}) as container:
             resampler = av.AudioResampler(format="s16", layout="mono", rate=RATE)
             for frame in _frames(container):
                 for piece in resampler.resample(frame):

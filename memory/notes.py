@@ -15,7 +15,7 @@ from memory.chunking import chunk_document, embedded_text, full_text
 from memory.config import ImportConfig
 from memory.embedding import Embedder
 from memory.facts.store import KEPT_REPLY, learn_document
-from memory.importers.records import ExtractedDocument, Utterance
+from memory.importers.records import Block, ExtractedDocument, Utterance
 from memory.records import Document, NewDocument, User
 from memory.store import Store
 
@@ -28,7 +28,8 @@ FORMATS = (NOTE, KEPT_MESSAGE, KEPT_REPLY)
 class Words:
     """What somebody said."""
 
-    speaker: str
+    speaker: str | None
+    """None where it is nobody's statement, as what stands on a photographed page."""
     text: str
     at: str | None = None
     """ISO 8601, where it is known."""
@@ -44,6 +45,7 @@ class NewNote:
     name: str
     """What citations call it."""
     words: tuple[Words, ...]
+    """With a speaker each, or without any."""
     me: str | None
     """Which of the speakers is the user."""
     format: str = NOTE
@@ -104,11 +106,16 @@ def notes_of(store: Store, *, user_id: int, last: int) -> Sequence[Document]:
 
 
 def _extracted(new: NewNote) -> ExtractedDocument:
-    said = [Utterance(str(number), words.speaker, words.text, words.at) for number, words in enumerate(new.words)]
-    return ExtractedDocument(new.title, new.format, utterances=tuple(said), at=new.words[-1].at)
+    blocks = tuple(Block(words.text) for words in new.words if words.speaker is None)
+    said = tuple(
+        Utterance(str(number), words.speaker, words.text, words.at)
+        for number, words in enumerate(new.words)
+        if words.speaker is not None
+    )
+    return ExtractedDocument(new.title, new.format, blocks=blocks, utterances=said, at=new.words[-1].at)
 
 
 def _sha256(new: NewNote) -> str:
     """Of who said what: the same words of the same person are one note."""
-    said = "\0".join(part for words in new.words for part in (words.speaker, words.text))
+    said = "\0".join(part for words in new.words for part in (words.speaker or "", words.text))
     return hashlib.sha256(f"note\0{said}".encode()).hexdigest()

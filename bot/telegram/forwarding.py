@@ -10,13 +10,14 @@ import hashlib
 import json
 import re
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from datetime import UTC, datetime, timedelta
 
 from telegram import Message
 
 from bot.context import Given, in_passages
 from bot.reminders.zones import zone_of
+from bot.telegram import origins
 from bot.telegram.desk import Visit
 from bot.telegram.inbox import done
 from bot.telegram.outbox import Reply
@@ -58,10 +59,16 @@ def forwarded(visit: Visit) -> bool:
 
 
 async def offer(visit: Visit) -> None:
-    """Ask what to do with what was forwarded; in a group nothing, as it was not said to the bot."""
+    """Ask what to do with what was forwarded; in a group nothing, as it was not said to the bot.
+
+    A guest, who keeps no notes, is told how to ask about it.
+    """
     if not visit.place.private:
         return
     said, outbox, store = said_in(visit, visit.messages), visit.desk.outbox, visit.services.store
+    if visit.person.role == "guest":
+        await visit.tell(visit.phrase("tg_forward_guest", n=len(said), origin=origin_of(said)))
+        return
 
     def write() -> Reply:
         with store.transaction() as db:
@@ -81,15 +88,13 @@ async def offer(visit: Visit) -> None:
 def said_in(visit: Visit, messages: Sequence[Message]) -> tuple[Said, ...]:
     """The forwarded ones of some messages, with who wrote them and when."""
     zone = zone_of(visit.user.profile)
-    return tuple(
-        Said(
-            origin_name(each.forward_origin),
-            each.text,
-            f"{each.forward_origin.date.astimezone(zone):%Y-%m-%dT%H:%M:%S}",
-        )
-        for each in messages
-        if each.forward_origin is not None and each.text
-    )
+    said = []
+    for each in messages:
+        if each.forward_origin is not None and each.text:
+            origin = replace(origins.origin_of(each), name=origin_name(each.forward_origin))
+            at = f"{origin.at.astimezone(zone):%Y-%m-%dT%H:%M:%S}"
+            said.append(Said(origins.speaker_of(origin, visit.person), each.text, at))
+    return tuple(said)
 
 
 def origin_of(said: Sequence[Said]) -> str:

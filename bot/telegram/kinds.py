@@ -21,15 +21,15 @@ from memory.importers.vcf import read_vcf
 
 @dataclass(frozen=True)
 class Note:
-    """What can be kept of a message, as a Markdown document."""
+    """What can be kept of a message."""
 
     title: str
     lines: tuple[str, ...]
 
     @property
-    def markdown(self) -> str:
-        """The document."""
-        return "\n".join([f"# {self.title}", "", *(f"- {line}" for line in self.lines)]) + "\n"
+    def text(self) -> str:
+        """All of it, a line each."""
+        return "\n".join([self.title, *(f"- {line}" for line in self.lines)])
 
 
 @dataclass(frozen=True)

@@ -19,11 +19,16 @@ from bot.seeing import Seen
 from bot.telegram.desk import Visit
 from bot.telegram.downloads import fetched, photo_of, recording_of
 from bot.telegram.files import receipt_text
+from bot.telegram.notes import forwarder, note_of
+from bot.telegram.outbox import Reply
 from bot.telegram.render import Part, Span, joined, split, utf16
+from bot.telegram.settling import Said, write_answer
 from bot.telegram.talking import Asked, answer
 from bot.telegram.waiting import unless_stopped
 from bot.telegram.wording import ImportWish, without_mention
 from bot.threads import in_thread
+from memory.notes import KeptNote
+from memory.records import Receipt
 
 SHOWN = 3000
 """UTF-16 units of a photo's text that are shown; the button keeps all of it."""
@@ -202,13 +207,14 @@ def quoted(text: str) -> Part:
 
 
 async def _offer(visit: Visit, parts: Sequence[Part], *, whole: bool = True, again: bool = True) -> None:
-    """Show what was read or heard, with a button that keeps it; in a group, whose memory is all members', without.
+    """Show what was read or heard, with a button that keeps it; in a group, whose memory is all members', and
+    for a guest, who may not press it, without.
 
     :param whole: the messages hold all of it
     :param again: all of it can be had from the message that is answered
     """
     how = "shown" if whole and len(parts) == 1 else "all"
-    offered = visit.place.private and (how == "shown" or again)
+    offered = visit.place.private and visit.person.role != "guest" and (how == "shown" or again)
     buttons = [[(visit.phrase("tg_note_button"), f"read:{how}")]] if offered else None
     under = buttons if len(parts) == 1 else None
     await visit.show(parts, reply_to=visit.message.message_id, buttons=under)
@@ -223,12 +229,24 @@ async def noted(visit: Visit, values: Sequence[str]) -> None:
     if text is None:
         await visit.tell(visit.phrase("tg_note_gone"))
         return
-    written = (original or visit.message).date
-    name = f"{visit.phrase('tg_note_name')} {written:%Y-%m-%d %H.%M.%S}.txt"
-    receipt = await in_thread(
-        lambda: visit.services.import_bytes(name, text.encode(), user=visit.user, me=None, learn_from=None)
-    )
-    await visit.tell(receipt_text(visit, receipt, ImportWish(), name=name))
+    if not text.strip():
+        await visit.tell(visit.phrase("tg_note_no_text"))
+        return
+    read = original or visit.message
+    new = note_of(visit, read, text, speaker=forwarder(visit, read))
+    replies: list[Reply] = []
+
+    def stored(kept: KeptNote) -> None:
+        replies.append(write_answer(visit, Said(_receipt(visit, kept))))
+
+    await in_thread(lambda: visit.services.keep_note(new, user=visit.user, stored=stored))
+    await visit.desk.outbox.deliver(replies[0])
+
+
+def _receipt(visit: Visit, kept: KeptNote) -> str:
+    document = kept.document
+    receipt = Receipt(document.source, "duplicate" if kept.known else "indexed", document.id, document.chunks)
+    return receipt_text(visit, receipt, ImportWish(), name=document.title)
 
 
 def _shown(message: Message) -> str:

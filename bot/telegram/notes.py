@@ -9,11 +9,11 @@ from telegram import Message
 
 from bot.reminders.zones import zone_of
 from bot.telegram.desk import Visit
-from bot.telegram.origins import origin_of
+from bot.telegram.origins import is_of, origin_of, speaker_of
 from bot.telegram.outbox import Reply
 from bot.telegram.settling import Said, write_answer
 from bot.threads import in_thread
-from memory.facts.store import KEPT_REPLY, MYSELF
+from memory.facts.store import KEPT_REPLY
 from memory.notes import KEPT_MESSAGE, NOTE, KeptNote, NewNote, Words, notes_of
 
 _TITLE_CHARACTERS = 60
@@ -66,12 +66,36 @@ def _kept(visit: Visit, message: Message) -> tuple[Words | None, str]:
     if not text:
         return None, NOTE
     at = origin.at.astimezone(zone_of(visit.user.profile)).isoformat()
-    if origin.account is not None and origin.account == visit.person.telegram_id:
-        return Words(visit.person.name, text, at), NOTE
-    # Somebody may call themselves as the user, or "me"; their words would be taken for the user's.
-    confusable = origin.name == visit.person.name or origin.name.casefold() in MYSELF
-    name = f"{origin.name} (Telegram)" if confusable else origin.name
-    return Words(name, text, at), KEPT_REPLY if origin.account == visit.desk.bot.id else KEPT_MESSAGE
+    words = Words(speaker_of(origin, visit.person), text, at)
+    if is_of(origin, visit.person):
+        return words, NOTE
+    return words, KEPT_REPLY if origin.account == visit.desk.bot.id else KEPT_MESSAGE
+
+
+def note_of(visit: Visit, message: Message, text: str, *, speaker: str | None, title: str | None = None) -> NewNote:
+    """The note of what stands in a message and is not its keeper's own statement.
+
+    :param speaker: whose words they are; None: nobody's, so that "I" in them is no one
+    :param title: else its first words
+    """
+    title = title or _short(text)
+    if speaker is not None:
+        title = visit.phrase("note_by", who=speaker, text=title)
+    return NewNote(
+        key=f"telegram/{message.chat.id}/{message.message_id}",
+        title=title,
+        name=visit.phrase("note_name", text=title),
+        words=(Words(speaker, text, _local(visit, message)),),
+        me=None,
+        format=KEPT_MESSAGE,
+    )
+
+
+def forwarder(visit: Visit, message: Message) -> str | None:
+    """Whom a message was forwarded from; None where it was nobody else, as a photo that its sender took."""
+    origin = origin_of(message)
+    own = is_of(origin, visit.person) or origin.account == visit.desk.bot.id
+    return None if message.forward_origin is None or own else speaker_of(origin, visit.person)
 
 
 def _local(visit: Visit, message: Message) -> str:

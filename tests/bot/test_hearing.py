@@ -21,6 +21,7 @@ from bot.hearing import (
     open_transcriber,
     own_folder,
 )
+from bot.hearing_child import RATE, decoded
 from bot.hearing_here import LocalTranscriber
 from memory.errors import FamiliarError, UsageError
 from tests.openai_server import OpenAiServer
@@ -230,3 +231,29 @@ def test_without_the_extra_it_is_named() -> None:
     """And what would do without it."""
     done = subprocess.run([sys.executable, "-c", _WITHOUT], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "pip install -e '.[speech]', or name a server in [speech] url"
+
+
+_DECODE = """
+import sys
+from bot.hearing_child import _Soundless, decoded
+try:
+    print(len(decoded(sys.stdin.buffer.read(), most_seconds=60.0)))
+except _Soundless:
+    print("nothing to hear")
+"""
+_PLAYLIST = b"ffconcat version 1.0\nfile tests/recordings/door.ogg\n"
+_SESSION = b"v=0\no=- 0 0 IN IP4 127.0.0.1\ns=x\nc=IN IP4 127.0.0.1\nt=0 0\nm=audio 45678 RTP/AVP 0\n"
+
+
+@pytest.mark.parametrize("data", [_PLAYLIST, _SESSION], ids=["playlist", "session"])
+def test_what_names_files_or_addresses_is_no_recording(data: bytes) -> None:
+    """FFmpeg would read the file, or wait for packets from the network for ever."""
+    root = Path(__file__).parents[2]
+    done = subprocess.run([sys.executable, "-c", _DECODE], input=data, capture_output=True, timeout=15, cwd=root)
+    assert done.stdout.decode().strip() == "nothing to hear", done.stderr
+
+
+def test_what_phones_record_is_opened() -> None:
+    """Their containers are among those that may be."""
+    for recording in (DOOR, film(DOOR), silence(1)):
+        assert len(decoded(recording, most_seconds=60.0)) >= RATE

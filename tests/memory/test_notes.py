@@ -78,6 +78,15 @@ def test_facts_are_the_speakers(store: Store) -> None:
     assert sorted(facts(store)) == [("Eve", "Rome"), ("user", "Bern")]
 
 
+def test_what_nobody_says_is_found_and_states_nothing_of_anybody(store: Store) -> None:
+    """Also when all is read again; the same as somebody's words is another note."""
+    kept = keep(store, Words(None, "I live in Lisbon."), key="1", format_=KEPT_MESSAGE)
+    learn_all(store, user_id=ann(store).id)
+    assert facts(store) == []
+    assert store.document_text(kept.document.id, user_id=ann(store).id) == "I live in Lisbon."
+    assert not keep(store, Words("Eve", "I live in Lisbon."), key="2", format_=KEPT_MESSAGE).known
+
+
 def test_a_forgotten_note_is_gone_and_may_be_kept_again(store: Store) -> None:
     """By its number, by its words, and with everything."""
     kept = keep(store, Words("ann", "I live in Bern."))

@@ -12,6 +12,7 @@ from bot.telegram.forwarding import Said, note_name, origin_of
 from bot.telegram.quoting import origin_name
 from tests.bot.telegram.bench import Bench
 from tests.bot.telegram.test_editing import settled, turns
+from tests.bot.telegram.test_people import guest
 from tests.telegram_api import Message, UserDriver
 
 AT = 1767348000  # 2026-01-02 10:00 UTC
@@ -53,6 +54,18 @@ async def test_a_forwarded_message_is_kept_as_a_note_of_its_writer(live: Bench) 
     assert "1 documents" in asked.text
 
 
+@pytest.mark.parametrize("name", ["Me", "我", "I"])
+async def test_whoever_is_called_me_is_not_the_user(live: Bench, name: str) -> None:
+    """With an account that shows and one that is hidden."""
+    ada = await live.owner()
+    account = {"type": "user", "date": AT, "sender_user": {"id": 99, "is_bot": False, "first_name": name}}
+    for origin in (account, {**HIDDEN, "sender_user_name": name}):
+        await pressed(live, ada, await offered(live, ada, (SAID, origin)), "keep")
+    assert len(live.store.documents(user_id=live.user().id)) == 2
+    assert live.store.rows("SELECT DISTINCT subject FROM facts WHERE subject LIKE 'user%'") == []
+    assert {row[0] for row in live.store.rows("SELECT speaker FROM chunks")} == {f"{name} (Telegram)"}
+
+
 async def test_several_in_a_row_are_offered_together(live: Bench) -> None:
     """And kept as one note."""
     ada = await live.owner()
@@ -78,6 +91,18 @@ async def test_the_buttons_work_after_a_restart_and_once(live: Bench) -> None:
     await settled(live)
     assert len(live.store.documents(user_id=live.user().id)) == 1
     assert "Kept" in live.server.replies(ada.id)[-1].text
+
+
+async def test_a_guest_is_told_how_to_ask_about_it(live: Bench) -> None:
+    """Without buttons that would refuse them; nothing is kept for a decision, and the way that is told works."""
+    gil = await guest(live, await live.owner())
+    offer = await offered(live, gil, (SAID, BEN))
+    assert offer.text == say("en", "tg_forward_guest", n=1, origin="Ben Oak, 2026-01-02")
+    assert not offer.buttons
+    assert live.store.rows("SELECT * FROM telegram_forwards") == []
+    message = next(each for each in live.server.messages(gil.id) if each.text == SAID)
+    await live.reply_to(gil, "Where does he live?", reply_to=message)
+    assert SAID in live.engine.requests[-1].messages[-1].content
 
 
 async def test_left_means_that_nothing_is_kept(live: Bench) -> None:

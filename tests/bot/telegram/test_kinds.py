@@ -9,16 +9,20 @@ import telegram
 
 from bot.locales import LANGUAGES, say
 from bot.telegram.kinds import contact_lines, coordinates, shown
+from memory.facts.store import facts_of
+from memory.notes import KEPT_MESSAGE
 from memory.records import Document
 from memory.turns import turns_of
 from tests.bot.telegram.bench import OWNER, Bench
 from tests.bot.telegram.messages import CHANNEL, HERE, KINDS, WHERE, Fields, Kind
+from tests.bot.telegram.test_people import guest
 from tests.telegram_api import Message, UserDriver
 from tests.telegram_api.raw import message_json, push_update, send_raw
 from tests.telegram_api.records import Chat
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 UTC = ZoneInfo("UTC")
+STATEMENTS = ("I live in Lisbon.", "I am allergic to peanuts.")
 
 
 def ada_of(bench: Bench) -> UserDriver:
@@ -68,6 +72,30 @@ async def test_it_is_kept_as_a_note(shared: Bench, name: str) -> None:
 def named(kind: Kind) -> list[str]:
     """What the first line of the answer tells."""
     return [str(value) for value in kind.values.values()]
+
+
+@pytest.mark.asyncio(loop_scope="function")
+async def test_a_kept_poll_states_nothing_of_the_user(live: Bench) -> None:
+    """Its options are nobody's words."""
+    ada = await live.owner()
+    body = KINDS["poll"].fields["poll"]
+    assert isinstance(body, dict)
+    options = [{**option, "text": text} for option, text in zip(body["options"], STATEMENTS, strict=True)]
+    reply = await answered(live, {"poll": {**body, "options": options}})
+    ada.press(reply, "note")
+    (document,) = await live.server.until(lambda: documents(live))
+    assert (document.format, document.me) == (KEPT_MESSAGE, None)
+    assert facts_of(live.store, owners=[live.user().id]) == []
+
+
+@pytest.mark.asyncio(loop_scope="function")
+async def test_a_guest_gets_no_button_that_refuses_them(live: Bench) -> None:
+    """It is told back to them all the same."""
+    gil = await guest(live, await live.owner())
+    sent = send_raw(live.server, gil, KINDS["contact"].fields)
+    (reply,) = await live.server.until(lambda: live.server.replies(gil.id, after=sent))
+    assert reply.text == KINDS["contact"].said("en")
+    assert not reply.buttons
 
 
 @pytest.mark.asyncio(loop_scope="function")
