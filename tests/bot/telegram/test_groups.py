@@ -202,7 +202,7 @@ async def test_an_admin_sets_the_groups_language(live: Bench) -> None:
     ben.press(shown, "set:language:zh")
     await live.server.until(lambda: live.store.user_by_id(memory_of(live)).profile.language == "zh")
     assert (await spoken_in(live, group, ada, "/help")).text.startswith(say("zh", "tg_help"))
-    assert (await live.reply_to(ada, "/help")).text == say("en", "tg_help")
+    assert (await live.reply_to(ada, "/help")).text.startswith(say("en", "tg_help"))
 
 
 ATTEMPTS = (ASKED, "/why 1", "/summary", "/summary about locker", "/reminders", "/forget locker", "/facts", "/examples")
