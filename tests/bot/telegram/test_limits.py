@@ -44,14 +44,14 @@ async def test_a_flood_is_told_once_and_the_surplus_is_left(bench: Bench) -> Non
     for _ in range(9):
         ben.send("/help")
     await bench.handled(12)
-    assert len([m for m in bench.server.replies(BEN) if m.text == say("en", "tg_help")]) == 3
+    assert len([m for m in bench.server.replies(BEN) if m.text.startswith(say("en", "tg_help"))]) == 3
     (told,) = said(bench, "tg_over_messages")
     assert f"{datetime.now(UTC):%Y-%m-%d}" in told
     assert bench.store.rows("SELECT count(*) FROM telegram_inbox WHERE state = 'waiting'")[0][0] == 0
     for _ in range(5):
-        assert (await bench.reply_to(ada, "/help")).text == say("en", "tg_help")
+        assert (await bench.reply_to(ada, "/help")).text.startswith(say("en", "tg_help"))
     age(bench, seconds=61)
-    assert (await bench.reply_to(ben, "/help")).text == say("en", "tg_help")
+    assert (await bench.reply_to(ben, "/help")).text.startswith(say("en", "tg_help"))
 
 
 async def test_of_messages_that_are_read_together_those_within_the_limit_are_answered(bench: Bench) -> None:
@@ -80,7 +80,7 @@ async def test_replies_of_a_day_are_counted_across_restarts_and_forgetting(bench
     ben.send(STORY)
     ben.send(STORY)
     assert (await bench.reply_to(ben, "/help")).text.startswith("That was your 2 replies")
-    await bench.server.until(lambda: bench.server.replies(BEN)[-1].text == say("en", "tg_help"))
+    await bench.server.until(lambda: bench.server.replies(BEN)[-1].text.startswith(say("en", "tg_help")))
     assert len(said(bench, "tg_over_replies")) == 1
     assert len(bench.engine.requests) == 2
     age(bench, days=1)
@@ -116,7 +116,7 @@ async def test_one_person_has_one_reply_at_a_time(bench: Bench) -> None:
     ben.send(STORY)
     await bench.server.until(begun.is_set)
     ben.send("@familiar_test_bot tell me another story", chat=group)
-    assert (await bench.reply_to(ada, "/help")).text == say("en", "tg_help")
+    assert (await bench.reply_to(ada, "/help")).text.startswith(say("en", "tg_help"))
     await asyncio.sleep(0.2)
     assert len(bench.engine.requests) == 1
     go.set()
