@@ -13,11 +13,10 @@ from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-from bot.context import GIVEN_ID
 from bot.grounding import overlap, sentences, unsupported
 from bot.locales import LANGUAGES, say
 from bot.salience import unwrap
-from memory.records import Chunk, Citation, Hit
+from memory.records import GIVEN_ID, Chunk, Citation, Hit
 from memory.words import HAN, content_words, split_words
 
 _CITED = re.compile(r"\s*\[(\d{1,3})\]")

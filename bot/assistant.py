@@ -26,7 +26,7 @@ from bot.answers import (
 )
 from bot.candidates import SecondAnswers
 from bot.config import ChatConfig, ModelConfig
-from bot.context import GIVEN_ID, NO_CONTEXT, Context, Given, given_hits
+from bot.context import NO_CONTEXT, Context, Given, given_hits
 from bot.engines.base import AdapterFiles, Engine, Generated, Generation
 from bot.fact_answers import quote_facts
 from bot.locales import say
@@ -38,7 +38,20 @@ from memory.facts.records import Fact
 from memory.facts.standing import only_rules, standing_of
 from memory.intent import Intent, intent_of, told_part
 from memory.query import expand
-from memory.records import Citation, Found, Hit, Kept, Message, NewTurn, Passage, RecalledMemory, Timings, Turn, User
+from memory.records import (
+    GIVEN_ID,
+    Citation,
+    Found,
+    Hit,
+    Kept,
+    Message,
+    NewTurn,
+    Passage,
+    RecalledMemory,
+    Timings,
+    Turn,
+    User,
+)
 from memory.store import Store, utc_now
 from memory.turns import Said, add_turn, count_turns, turn_of, turns_of
 from tuning.comparing import base_answers
@@ -154,13 +167,12 @@ class Assistant:
         asked = [question] if question == text else [question, recent[-1]]
         found = found if intent != "greeting" else _NOTHING
         hits, about = about_first(asked, found)
-        trusted = self._voice.trusted
-        plan = plan_for(
-            intent, answerable=found.answerable, about=bool(about), trusted=trusted, refers=bool(context.given)
-        )
+        trusted, refers = self._voice.trusted, bool(context.given)
+        plan = plan_for(intent, answerable=found.answerable, about=bool(about), trusted=trusted, refers=refers)
         hits = (*(hits if trusted else hits[:QUOTED_PASSAGES]), *given)
         asks_model = plan in ("quote", "generate")
-        messages, hits = self._prompt(text, user=user, history=history, hits=hits) if asks_model else ((), hits[:1])
+        system = self._system(user, without=context.replaces)
+        messages, hits = self._prompt(text, system, history=history, hits=hits) if asks_model else ((), hits[:1])
         adapter = self._adapter(user, conversation_id) if asks_model else None
         about = tuple(hit for hit in hits if hit in about or hit.chunk.id == GIVEN_ID)
         run = _Run(
@@ -231,11 +243,11 @@ class Assistant:
         self._second.interrupt()
 
     def _prompt(
-        self, text: str, *, user: User, history: Sequence[Turn], hits: Sequence[Hit]
+        self, text: str, system: str, *, history: Sequence[Turn], hits: Sequence[Hit]
     ) -> tuple[tuple[Message, ...], tuple[Hit, ...]]:
         messages, kept = build_prompt(
             text,
-            system=system_prompt(self._chat.persona, user.profile, self._about(user)),
+            system=system,
             history=history,
             hits=hits,
             count_tokens=self._voice.engine.count_tokens,
@@ -243,9 +255,10 @@ class Assistant:
         )
         return messages, kept
 
-    def _about(self, user: User) -> Sequence[str]:
-        """What is known of the user; of a guest nothing is, also where they were a member before."""
-        return about_user(self._store, user_id=user.id) if user.role != "guest" else ()
+    def _system(self, user: User, *, without: int | None) -> str:
+        """The system prompt with what is known of the user; of a guest nothing is, also if they were a member."""
+        about = about_user(self._store, user_id=user.id, without=without) if user.role != "guest" else ()
+        return system_prompt(self._chat.persona, user.profile, about)
 
     def _adapter(self, user: User, conversation_id: int) -> AdapterFiles | None:
         """Who answers the next turn of a conversation; None: the base model, now and then for comparison."""

@@ -12,16 +12,13 @@ from dataclasses import dataclass
 import numpy as np
 
 from memory.embedding import Embedder
-from memory.records import Chunk, Hit, Kept
+from memory.records import GIVEN_ID, GIVEN_REMARK, Chunk, Hit, Kept
 
-GIVEN_ID = -1
-"""The id of a passage that is in no memory."""
 SOURCE = "given"
 _MOST_PASSAGES = 6
 """Of a longer text the first passage is given, which says what it is, and those nearest to the question."""
 _PASSAGE = 900
 """Characters of a passage where a text comes in one piece; about what the passages of memory have."""
-_REMARK = "what this message is about"
 
 
 @dataclass(frozen=True)
@@ -68,7 +65,7 @@ def in_passages(text: str) -> tuple[str, ...]:
 def given_hits(question: str, given: Sequence[Given], *, user_id: int, embedder: Embedder) -> tuple[Hit, ...]:
     """The given texts as passages for the prompt, in order; of long ones those that are about the question."""
     return tuple(
-        Hit(_chunk(item, item.texts[place], place, user_id), score=1.0, remark=_REMARK)
+        Hit(_chunk(item, item.texts[place], place, user_id), score=1.0, remark=GIVEN_REMARK)
         for item in given
         for place in _chosen(question, item.texts, embedder)
     )

@@ -120,6 +120,11 @@ def revoke(store: Store, invitation_id: int, *, now: datetime) -> bool:
     return changed > 0
 
 
+def has_used(store: Store, invitation: Invitation, *, user_id: int) -> bool:
+    """Whether a person came in by an invitation: once, so that whom the owner made less is not raised by it again."""
+    return bool(store.rows("SELECT 1 FROM arrivals WHERE invitation_id = ? AND user_id = ?", (invitation.id, user_id)))
+
+
 def came_by(store: Store, user_id: int) -> int | None:
     """The number of the invitation by which a person came in first."""
     rows = store.rows("SELECT min(invitation_id) FROM arrivals WHERE user_id = ?", (user_id,))

@@ -45,7 +45,8 @@ def make(store: Store, user_id: int, standing: Standing) -> User | None:
 def remove(store: Store, user_id: int, *, erase: Callable[[User], object] | None) -> User | None:
     """Send a person away; None where there is no such person.
 
-    They are refused before anything is erased, so that nothing is added meanwhile.
+    They are refused before anything is erased, so that nothing new is begun for them; what is under way, such as an
+    import, is the caller's to wait for.
 
     :param erase: erases all that is theirs, where that is wanted; their name goes too
     :raises FamiliarError: it could not be erased; they are refused all the same
@@ -55,8 +56,9 @@ def remove(store: Store, user_id: int, *, erase: Callable[[User], object] | None
     if found is None or erase is None:
         return found
     erase(found)
-    nameless = replace(found, name=f"person {found.telegram_id}")
-    store.update_user(nameless)
+    with store.transaction():
+        left = store.user_by_id(user_id)  # as it is now: their persona has gone with all else
+        store.update_user(replace(left, name=f"person {left.telegram_id}"))
     return found
 
 

@@ -10,8 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 
-from bot.context import GIVEN_ID
-from memory.records import ABOUT_USER, Chunk, Hit, Message, Profile, Turn
+from memory.records import ABOUT_USER, GIVEN_ID, Chunk, Hit, Message, Profile, Turn
 
 TokenCount = Callable[[Sequence[Message]], int]
 

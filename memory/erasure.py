@@ -12,16 +12,17 @@ import dataclasses
 import json
 import re
 import sqlite3
-from collections.abc import Callable, Collection, Iterable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
 from memory import ledger, places
+from memory.corrections import drop_correction, drop_corrections
 from memory.errors import FamiliarError
 from memory.facts.erasing import lines_from, without_lines
 from memory.index import Indexes
-from memory.records import ABOUT_USER, Citation, Document, Message, RecalledMemory, Turn
-from memory.redaction import BLANK, ERASED, Erasure, erasure_of, of_length, quotes, without_quotes, without_sentences
+from memory.records import ABOUT_USER, GIVEN_ID, GIVEN_REMARK, Citation, Document, Message, RecalledMemory, Turn
+from memory.redaction import BLANK, ERASED, Erasure, erasure_of, quotes, without_quotes, without_sentences
 from memory.store import Store
 from memory.turns import turn_by_id, turns_of
 
@@ -110,8 +111,9 @@ def _erase_document(
     told = _redact_about(store, db, user_id, erasure, lines_from(db, [chunk.id for chunk in chunks], ()))
     met = [chunk.id for chunk in chunks if recalled is None or chunk.id in recalled]
     redacted = _redact(store, db, met, erasure, leave=()) if met else []
+    given = _redact_given(store, db, user_id, erasure) if recalled is None else []  # no followed file was given
     store.delete_document(document.id, user_id=user_id)
-    return sorted({*told, *redacted, *_drop_corrections(db, erasure, user_id)})
+    return sorted({*told, *redacted, *given, *drop_corrections(db, erasure, user_id)})
 
 
 def forget_turn(
@@ -231,10 +233,10 @@ def _erase_turn(store: Store, db: sqlite3.Connection, turn: Turn, *, leave: Sequ
     erasure = erasure_of([turn.user_text, turn.reply, turn.generated, *(chunk.text for chunk in chunks)])
     lines = lines_from(db, [chunk.id for chunk in chunks], [turn.id])
     told = _redact_about(store, db, turn.user_id, erasure_of([turn.user_text]), lines)
-    later = _redact_history(store, db, turn.user_id, {turn.conversation_id}, erasure, after=turn.id, leave=leave)
+    later = _redact_history(store, db, turn, erasure, leave=leave)
     redacted = _redact(store, db, [chunk.id for chunk in chunks], erasure, leave=[turn.id, *leave])
     store.delete_turn(turn.id, user_id=turn.user_id)
-    return sorted({*told, *later, *redacted, *_drop_corrections(db, erasure, turn.user_id)} - {turn.id})
+    return sorted({*told, *later, *redacted, *drop_corrections(db, erasure, turn.user_id)} - {turn.id})
 
 
 def _redact_about(
@@ -260,46 +262,41 @@ def _redact(
     """Take erased chunks out of the turns that recalled them, whoever's, and out of what followed on those."""
     changed: set[int] = set()
     for turn in _recalling(store, db, chunk_ids):
-        if turn.id in leave:
-            continue
-        redacted, retold = _without_chunks(turn, frozenset(chunk_ids), erasure)
-        _update(db, redacted)
-        _drop_correction(db, turn.id, erasure)
-        changed.add(turn.id)
-        wider = Erasure(erasure.texts, erasure.stretches | frozenset(retold), erasure.words)
-        changed.update(_redact_history(store, db, turn.user_id, {turn.conversation_id}, wider, after=turn.id))
+        if turn.id not in leave:
+            changed.update(_redact_turn(store, db, turn, frozenset(chunk_ids), erasure, leave))
     return sorted(changed)
 
 
-def _drop_correction(db: sqlite3.Connection, turn_id: int, erasure: Erasure) -> None:
-    row = db.execute("SELECT correction FROM feedback WHERE turn_id = ?", (turn_id,)).fetchone()
-    if row and row["correction"] and without_sentences(row["correction"], erasure)[1]:
-        db.execute("UPDATE feedback SET correction = NULL WHERE turn_id = ?", (turn_id,))
-
-
-def _drop_corrections(db: sqlite3.Connection, erasure: Erasure, user_id: int) -> list[int]:
-    """Corrections that quote what is erased, whether or not their reply recalled it: they are what tunes learn from."""
+def _redact_given(store: Store, db: sqlite3.Connection, user_id: int, erasure: Erasure) -> list[int]:
+    """Take a document out of the turns that were given its text, such as a question about what was forwarded."""
     rows = db.execute(
-        "SELECT turn_id, correction FROM feedback WHERE correction IS NOT NULL"
-        " AND (user_id = ?1 OR EXISTS (SELECT 1 FROM users WHERE id = ?1 AND role = 'shared'))",
-        (user_id,),
+        "SELECT id FROM turns WHERE user_id = ?1 AND (instr(prompt, ?2) OR EXISTS (SELECT 1 FROM json_each(citations)"
+        " WHERE json_extract(value, '$.chunk_id') = ?3)) ORDER BY id",
+        (user_id, GIVEN_REMARK, GIVEN_ID),
     ).fetchall()
-    long = of_length(erasure)
-    quoting = [row["turn_id"] for row in rows if quotes(row["correction"], long)]
-    db.executemany("UPDATE feedback SET correction = NULL WHERE turn_id = ?", [(turn_id,) for turn_id in quoting])
-    return [*quoting, *_drop_candidates(db, long, user_id)]
+    changed: set[int] = set()
+    for turn in [turn_by_id(store, row["id"], user_id=user_id) for row in rows]:
+        given = [message.content for message in turn.prompt]
+        given += [item.text for item in turn.citations if item.chunk_id == GIVEN_ID]
+        if any(quotes(text, erasure) for text in given):
+            changed.update(_redact_turn(store, db, turn, frozenset(), erasure, ()))
+    return sorted(changed)
 
 
-def _drop_candidates(db: sqlite3.Connection, long: Erasure, user_id: int) -> list[int]:
-    """Answers to choose from that quote what is erased, likewise; the turns, because adapters may have learned them."""
-    rows = db.execute(
-        "SELECT turn_id, first, second, first_generated, second_generated FROM candidates"
-        " WHERE user_id = ?1 OR EXISTS (SELECT 1 FROM users WHERE id = ?1 AND role = 'shared')",
-        (user_id,),
-    ).fetchall()
-    quoting = [row[0] for row in rows if any(quotes(text, long) for text in tuple(row)[1:])]
-    db.executemany("DELETE FROM candidates WHERE turn_id = ?", [(turn_id,) for turn_id in quoting])
-    return quoting
+def _redact_turn(
+    store: Store,
+    db: sqlite3.Connection,
+    turn: Turn,
+    chunk_ids: frozenset[int],
+    erasure: Erasure,
+    leave: Sequence[int],
+) -> set[int]:
+    """Take erased texts out of a turn and out of what followed on it; the turns that were changed."""
+    redacted, retold = _without_chunks(turn, chunk_ids, erasure)
+    _update(db, redacted)
+    drop_correction(db, turn.id, erasure)
+    wider = Erasure(erasure.texts, erasure.stretches | frozenset(retold), erasure.words)
+    return {turn.id, *_redact_history(store, db, turn, wider, leave=leave)}
 
 
 def _recalling(store: Store, db: sqlite3.Connection, chunk_ids: Sequence[int]) -> list[Turn]:
@@ -325,7 +322,9 @@ def _without_chunks(turn: Turn, chunk_ids: frozenset[int], erasure: Erasure) -> 
             Message(message.role, ERASED) if quotes(message.content, erasure) else message for message in turn.prompt
         ),
         citations=tuple(
-            Citation(item.n, ERASED, ERASED, ERASED, item.chunk_id) if item.chunk_id in chunk_ids else item
+            Citation(item.n, ERASED, ERASED, ERASED, item.chunk_id)
+            if item.chunk_id in chunk_ids or (item.chunk_id == GIVEN_ID and quotes(item.text, erasure))
+            else item
             for item in turn.citations
         ),
         memories=tuple(
@@ -337,24 +336,16 @@ def _without_chunks(turn: Turn, chunk_ids: frozenset[int], erasure: Erasure) -> 
 
 
 def _redact_history(
-    store: Store,
-    db: sqlite3.Connection,
-    user_id: int,
-    conversations: Iterable[int],
-    erasure: Erasure,
-    *,
-    after: int,
-    leave: Sequence[int] = (),
+    store: Store, db: sqlite3.Connection, told: Turn, erasure: Erasure, *, leave: Sequence[int]
 ) -> list[int]:
-    """Take quotes out of later turns of these conversations, whose prompts hold the earlier ones."""
+    """Take quotes out of what followed on a turn in its conversation: later prompts hold the earlier turns."""
     changed = []
-    for conversation_id in conversations:
-        for turn in turns_of(store, user_id=user_id, conversation_id=conversation_id):
-            if turn.id > after and turn.id not in leave:
-                redacted = _map_texts(turn, lambda text: without_quotes(text, erasure))
-                if redacted != turn:
-                    _update(db, redacted)
-                    changed.append(turn.id)
+    for turn in turns_of(store, user_id=told.user_id, conversation_id=told.conversation_id):
+        if turn.id > told.id and turn.id not in leave:
+            redacted = _map_texts(turn, lambda text: without_quotes(text, erasure))
+            if redacted != turn:
+                _update(db, redacted)
+                changed.append(turn.id)
     return changed
 
 
@@ -398,7 +389,7 @@ def _erase_passages(
         erasure = erasure_of([row["text"] for row in hit])
         redacted += _redact_about(store, db, user_id, erasure, lines_from(db, [row["id"] for row in hit], ()))
         redacted += _redact(store, db, [row["id"] for row in hit], erasure, leave=())
-        redacted += _drop_corrections(db, erasure, user_id)
+        redacted += drop_corrections(db, erasure, user_id)
         if len(hit) == document.chunks:
             store.delete_document(document.id, user_id=user_id)
             done.gone.append(document)
@@ -473,6 +464,7 @@ def _finish(
     db.execute(
         "DELETE FROM candidates WHERE turn_id IN (SELECT value FROM json_each(?))", (json.dumps(list(turn_ids)),)
     )
+    places.erase_undelivered(db, user_id=user_id, turn_ids=turn_ids)
     for eraser in erasers:
         eraser.erase(user_id=user_id, turn_ids=turn_ids, document_ids=document_ids)
     # FTS5 keeps the words of deleted rows in its segments until they are merged.

@@ -29,7 +29,7 @@ VERSION = 1
 _ELSEWHERE = (
     *("users", "documents", "conversations", "turns", "feedback", "chunks", "facts", "standing_rules", "files"),
     *("telegram_messages", "telegram_inbox", "telegram_replies", "telegram_outbox", "timeless_reminders"),
-    "personas",
+    *("telegram_forwards", "personas"),
 )
 """Tables that have their own file here, or say nothing outside this home."""
 _PAGE = 200

@@ -177,8 +177,7 @@ class ExportReader:
     def _profile(self, path: Path) -> Receipt:
         values = json.loads(path.read_text(encoding="utf-8"))
         values.pop("name", None)
-        user = self._store.user_by_id(self._user_id)
-        self._store.update_user(dataclasses.replace(user, profile=Profile(**values)))
+        self._store.update_profile(self._user_id, Profile(**values))
         return Receipt(str(path), "indexed")
 
     def _facts(self, path: Path) -> Receipt:

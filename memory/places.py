@@ -7,8 +7,10 @@ where it finds a table, a text column or a file that has no line here.
 from __future__ import annotations
 
 import fnmatch
+import json
 import re
 import sqlite3
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
 
@@ -167,6 +169,20 @@ def erase_text(db: sqlite3.Connection, pattern: re.Pattern[str], *, user_id: int
         verb = f"DELETE FROM {table.name}" if table.on_text == "row" else f"UPDATE {table.name} SET {values}"
         changed += db.execute(f"{verb} WHERE {table.owner} AND ({held})", (user_id,)).rowcount
     return changed
+
+
+def erase_undelivered(db: sqlite3.Connection, *, user_id: int, turn_ids: Sequence[int]) -> None:
+    """Take the texts out of messages that were not delivered yet, or maybe not, and show one of these turns.
+
+    A digest retells turns without being one's reply, so that all of the user's go.
+    """
+    db.execute(
+        "UPDATE telegram_outbox SET state = 'refused', text = NULL, spans = NULL, buttons = NULL, file_name = NULL,"
+        " file_text = NULL WHERE state IN ('waiting', 'sending', 'unknown') AND reply_id IN (SELECT id"
+        " FROM telegram_replies WHERE turn_id IN (SELECT value FROM json_each(?))"
+        " OR (user_id = ? AND \"key\" LIKE 'digest:%'))",
+        (json.dumps(list(turn_ids)), user_id),
+    )
 
 
 def erase_everything(db: sqlite3.Connection, *, user_id: int) -> None:

@@ -22,6 +22,11 @@ nothing: not even that."""
 ABOUT_USER = "About the user:"
 """The line of a system prompt after which each line is something that holds in every turn."""
 
+GIVEN_ID = -1
+"""The id of a passage that a turn was given and that is in no memory."""
+GIVEN_REMARK = "what this message is about"
+"""Stands at such a passage in the prompt."""
+
 Form = Literal["prose", "bullets"]
 Length = Literal["short", "medium", "long"]
 Status = Literal["indexed", "duplicate", "skipped", "failed", "removed"]

@@ -193,13 +193,17 @@ class Store:
         with self.transaction() as db:
             db.execute(
                 "UPDATE users SET name = ?, role_since = CASE WHEN role = ? THEN role_since ELSE ? END, role = ?,"
-                " telegram_id = ?, language = ?, form = ?, length = ?, zone = ? WHERE id = ?",
-                (
-                    *(user.name, user.role, utc_now(), user.role),
-                    *(user.telegram_id, *_columns_of(user.profile), user.id),
-                ),
+                " telegram_id = ? WHERE id = ?",
+                (user.name, user.role, utc_now(), user.role, user.telegram_id, user.id),
             )
-            _write_persona(db, user.id, user.profile.persona)
+            self.update_profile(user.id, user.profile)
+
+    def update_profile(self, user_id: int, profile: Profile) -> None:
+        """Store a user's profile alone: what they are may have changed since it was read."""
+        with self.transaction() as db:
+            values = (*_columns_of(profile), user_id)
+            db.execute("UPDATE users SET language = ?, form = ?, length = ?, zone = ? WHERE id = ?", values)
+            _write_persona(db, user_id, profile.persona)
 
     def readable_by(self, user_id: int) -> tuple[int, ...]:
         """Owners of memory that a user may read: themselves, unless a guest, and the shared knowledge bases."""

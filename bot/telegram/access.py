@@ -15,7 +15,7 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import Literal
 
-from bot.invitations import Invitation, InvitedRole, find, use
+from bot.invitations import Invitation, InvitedRole, find, has_used, use
 from bot.locales import language_of
 from bot.naming import clean_name, free_name
 from memory.records import Profile, User
@@ -117,11 +117,14 @@ class Access:
         now = datetime.now(UTC)
         with self._store.transaction():
             invitation = find(self._store, code, now=now)
-            if invitation is not None and (user is None or user.role != invitation.role):
+            if invitation is not None and (user is None or self._is_raised(user, invitation)):
                 return self._let_in(person, user, invitation, now)
         if invitation is None:
             self._wrong.setdefault(person.telegram_id, []).append(self._clock())
         return as_before if as_before.answer == "allowed" else Admission("wrong invitation", user)
+
+    def _is_raised(self, user: User, invitation: Invitation) -> bool:
+        return user.role != invitation.role and not has_used(self._store, invitation, user_id=user.id)
 
     def _let_in(self, person: Person, user: User | None, invitation: Invitation, now: datetime) -> Admission:
         if user is None:

@@ -18,7 +18,7 @@ from telegram import Document
 from telegram.error import BadRequest, NetworkError, RetryAfter, TelegramError
 
 from bot.config import Settings
-from bot.telegram.desk import Visit
+from bot.telegram.desk import Visit, is_sent_away
 from bot.telegram.inbox import tries_of
 from bot.telegram.limiting import note_work
 from bot.telegram.render import Part, plain_parts
@@ -79,15 +79,21 @@ async def document(visit: Visit) -> None:
 
 
 async def _import_all(visit: Visit, sent: list[Sent]) -> None:
-    caption = next((message.caption for message in visit.messages if message.caption), "")
+    # What stands under a forwarded file somebody else wrote.
+    own = [message.caption for message in visit.messages if message.forward_origin is None]
+    caption = next((text for text in own if text), "")
     wish, again = import_wish(caption), tries_of(visit.services.store, visit.update_ids[0]) > 1
     note_work(visit.services.store, visit.update_ids, "import", person=visit.person)
     async with visit.desk.importing(visit.user):
+        if is_sent_away(visit):  # while it waited for its turn
+            return
         words = [_reading(visit, file, number, len(sent)) for number, file in enumerate(sent, 1)]
         shown = await visit.tell(words[0])
         progress = Progress(visit, shown[0] if shown else None)
         lines = []
         for file, reading in zip(sent, words, strict=True):
+            if is_sent_away(visit):
+                return
             await progress.show(reading)
             lines.append(await _import(visit, file, wish, progress, again=again))
     await progress.end("\n".join(lines))

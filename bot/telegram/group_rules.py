@@ -56,6 +56,21 @@ def mark_told(store: Store, user_id: int) -> None:
         )
 
 
+def move_rules(store: Store, user_id: int, *, to: int) -> None:
+    """Let what was decided about one memory hold for another: storing is off where it was off in either."""
+    with store.transaction() as db:
+        db.execute(
+            "INSERT INTO group_rules (user_id, storing, decided_by, decided_at, told_at)"
+            " SELECT ?, storing, decided_by, decided_at, told_at FROM group_rules WHERE user_id = ?"
+            " ON CONFLICT (user_id) DO UPDATE SET storing = min(storing, excluded.storing),"
+            " decided_by = iif(excluded.storing < storing, excluded.decided_by, decided_by),"
+            " decided_at = iif(excluded.storing < storing, excluded.decided_at, decided_at),"
+            " told_at = coalesce(told_at, excluded.told_at)",
+            (to, user_id),
+        )
+        db.execute("DELETE FROM group_rules WHERE user_id = ?", (user_id,))
+
+
 def keep_author(store: Store, turn_id: int, *, person_id: int) -> None:
     """Note who of a group wrote a turn; called in the transaction that stores it."""
     with store.transaction() as db:

@@ -16,7 +16,7 @@ from telegram import Message
 from bot.context import Given, in_passages
 from bot.hearing import HearingMissing, Recording, TooLong
 from bot.seeing import Seen
-from bot.telegram.desk import Visit
+from bot.telegram.desk import Visit, is_sent_away
 from bot.telegram.downloads import fetched, photo_of, recording_of
 from bot.telegram.files import receipt_text
 from bot.telegram.notes import forwarder, note_of
@@ -57,7 +57,7 @@ async def voice(visit: Visit) -> None:
     from bot.telegram.handlers import handle
 
     heard = await _heard(visit)
-    if heard is None:
+    if heard is None or is_sent_away(visit):
         return
     if visit.message.forward_origin is not None:
         await _offer(visit, _heard_parts(heard))

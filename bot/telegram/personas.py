@@ -29,6 +29,7 @@ async def persona(visit: Visit) -> None:
 
 def _set(visit: Visit, text: str) -> Said:
     store = visit.services.store
-    user = store.user_by_id(visit.user.id)
-    store.update_user(replace(user, profile=replace(user.profile, persona=text)))
+    with store.transaction():
+        profile = store.user_by_id(visit.user.id).profile
+        store.update_profile(visit.user.id, replace(profile, persona=text))
     return Said(visit.phrase("tg_persona_set", text=text) if text else visit.phrase("tg_persona_off"))

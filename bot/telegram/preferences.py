@@ -12,7 +12,8 @@ from bot.telegram.digests import setting_line
 from bot.telegram.menus import set_own_menu
 from bot.telegram.render import Part
 from bot.telegram.sending import Buttons
-from memory.records import Profile
+from memory.records import Profile, User
+from memory.store import Store
 
 _CHOICES: dict[str, tuple[str, ...]] = {
     "language": LANGUAGES,
@@ -31,13 +32,19 @@ async def changed(visit: Visit, values: Sequence[str]) -> None:
     name, value = values
     if value not in _CHOICES[name]:
         return
-    profile = _with(visit.user.profile, name, value)
-    user = replace(visit.user, profile=profile)
-    visit.services.store.update_user(user)
-    shown = replace(visit, user=user)
+    user = _changed(visit.services.store, visit.user.id, name, value)
+    profile, shown = user.profile, replace(visit, user=user)
     await visit.desk.sender.edit(visit.place, visit.message.message_id, Part(_text(shown)), buttons=_buttons(profile))
     if name == "language":
         await set_own_menu(visit.desk.bot, user)
+
+
+def _changed(store: Store, user_id: int, name: str, value: str) -> User:
+    """Store a choice beside what was set since; the user as they are now."""
+    with store.transaction():
+        profile = _with(store.user_by_id(user_id).profile, name, value)
+        store.update_profile(user_id, profile)
+        return store.user_by_id(user_id)
 
 
 def _with(profile: Profile, name: str, value: str) -> Profile:

@@ -41,6 +41,7 @@ from memory.reminders import (
     reminders_of,
     snooze_reminder,
 )
+from memory.store import Store
 from memory.timeless import Asked, ask, ask_no_more, asked_about
 
 _LOOK_SECONDS = 1.0
@@ -150,14 +151,15 @@ async def timezone(visit: Visit) -> None:
         except FamiliarError:
             await visit.tell(visit.phrase("tg_zone_unknown", name=name))
             return
-        await in_thread(lambda: visit.services.store.update_user(_in_zone(visit.user, zone.key)))
+        await in_thread(lambda: _in_zone(visit.services.store, visit.user.id, zone.key))
         await visit.tell(visit.phrase("tg_zone_set", name=zone.key))
     else:
         await visit.tell(visit.phrase("tg_zone", name=zone_of(visit.user.profile).key))
 
 
-def _in_zone(user: User, zone: str) -> User:
-    return replace(user, profile=replace(user.profile, zone=zone))
+def _in_zone(store: Store, user_id: int, zone: str) -> None:
+    with store.transaction():
+        store.update_profile(user_id, replace(store.user_by_id(user_id).profile, zone=zone))
 
 
 def _listed(visit: Visit) -> tuple[str, Buttons]:

@@ -11,6 +11,7 @@ import pytest
 
 from bot.assistant import Assistant, Voice, plan_for
 from bot.config import ChatConfig, ModelConfig
+from bot.context import Context
 from bot.engines.base import AdapterFiles
 from bot.locales import say
 from memory.records import Found, Message, User
@@ -219,3 +220,15 @@ def test_the_base_answers_a_share_of_the_turns(room: Callable[..., Room]) -> Non
     assert [turn_by_id(here.store, turn, user_id=here.user.id).adapter for turn in turns] == expected
     assert [request.adapter.id if request.adapter else None for request in here.engine.requests] == expected
     assert set(expected) == {None, "ada-1"}
+
+
+def test_a_turn_that_takes_anothers_place_knows_nothing_of_it(room: Callable[..., Room]) -> None:
+    """Not even by the name that every prompt begins with."""
+    here = room(NOTHING, trusted=True)
+    _, old = here.say("My name is Anna.")
+    here.say("Tell me a story.")
+    assert "name: Anna" in here.engine.requests[-1].messages[0].content
+    here.assistant.turn(
+        "My name is Anne.", user=here.user, conversation_id=here.conversation, context=Context(replaces=old)
+    )
+    assert "Anna" not in here.engine.requests[-1].messages[0].content

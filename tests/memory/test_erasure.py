@@ -9,7 +9,15 @@ from pathlib import Path
 import pytest
 
 from memory.config import SearchConfig
-from memory.erasure import Forgotten, forget_document, forget_everything, forget_gone, forget_text, forget_turn
+from memory.erasure import (
+    Forgotten,
+    forget_document,
+    forget_everything,
+    forget_gone,
+    forget_text,
+    forget_turn,
+    replace_turn,
+)
 from memory.errors import FamiliarError
 from memory.index import Indexes
 from memory.records import Citation, Message, NewDocument, NewTurn, Passage, RecalledMemory, Timings, Turn
@@ -271,3 +279,45 @@ def test_open_reader_is_named(home: Home) -> None:
             forget_document(home.store, home.indexes, user_id=1, document_id=document)
     reader.close()
     assert home.search("vault code") == []
+
+
+def test_the_turn_that_takes_a_place_keeps_its_words(home: Home) -> None:
+    """What it says again is its own, also where a turn between them recalled what is replaced."""
+    old = home.turn("My cat is Tom. The locker at the pool has the number 4711.", "Noted.")
+    (chunk,) = [row["id"] for row in home.store.rows("SELECT id FROM chunks WHERE turn_id = ?", (old.id,))]
+    retold = home.turn("Which locker?", "The locker at the pool has the number 4711.", recalled=[chunk])
+    reply = "The locker at the pool has the number 4712."
+    new = home.turn("My cat is Tom. The locker at the pool has the number 4712.", reply)
+    replace_turn(home.store, user_id=1, turn_id=old.id, by=[new.id])
+    assert turn_by_id(home.store, new.id, user_id=1).reply == reply
+    assert "4711" not in turn_by_id(home.store, retold.id, user_id=1).reply
+
+
+def undelivered(home: Home, key: str, state: str, *, turn: int | None = None, user_id: int = 1) -> None:
+    """A message that holds the secret and may not have arrived."""
+    with home.store.transaction() as db:
+        reply = db.execute(
+            'INSERT INTO telegram_replies ("key", chat_id, private, user_id, turn_id, at) VALUES (?, 7, 1, ?, ?, ?)',
+            (key, user_id, turn, "2026-01-01"),
+        ).lastrowid
+        db.execute(
+            "INSERT INTO telegram_outbox (reply_id, user_id, position, text, file_name, file_text, state, at)"
+            " VALUES (?, ?, 0, ?, 'code.txt', ?, ?, '2026-01-01')",
+            (reply, user_id, SECRET, SECRET, state),
+        )
+
+
+def test_what_was_not_delivered_is_not_sent_again(home: Home) -> None:
+    """Replies that quoted what is forgotten and digests of the user; what others are owed stays."""
+    document = home.note("vault", SECRET)
+    (chunk,) = [row["id"] for row in home.store.rows("SELECT id FROM chunks WHERE document_id = ?", (document,))]
+    quoting, other = home.turn("The code?", SECRET, recalled=[chunk]), home.turn("Hello", "Hi.")
+    undelivered(home, "1:0", "unknown", turn=quoting.id)
+    undelivered(home, "1:1", "waiting", turn=quoting.id)
+    undelivered(home, "digest:1:2026", "unknown")
+    undelivered(home, "digest:2:2026", "waiting", user_id=2)
+    undelivered(home, "2:0", "waiting", turn=other.id)
+    forget_document(home.store, home.indexes, user_id=1, document_id=document)
+    rows = home.store.rows("SELECT state, text, file_name, file_text FROM telegram_outbox ORDER BY id")
+    assert [tuple(row) for row in rows[:3]] == [("refused", None, None, None)] * 3
+    assert [row["state"] for row in rows[3:]] == ["waiting", "waiting"]

@@ -11,7 +11,7 @@ import pytest
 
 from memory.config import SearchConfig
 from memory.errors import FamiliarError
-from memory.exporting import MARKER, write_export
+from memory.exporting import MARKER, exported_tables, write_export
 from memory.importing_export import ExportReader, is_export
 from memory.index import Indexes
 from memory.records import NewDocument, Passage, Profile, Receipt
@@ -187,4 +187,31 @@ def test_memory_is_bounded(tmp_path: Path) -> None:
     peak = tracemalloc.get_traced_memory()[1]
     tracemalloc.stop()
     assert peak < 12_000_000
+    store.close()
+
+
+RENUMBERED = {"document_id", "chunk_id", "turn_id", "conversation_id", "user_id"}
+ELSEWHERES = {"chat_id", "thread_id"}
+"""Telegram's own numbers, which are the same in every home."""
+
+
+def test_every_number_in_a_table_is_renumbered(life: Life) -> None:
+    """A row that names another of this home would name a stranger's in the next."""
+    for table in exported_tables():
+        named = {row["name"] for row in life.store.rows(f"PRAGMA table_info({table.name})")}
+        named = {name for name in named if name.endswith("_id")} - ELSEWHERES
+        named |= {row["from"] for row in life.store.rows(f"PRAGMA foreign_key_list({table.name})")}
+        assert named <= RENUMBERED, table.name
+
+
+def test_what_waits_in_a_chat_stays_in_its_home(life: Life, tmp_path: Path) -> None:
+    """An offer to keep what was forwarded stands under a message that no other home has sent."""
+    with life.store.transaction() as db:
+        values = (life.user_id, "2026-01-01")
+        db.execute("INSERT INTO telegram_replies (id, chat_id, private, user_id, at) VALUES (900, 7, 1, ?, ?)", values)
+        db.execute("INSERT INTO telegram_forwards (user_id, reply_id, said) VALUES (?, 900, '[]')", (life.user_id,))
+    write_export(life.store, tmp_path / "out", user=life.user())
+    store, receipts = taken_in(tmp_path / "out", tmp_path / "other")
+    assert {item.status for item in receipts} == {"indexed"}
+    assert not (tmp_path / "out" / "tables" / "telegram_forwards.jsonl").exists()
     store.close()

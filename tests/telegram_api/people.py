@@ -121,10 +121,12 @@ class UserDriver:
         mime_type: str = "application/octet-stream",
         size: int | None = None,
         chat: GroupDriver | None = None,
+        forwarded_from: User | None = None,
     ) -> Message:
         """Send a file; `size` announces a size in bytes without holding as many."""
         stored = self._world.add_file(name, content, mime_type=mime_type, size=size)
-        return self._say(_caption(caption), Attachment("document", stored), None, chat, None)
+        extra = {"forward_origin": _origin(forwarded_from, self._world)} if forwarded_from else None
+        return self._say(_caption(caption), Attachment("document", stored), None, chat, None, extra)
 
     def send_photo(
         self,

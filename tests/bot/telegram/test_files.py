@@ -23,6 +23,15 @@ async def receipt(bench: Bench, person: UserDriver, name: str, content: bytes, c
     return message.text
 
 
+def talk() -> bytes:
+    """A dialogue of Kate and Emi."""
+    rows = [
+        {"id": f"r{n}", "speaker": speaker, "text": f"line {n} of {speaker}", "at": f"2024-05-01T10:{n:02}:00"}
+        for n, speaker in enumerate(["Kate", "Emi"] * 4)
+    ]
+    return "\n".join(json.dumps(row) for row in rows).encode()
+
+
 async def test_a_document_becomes_memory_and_the_answer_cites_it(live: Bench) -> None:
     """One message a file, which turns into the receipt."""
     ada = await live.owner()
@@ -59,15 +68,21 @@ async def test_a_file_over_the_limit_is_not_fetched(live: Bench, monkeypatch: py
 async def test_a_caption_says_whom_to_learn_from(live: Bench) -> None:
     """For a dialogue; the receipt confirms it."""
     ada = await live.owner()
-    rows = [
-        {"id": f"r{n}", "speaker": speaker, "text": f"line {n} of {speaker}", "at": f"2024-05-01T10:{n:02}:00"}
-        for n, speaker in enumerate(["Kate", "Emi"] * 4)
-    ]
-    content = "\n".join(json.dumps(row) for row in rows).encode()
-    text = await receipt(live, ada, "talk.jsonl", content, "learn from Emi, me: Kate")
+    text = await receipt(live, ada, "talk.jsonl", talk(), "learn from Emi, me: Kate")
     assert say("en", "tg_learning_from", name="Emi") in text
     (document,) = live.store.documents(user_id=live.user(OWNER).id)
     assert (document.me, document.learn_from) == ("Kate", "Emi")
+
+
+async def test_the_caption_of_a_forwarded_file_is_not_obeyed(live: Bench) -> None:
+    """Somebody else wrote it."""
+    ada = await live.owner()
+    eve = live.server.user(13, "Eve").user
+    sent = ada.send_document("talk.jsonl", talk(), caption="learn from Emi, me: Kate", forwarded_from=eve)
+    await live.server.until(lambda: any(message.edits for message in live.server.replies(ada.id, after=sent)))
+    (document,) = live.store.documents(user_id=live.user(OWNER).id)
+    assert "Emi" not in (document.me, document.learn_from)
+    assert document.learn_from is None
 
 
 async def test_several_documents_are_read_in_their_order(live: Bench) -> None:

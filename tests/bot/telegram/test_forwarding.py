@@ -10,7 +10,8 @@ from telegram import Chat, MessageOriginChannel, MessageOriginChat, MessageOrigi
 from bot.locales import say
 from bot.telegram.forwarding import Said, note_name, origin_of
 from bot.telegram.quoting import origin_name
-from tests.bot.telegram.bench import Bench
+from memory.erasure import forget_document
+from tests.bot.telegram.bench import STORY, Bench
 from tests.bot.telegram.test_editing import settled, turns
 from tests.bot.telegram.test_people import guest
 from tests.telegram_api import Message, UserDriver
@@ -181,3 +182,20 @@ def test_names_of_notes_are_plain_and_differ() -> None:
     assert note_name([one]).startswith("forwarded from A B C")
     assert "2026-01-02" in note_name([one])
     assert origin_of([one, Said("Eva", "x", "2026-01-05T10:00:00")]).endswith("Eva, 2026-01-02 – 2026-01-05")
+
+
+async def test_a_forgotten_note_is_gone_from_the_question_about_it(live: Bench) -> None:
+    """The turn was given its text without recalling it: prompt, sources and reply lose it."""
+    ada = await live.owner()
+    offer = await offered(live, ada, (SAID, BEN))
+    await pressed(live, ada, offer, "ask")
+    live.reply = lambda _: "I live in Oslo and my sister is Ingrid, he says [1]."
+    await live.reply_to(ada, "Where does he live?")
+    await live.reply_to(ada, STORY)
+    await pressed(live, ada, offer, "keep")
+    (document,) = live.store.documents(user_id=live.user().id)
+    columns = "prompt, reply, generated, citations"
+    assert "Oslo" in str([tuple(row) for row in live.store.rows(f"SELECT {columns} FROM turns")])
+    forget_document(live.store, None, user_id=live.user().id, document_id=document.id)
+    assert "Oslo" not in str([tuple(row) for row in live.store.rows(f"SELECT {columns} FROM turns")])
+    assert len(turns(live)) == 2

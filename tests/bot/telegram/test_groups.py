@@ -7,12 +7,15 @@ from functools import partial
 import pytest
 
 from bot.locales import say
-from bot.telegram.group_rules import rules_of
+from bot.telegram.access import group_user
+from bot.telegram.group_rules import mark_told, rules_of, set_storing
+from bot.telegram.ledger import moved
 from memory.places import TABLES
 from memory.turns import turns_of
 from tests.bot.telegram.bench import OWNER, STORY, Bench
 from tests.bot.telegram.test_chat import is_finished
 from tests.bot.telegram.test_people import forged
+from tests.memory.facts.home import Home
 from tests.telegram_api import GroupDriver, Message, Refusal, UserDriver
 
 GROUP, BEN, EVE = -1001, 8, 13
@@ -226,3 +229,23 @@ async def test_nothing_private_gets_into_a_group(live: Bench, admin: bool) -> No
     assert len(turns_of(live.store, user_id=live.user(OWNER).id)) == 1
     assert live.store.rows("SELECT * FROM feedback") == []
     assert len(live.store.rows("SELECT * FROM reminders WHERE ended_at IS NULL")) == 1
+
+
+@pytest.mark.parametrize("spoken", [True, False])
+def test_what_was_decided_moves_with_the_group(bench: Bench, spoken: bool) -> None:
+    """Also where the supergroup was spoken in before its move was heard of; what is empty gives way."""
+    old, new = (group_user(bench.store, chat, language="en") for chat in (-5, -1005))
+    Home(bench.store, old.id).told(("2026-01-01", STORY))
+    if spoken:
+        Home(bench.store, new.id).told(("2026-01-02", STORY))
+    set_storing(bench.store, old.id, False, by=OWNER)
+    mark_told(bench.store, new.id)
+    for _ in range(2):
+        moved(bench.store, -5, -1005)
+    there = group_user(bench.store, -1005, language="en")
+    assert there.id == (new.id if spoken else old.id)
+    rules = rules_of(bench.store, there.id)
+    assert (rules.storing, rules.decided_by, rules.told) == (False, OWNER, True)
+    set_storing(bench.store, there.id, True, by=OWNER)
+    moved(bench.store, -5, -1005)
+    assert rules_of(bench.store, there.id).storing

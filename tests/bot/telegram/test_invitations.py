@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 
 from bot.locales import say
+from bot.people import make
 from bot.telegram.access import IGNORED_SECONDS, MOST_WRONG_CODES
 from tests.bot.telegram.bench import OWNER, Bench
 from tests.bot.telegram.test_forgetting import pressed
@@ -92,3 +93,18 @@ async def test_who_waits_or_is_a_guest_is_raised_by_a_link_and_who_was_refused_i
     await live.server.until(lambda: len(live.server.replies(ben.id)) >= 3)
     assert (live.user(13).role, live.user(8).role) == ("refused", "member")
     assert live.store.rows("SELECT uses_left FROM invitations")[0][0] == 4
+
+
+async def test_a_link_raises_nobody_twice(live: Bench) -> None:
+    """Whom the owner has made a guest since does not come back by the same link."""
+    ada = await live.owner()
+    code, _ = await code_of(live, ada, "/invite uses 5")
+    ben = live.server.user(8, "Ben")
+    await live.reply_to(ben, f"/start {code}")
+    make(live.store, live.user(8).id, "guest")
+    await live.reply_to(ben, f"/start {code}")
+    assert live.user(8).role == "guest"
+    assert live.store.rows("SELECT uses_left FROM invitations")[0][0] == 4
+    other, _ = await code_of(live, ada, "/invite uses 5")
+    await live.reply_to(ben, f"/start {other}")
+    assert live.user(8).role == "member"

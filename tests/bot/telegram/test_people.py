@@ -4,23 +4,33 @@ from __future__ import annotations
 
 import logging
 import threading
+from collections.abc import Sequence
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from functools import partial
+from typing import Any
 
 import pytest
+from telegram import Bot
 
 from bot.locales import say
 from bot.people import old_turns, remove
 from bot.telegram.authority import COMMANDS, PRESSES, Rule, judge
 from bot.telegram.buttons import PRESSES as HANDLED_PRESSES
+from bot.telegram.desk import Desk
 from bot.telegram.handlers import COMMAND_HANDLERS
-from memory.records import Role
+from bot.telegram.people import erase_old
+from memory.erasure import forget_everything
+from memory.errors import FamiliarError
+from memory.ingest import Ingestor
+from memory.records import Profile, Receipt, Role, User
 from memory.turns import feedback_of, turns_of
 from tests.bot.telegram.bench import OWNER, STORY, Bench
 from tests.bot.telegram.test_chat import holding
 from tests.bot.telegram.test_commands import data
 from tests.bot.telegram.test_forgetting import pressed
-from tests.telegram_api import Message, UserDriver
+from tests.memory.facts.home import Home
+from tests.telegram_api import TOKEN, Message, UserDriver
 from tests.telegram_api.raw import send_raw
 from tests.telegram_api.records import Attachment
 
@@ -198,6 +208,70 @@ async def test_what_is_being_written_for_somebody_removed_is_not_stored(live: Be
     await live.server.until(lambda: not live.store.rows("SELECT * FROM telegram_inbox WHERE state = 'waiting'"))
     assert turns_of(live.store, user_id=number) == []
     assert len(live.server.replies(BEN)) == heard
+
+
+async def test_nothing_is_taken_in_after_the_erasure(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A file that is being read ends before it, one that waits is not begun."""
+    begun, go, read = threading.Event(), threading.Event(), Ingestor.import_bytes
+
+    def slowly(self: Ingestor, *args: Any, **options: Any) -> Receipt:
+        begun.set()
+        go.wait(10)
+        return read(self, *args, **options)
+
+    monkeypatch.setattr(Ingestor, "import_bytes", slowly)
+    await bench.start()
+    ada = await bench.owner()
+    ben = await bench.friend(ada)
+    number, listed = bench.user(BEN).id, await bench.reply_to(ada, "/people")
+    ben.send_document("wifi.md", WIFI.encode())
+    await bench.server.until(begun.is_set)
+    ben.send_document("locker.md", LOCKER.encode())
+    forged(bench, ada, listed, f"removed:{number}:erase")
+    await bench.server.until(lambda: bench.user(BEN).role == "refused")
+    go.set()
+    await bench.server.until(lambda: now(bench, listed).text == say("en", "tg_removed_erased", name="Ben"))
+    await bench.server.until(lambda: not bench.store.rows("SELECT * FROM telegram_inbox WHERE state = 'waiting'"))
+    assert bench.store.documents(user_id=number) == []
+
+
+def test_who_is_erased_leaves_no_persona(bench: Bench) -> None:
+    """What they wrote of how to speak to them goes with all else."""
+    ben = bench.store.add_user("Ben", role="member", telegram_id=BEN, profile=Profile(persona="like a captain"))
+    remove(bench.store, ben.id, erase=lambda user: forget_everything(bench.store, None, user_id=user.id))
+    left = bench.store.user_by_id(ben.id)
+    assert (left.name, left.role, left.profile.persona) == ("person 8", "refused", "")
+
+
+class Failing:
+    """Erases, but not of one person."""
+
+    def __init__(self, bench: Bench, name: str) -> None:
+        self._erase = bench.services().erase
+        self._name = name
+
+    def turns(self, user: User, turn_ids: Sequence[int]) -> object:
+        """Erase these turns."""
+        if user.name == self._name:
+            raise FamiliarError("the disk is full")
+        return self._erase.turns(user, turn_ids)
+
+    def everything(self, user: User) -> object:
+        """Erase all that is the user's."""
+        return self._erase.everything(user)
+
+
+async def test_what_fails_for_one_guest_keeps_no_others_turns(bench: Bench, caplog: pytest.LogCaptureFixture) -> None:
+    """It is logged with the guest's number, and due at the next look."""
+    ids = [bench.store.add_user(name, role="guest", telegram_id=id).id for name, id in (("Gil", 9), ("Gus", 10))]
+    for id_ in ids:
+        Home(bench.store, id_).told(("2026-01-01", STORY))
+    with bench.store.transaction() as db:
+        db.execute("UPDATE users SET role_since = NULL")
+    desk = Desk(replace(bench.services(), erase=Failing(bench, "Gil")), Bot(TOKEN))
+    assert erase_old(desk, now=datetime(2030, 1, 1, tzinfo=UTC)) == 1
+    assert [len(turns_of(bench.store, user_id=id_)) for id_ in ids] == [1, 0]
+    assert f"guest {ids[0]} could not be erased" in caplog.text
 
 
 async def test_people_lists_nobody_and_everybody(live: Bench) -> None:

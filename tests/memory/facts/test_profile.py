@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from memory.erasure import forget_turn
@@ -95,3 +97,22 @@ def test_forgetting_takes_the_lines_out_of_all_prompts(home: Home) -> None:
     assert system(home, later) == ["- [erased]", "- [erased]", "- From now on use metric units", "- [erased]"]
     assert system(home, last) == ["- [erased]", "- [erased]", "- From now on use metric units", "- [erased]"]
     assert about(home) == ("- From now on use metric units",)
+
+
+def test_a_turn_that_is_being_replaced_says_nothing(home: Home) -> None:
+    """Neither its rules nor what only it told; what that had ended holds again."""
+    home.told(("2026-01-01", "My name is Dana. From now on use metric units."))
+    (old,) = home.told(("2026-01-02", "My name is Anna. From now on use short words."))
+    assert about(home) == ("- name: Anna", "- From now on use metric units", "- From now on use short words")
+    without = about_user(home.store, user_id=home.user_id, without=old)
+    assert without == ("- name: Dana", "- From now on use metric units")
+
+
+def test_settings_change_nothing_else(home: Home) -> None:
+    """Somebody who was sent away since their record was read stays so."""
+    read = owner(home)
+    home.store.update_user(replace(read, role="refused"))
+    reset_setting(home.store, "language", user=read)
+    home.store.update_profile(read.id, Profile("zh", persona="like a captain"))
+    stored = home.store.user_by_id(read.id)
+    assert (stored.role, stored.profile) == ("refused", Profile("zh", persona="like a captain"))
