@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 
+from bot import hearing_here
 from bot.config import Secret, SpeechConfig
 from bot.hearing import (
     Recording,
@@ -230,3 +231,19 @@ def test_without_the_extra_it_is_named() -> None:
     """And what would do without it."""
     done = subprocess.run([sys.executable, "-c", _WITHOUT], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "pip install -e '.[speech]', or name a server in [speech] url"
+
+
+def test_one_that_nobody_waits_for_any_more_ends_no_child(monkeypatch: pytest.MonkeyPatch) -> None:
+    """It was stopped while it waited for another: the model is not even looked for."""
+    monkeypatch.setattr(hearing_here, "installed", lambda: True)
+    looked: list[str] = []
+
+    def look() -> Path:
+        looked.append("model")
+        raise FamiliarError("there is none")
+
+    cancel = threading.Event()
+    cancel.set()
+    with pytest.raises(FamiliarError, match="the transcription was stopped"):
+        LocalTranscriber(SpeechConfig(), model=look).transcribe(SPOKEN, cancel=cancel)
+    assert looked == []
