@@ -81,7 +81,7 @@ async def document(visit: Visit) -> None:
 async def _import_all(visit: Visit, sent: list[Sent]) -> None:
     caption = next((message.caption for message in visit.messages if message.caption), "")
     wish, again = import_wish(caption), tries_of(visit.services.store, visit.update_ids[0]) > 1
-    note_work(visit.services.store, visit.update_ids, "import", person=visit.person)
+    await in_thread(lambda: note_work(visit.services.store, visit.update_ids, "import", person=visit.person))
     async with visit.desk.importing(visit.user):
         words = [_reading(visit, file, number, len(sent)) for number, file in enumerate(sent, 1)]
         shown = await visit.tell(words[0])

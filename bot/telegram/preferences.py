@@ -12,6 +12,7 @@ from bot.telegram.digests import setting_line
 from bot.telegram.menus import set_own_menu
 from bot.telegram.render import Part
 from bot.telegram.sending import Buttons
+from bot.threads import in_thread
 from memory.records import Profile
 
 _CHOICES: dict[str, tuple[str, ...]] = {
@@ -33,7 +34,7 @@ async def changed(visit: Visit, values: Sequence[str]) -> None:
         return
     profile = _with(visit.user.profile, name, value)
     user = replace(visit.user, profile=profile)
-    visit.services.store.update_user(user)
+    await in_thread(lambda: visit.services.store.update_user(user))
     shown = replace(visit, user=user)
     await visit.desk.sender.edit(visit.place, visit.message.message_id, Part(_text(shown)), buttons=_buttons(profile))
     if name == "language":
