@@ -12,7 +12,7 @@ from bot.digest import next_digest
 from bot.locales import say
 from bot.reminders.zones import named_zone
 from bot.telegram import digests
-from memory.digest_plans import DigestPlan, digest_of, set_digest
+from memory.digest_plans import DigestPlan, digest_of, move_on, set_digest
 from memory.reminders import Destination, NewReminder, add_reminder
 from tests.bot.telegram.bench import OWNER, STORY, Bench
 from tests.bot.telegram.test_commands import data, feedback
@@ -161,7 +161,7 @@ async def test_a_busy_database_ends_no_plan(live: Bench, monkeypatch: pytest.Mon
     """The digest is still due at the next look, and comes once."""
     ada = await live.owner()
     await live.reply_to(ada, "/note the kiln is hot")
-    real, tries = digests.move_on, list[int]()
+    real, tries = move_on, list[int]()
 
     def busy_once(*args: Any, **named: Any) -> bool:
         tries.append(1)

@@ -16,7 +16,7 @@ from bot.config import SpeechConfig, VisionConfig
 from bot.hearing import HearingMissing, Recording, TooLong
 from bot.locales import say
 from bot.seeing import Seen, ServerDescriber, Sight
-from bot.telegram import talking
+from bot.telegram import inbox, talking
 from memory.config import ImportConfig
 from memory.records import Message as Prompt
 from memory.turns import turns_of
@@ -479,7 +479,7 @@ async def test_whisper_hears_a_video_note(bench: Bench, whisper: Path) -> None:
 
 async def test_a_remark_that_is_told_once_costs_no_answer(eyes: Eyes, monkeypatch: pytest.MonkeyPatch) -> None:
     """The photo is handled once more, as where its caption was changed meanwhile, and the remark is there already."""
-    real, looks = talking.changed_meanwhile, list[int]()
+    real, looks = inbox.changed_meanwhile, list[int]()
 
     def changed_once(*args: Any, **named: Any) -> bool:
         looks.append(1)

@@ -13,7 +13,7 @@ from bot.telegram.access import group_name
 from bot.telegram.reminding import place_of
 from bot.telegram.sending import Place
 from memory.records import Profile, User
-from memory.reminders import Destination, NewReminder, Reminder, add_reminder, reminders_of
+from memory.reminders import Destination, NewReminder, Reminder, add_reminder, mark_delivered, reminders_of
 from tests.bot.telegram.bench import OWNER, Bench
 from tests.bot.telegram.test_gate import locked
 from tests.telegram_api import Refusal
@@ -209,7 +209,7 @@ async def test_after_an_hour_no_answer_is_expected(live: Bench) -> None:
 async def test_a_busy_database_ends_no_reminder(live: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
     """It is still due at the next look, and comes once."""
     await live.owner()
-    real, tries = reminding.mark_delivered, list[int]()
+    real, tries = mark_delivered, list[int]()
 
     def busy_once(*args: Any, **named: Any) -> bool:
         tries.append(1)
