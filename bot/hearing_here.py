@@ -45,6 +45,8 @@ class LocalTranscriber:
         if not installed():
             raise HearingMissing(f"{MISSING}, or name a server in [speech] url")
         with self._lock:
+            if cancel.is_set():  # while it waited; the child is not ended for that
+                raise FamiliarError("the transcription was stopped")
             self._stay()
             try:
                 child = self._running()

@@ -8,8 +8,7 @@ who speaks) is counted as they come and go, so that opening a home reads none of
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from functools import partial
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from sqlite_utils import Database
@@ -360,7 +359,7 @@ def migrations() -> Migrations:
         _execute(db, _EXAMPLES)
 
     for name, statements in _LATER:
-        steps(name=name)(partial(_execute, statements=statements))
+        steps(name=name)(_all_of(statements))
 
     return steps
 
@@ -376,6 +375,13 @@ def check_age(db: Database, path: Path) -> None:
         raise FamiliarError(
             f"{path} was written by a newer version of Familiar (it has {newer[-1]}); update Familiar to open it"
         )
+
+
+def _all_of(statements: Sequence[str]) -> Callable[[Database], None]:
+    def step(db: Database) -> None:
+        _execute(db, statements)
+
+    return step
 
 
 def _execute(db: Database, statements: Sequence[str]) -> None:

@@ -13,6 +13,7 @@ from telegram.error import Forbidden, TelegramError
 from bot.alerts import Change, active, changes, figures
 from bot.locales import say
 from bot.metrics.readings import read, worst_votes
+from bot.telegram.blocked import is_blocked
 from bot.telegram.desk import Desk, where
 from bot.telegram.outbox import Reply
 from bot.telegram.render import plain_parts
@@ -65,7 +66,7 @@ def write_changes(desk: Desk) -> Reply | None:
     """Write the message about what has changed down; None where nothing has, or nobody can be told."""
     store, config = desk.services.store, desk.services.settings.alerts
     owner = store.owner()
-    if owner is None or owner.telegram_id is None or has_blocked(store, owner.telegram_id):
+    if owner is None or owner.telegram_id is None or is_blocked(store, owner.telegram_id):
         return None
     now = figures(read(store, now=datetime.now(UTC)), worst_votes(store, last=config.votes), config)
     with store.transaction():
@@ -77,17 +78,6 @@ def write_changes(desk: Desk) -> Reply | None:
         reply = desk.outbox.open(Place(owner.telegram_id, private=True), user=owner)
         desk.outbox.put(reply, plain_parts("\n".join(_line(change, owner) for change in changed)))
     return reply
-
-
-def has_blocked(store: Store, chat_id: int) -> bool:
-    """Whether the last message to a private chat was refused and nothing has come from there since."""
-    (row,) = store.rows(
-        "SELECT (SELECT o.state = 'refused' AND o.at > coalesce((SELECT max(received_at) FROM telegram_inbox"
-        " WHERE chat_id = ?1), '') FROM telegram_outbox o JOIN telegram_replies r ON r.id = o.reply_id"
-        " WHERE r.chat_id = ?1 AND o.state IN ('sent', 'refused') ORDER BY o.at DESC LIMIT 1) AS blocked",
-        (chat_id,),
-    )
-    return bool(row["blocked"])
 
 
 def _line(change: Change, owner: User) -> str:

@@ -5,9 +5,11 @@ from __future__ import annotations
 from bot.locales import say
 from bot.telegram.blocked import is_blocked
 from bot.telegram.desk import Desk
+from bot.telegram.outbox import Reply
 from bot.telegram.render import plain_parts
 from bot.telegram.sending import Buttons, Place
 from bot.telegram.undelivered import deliver_quietly
+from bot.threads import in_thread
 from memory.records import User
 
 
@@ -38,8 +40,13 @@ async def tell_owner(desk: Desk, person: User, *, invitation: int) -> None:
 async def _tell(desk: Desk, owner: User, text: str, *, key: str, buttons: Buttons | None) -> None:
     assert owner.telegram_id is not None
     place = Place(owner.telegram_id, private=True)
-    with desk.services.store.transaction():
-        reply = desk.outbox.open(place, key=key, user=owner)
-        desk.outbox.put(reply, plain_parts(text), buttons=buttons)
+
+    def write() -> Reply:
+        with desk.services.store.transaction():
+            reply = desk.outbox.open(place, key=key, user=owner)
+            desk.outbox.put(reply, plain_parts(text), buttons=buttons)
+        return reply
+
+    reply = await in_thread(write)
     if not is_blocked(desk.services.store, place.chat_id):  # else the owner is asked when they are back
         await deliver_quietly(desk, reply)

@@ -8,7 +8,7 @@ import itertools
 import logging
 import secrets
 import threading
-from collections.abc import Awaitable, Callable, Coroutine, Iterator, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Coroutine, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import PurePath
 from typing import Any
@@ -47,10 +47,17 @@ class Overtaken(Interrupted):
 
 @dataclass(frozen=True)
 class _Writing:
-    """A reply that is being written, and the texts of the messages that it answers by their ids."""
+    """A reply that is being written, and the messages that it answers."""
 
-    texts: Mapping[int, str]
+    messages: Sequence[Message] = ()
     cancel: threading.Event = field(default_factory=threading.Event)
+
+
+def _is_newer(message: Message, *, than: Message) -> bool:
+    """Whether it is another version of a message, and no earlier one that comes late."""
+    if message.message_id != than.message_id or (message.text, message.caption) == (than.text, than.caption):
+        return False
+    return (message.edit_date or message.date) >= (than.edit_date or than.date)
 
 
 class Desk:
@@ -104,12 +111,12 @@ class Desk:
         return self._alone.setdefault((work, user.id), asyncio.Lock())
 
     @contextlib.contextmanager
-    def turn_in(self, chat_id: int, texts: Mapping[int, str] | None = None) -> Iterator[threading.Event]:
+    def turn_in(self, chat_id: int, messages: Sequence[Message] = ()) -> Iterator[threading.Event]:
         """While a chat is answered: what ends the writing at the next word.
 
-        :param texts: of the messages that are answered, by their ids
+        :param messages: those that are answered
         """
-        writing = self._turns[chat_id] = _Writing(texts or {})
+        writing = self._turns[chat_id] = _Writing(messages)
         if self.cancel.is_set():
             writing.cancel.set()
         try:
@@ -127,7 +134,7 @@ class Desk:
     def changed(self, message: Message) -> None:
         """A message was edited: what is being written to its old text ends, and the new one is answered after it."""
         writing = self._turns.get(message.chat.id)
-        if writing is not None and writing.texts.get(message.message_id, message.text) != message.text:
+        if writing is not None and any(_is_newer(message, than=each) for each in writing.messages):
             writing.cancel.set()
 
     def end(self) -> None:

@@ -25,6 +25,7 @@ from bot.threads import in_thread, pause
 from memory.digest_plans import DigestPlan, digest_of, digests_to_look_at, end_digest, move_on, set_digest
 from memory.errors import FamiliarError
 from memory.records import User
+from memory.store import is_of_database
 
 _LOOK_SECONDS = 1.0
 _log = logging.getLogger(__name__)
@@ -106,6 +107,9 @@ def write_digests(desk: Desk, *, now: datetime | None = None) -> list[Reply]:
             if plan is not None:
                 written.append(_write(desk, plan, store.user_by_id(user_id), moment))
         except Exception as exc:  # noqa: BLE001 - the edge of a job: one user's digest must not hold up all others
+            if is_of_database(exc):
+                _log.error("the digest of user %d is still due: %s", user_id, where(exc))
+                break
             _log.error("the digest of user %d is ended: %s", user_id, where(exc))
             end_digest(store, user_id=user_id)
     return [reply for reply in written if reply is not None]

@@ -143,7 +143,7 @@ async def _refuse_press(desk: Desk, update: Update) -> None:
     query = update.callback_query
     assert query is not None
     known = by_telegram_id(desk.services.store, query.from_user.id)
-    allowed = known is not None and known.role in ("owner", "member")
+    allowed = known is not None and known.role in ("owner", "member", "guest")
     language = known.profile.language if known is not None else language_of(query.from_user.language_code)
     with contextlib.suppress(TelegramError):  # it may be too old to be answered
         await query.answer(say(language, "tg_button_expired" if allowed else "tg_button_not_allowed"), show_alert=True)

@@ -83,7 +83,7 @@ async def _import_all(visit: Visit, sent: list[Sent]) -> None:
     own = [message.caption for message in visit.messages if message.forward_origin is None]
     caption = next((text for text in own if text), "")
     wish, again = import_wish(caption), tries_of(visit.services.store, visit.update_ids[0]) > 1
-    note_work(visit.services.store, visit.update_ids, "import", person=visit.person)
+    await in_thread(lambda: note_work(visit.services.store, visit.update_ids, "import", person=visit.person))
     async with visit.desk.importing(visit.user):
         if is_sent_away(visit):  # while it waited for its turn
             return

@@ -6,14 +6,14 @@ An update is kept before Telegram is told that it arrived, and is done when its 
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import json
 import logging
 import sqlite3
-from collections.abc import Callable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from datetime import datetime
 
 from telegram import Bot, Chat, InlineQuery, Message, Update
+from telegram.error import Forbidden
 
 from bot.config import TelegramConfig
 from bot.locales import language_of, say
@@ -24,7 +24,7 @@ from bot.telegram.desk import Desk, Interrupted, Overtaken, Visit, guarded, wher
 from bot.telegram.events import calls_bot, take, unheard
 from bot.telegram.group_admins import is_anonymous
 from bot.telegram.handlers import handle
-from bot.telegram.lanes import Lanes, goes_at_once
+from bot.telegram.lanes import Lanes, stops
 from bot.telegram.ledger import moved
 from bot.telegram.limiting import within_minute
 from bot.telegram.outside import answer_outside, is_outside, outside_name
@@ -36,7 +36,7 @@ from bot.telegram.wording import Command, command_of
 from bot.threads import in_thread, pause
 from memory.errors import FamiliarError
 from memory.records import User
-from memory.store import Store
+from memory.store import Store, is_of_database
 
 _ANSWERS = {
     "unpaired": "tg_not_paired",
@@ -93,10 +93,10 @@ class Door:
         """Keep an update, and have it handled where it is new."""
         if not isinstance(update, Update):
             return
+        old, self._backlog = self._backlog > 0, max(0, self._backlog - 1)
         if not is_taken(update, self._config):
             _log.info("update %d is of a kind that is not handled", update.update_id)
             return
-        old, self._backlog = self._backlog > 0, max(0, self._backlog - 1)
         if update.inline_query is not None:
             if not old:
                 self._inline(update.inline_query)
@@ -163,20 +163,31 @@ def unfinished(store: Store, bot: Bot) -> tuple[list[tuple[Update, bool]], list[
 async def receive(desk: Desk, updates: Sequence[Update]) -> Sequence[Update]:
     """Handle updates that belong together, if they are allowed and meant for the bot.
 
-    Gives those that are to be handled again, because what they say was changed meanwhile.
+    Gives those that are to be handled again, because what they say was changed meanwhile, or the database could not be
+    written.
     """
     store, ids = desk.services.store, [update.update_id for update in updates]
     try:
-        gone = await in_thread(lambda: inbox.overtaken(store, ids))
+        gone = await in_thread(lambda: [*inbox.overtaken(store, ids), *inbox.settled(store, ids)])
         updates = [update for update in updates if update.update_id not in gone]
         if updates:
             await _handle(desk, updates)
     except Overtaken:
-        await in_thread(lambda: inbox.put_back(store, ids))
+        await _put_back(store, ids)
         return updates
     except Exception as exc:  # noqa: BLE001 - the edge of a turn: one update must not stop its chat
         _log.error("update %d could not be handled: %s", ids[0], where(exc))
+        if is_of_database(exc):  # such as a full disk, on which it may be handled in a moment
+            await _put_back(store, ids)
+            return () if await pause(desk.stopping, _AGAIN_SECONDS) else updates
     return ()
+
+
+async def _put_back(store: Store, ids: Sequence[int]) -> None:
+    try:
+        await in_thread(lambda: inbox.put_back(store, ids))
+    except FamiliarError as exc:  # one try too many is counted, which an orderly end sets right
+        _log.error("update %d can't be put back: %s", ids[0], where(exc))
 
 
 async def _handle(desk: Desk, updates: Sequence[Update]) -> None:
@@ -188,11 +199,13 @@ async def _handle(desk: Desk, updates: Sequence[Update]) -> None:
     await in_thread(lambda: inbox.begin(store, ids))
     await _follow(store, updates[0])
     if is_outside(updates[0]):
-        with contextlib.suppress(Interrupted):  # it waits for the next start
-            await answer_outside(desk, updates[0])
-            await finished()
+        await _answer_outside(desk, updates[0], finished)
         return
-    visit = None if await take(desk, updates[0]) else await _visit(desk, updates)
+    try:
+        visit = None if await take(desk, updates[0]) else await _visit(desk, updates)
+    except Forbidden:  # nobody is there any more to be told something
+        _log.info("the chat of update %d takes no messages", ids[0])
+        visit = None
     if visit is None:
         await unheard(desk, updates[0])
         await finished()
@@ -204,6 +217,18 @@ async def _handle(desk: Desk, updates: Sequence[Update]) -> None:
     except Interrupted:  # they wait for the next start
         return
     await visit.handling.finish(finished)
+
+
+async def _answer_outside(desk: Desk, update: Update, finished: Callable[[], Awaitable[None]]) -> None:
+    try:
+        await answer_outside(desk, update)
+    except Interrupted:  # it waits for the next start
+        return
+    except Forbidden:
+        _log.info("the chat of update %d takes no messages", update.update_id)
+    except Exception as exc:  # noqa: BLE001 - the edge of a turn: a customer is told of no error, nor at each start
+        _log.error("update %d could not be answered: %s", update.update_id, where(exc))
+    await finished()
 
 
 def give_up(desk: Desk, update: Update) -> None:
@@ -243,7 +268,7 @@ async def _visit(desk: Desk, updates: Sequence[Update]) -> Visit | None:
     person = await _admitted(desk, update, message, place, None if edited else asked)
     if person is None:
         return None
-    fitting = updates if _is_stop(update) else await within_minute(desk, person, place, updates)
+    fitting = updates if stops(update) else await _within_minute(desk, person, place, updates)
     messages = _newest(fitting)
     if not messages:
         return None
@@ -260,6 +285,17 @@ async def _visit(desk: Desk, updates: Sequence[Update]) -> Visit | None:
         texts=tuple(each.text or "" for each in _own(messages)),
         messages=() if query else messages,
     )
+
+
+async def _within_minute(desk: Desk, person: User, place: Place, updates: Sequence[Update]) -> Sequence[Update]:
+    """Those of these updates whose messages a minute leaves room for; all versions of a message are one."""
+    first: dict[int, Update] = {}
+    for update in updates:
+        if (message := _message(update)) is not None:
+            first.setdefault(message.message_id, update)
+    fitting = {update.update_id for update in await within_minute(desk, person, place, list(first.values()))}
+    ids = {id_ for id_, update in first.items() if update.update_id in fitting}
+    return [update for update in updates if (message := _message(update)) and message.message_id in ids]
 
 
 def _newest(updates: Sequence[Update]) -> tuple[Message, ...]:
@@ -304,11 +340,8 @@ async def _admitted(desk: Desk, update: Update, message: Message, place: Place, 
         return None  # nobody whom the bot knows has used it there: it answers nothing that need not be decided
     if not (is_anonymous(message, author.id) or await desk.admins.wrote(message, author.id)):
         return None
-    return group_user(desk.services.store, place.chat_id, language=language_of(author.language_code))
-
-
-def _is_stop(update: Update) -> bool:
-    return update.message is not None and goes_at_once(update)
+    language = language_of(author.language_code)
+    return await in_thread(lambda: group_user(desk.services.store, place.chat_id, language=language))
 
 
 def _message(update: Update) -> Message | None:

@@ -115,7 +115,7 @@ async def summary(visit: Visit) -> None:
     """A summary of what is remembered."""
     assert visit.command is not None
     wish = summary_wish(visit.command.argument)
-    note_work(visit.services.store, visit.update_ids[:1], "reply", person=visit.person)
+    await in_thread(lambda: note_work(visit.services.store, visit.update_ids[:1], "reply", person=visit.person))
     made = await in_thread(lambda: visit.services.summarize(user=visit.user, about=wish.about, since=wish.since))
     sources = "\n".join(source_lines(made.citations, language=visit.language))
     await visit.show(reply_parts(made.text, sources), reply_to=visit.cited)

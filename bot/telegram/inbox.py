@@ -79,19 +79,38 @@ def tries_of(store: Store, update_id: int) -> int:
 
 
 def is_known(store: Store, chat_id: int, message_id: int, *, besides: Sequence[int]) -> bool:
-    """Whether another update than these brought a version of this message."""
+    """Whether another update than these brought a version of this message that is handled, or was answered.
+
+    What a group's members say to each other is received too, but was not acted on.
+    """
     rows = store.rows(
-        "SELECT update_id FROM telegram_inbox WHERE chat_id = ? AND message_id = ?", (chat_id, message_id)
+        "SELECT update_id FROM telegram_inbox WHERE chat_id = ? AND message_id = ?"
+        " AND (reply_id IS NOT NULL OR work IS NOT NULL OR state = 'waiting')",
+        (chat_id, message_id),
     )
     return any(row["update_id"] not in besides for row in rows)
 
 
 def changed_meanwhile(store: Store, chat_id: int, message_ids: Sequence[int], *, besides: Sequence[int]) -> bool:
-    """Whether a later version of one of these messages waits that is not among these updates."""
+    """Whether a later version of one of these messages waits than the one among these updates.
+
+    An earlier one may wait too, since updates may come in disorder.
+    """
     rows = store.rows(
-        "SELECT update_id, message_id FROM telegram_inbox WHERE chat_id = ? AND state = 'waiting'", (chat_id,)
+        "SELECT update_id, message_id FROM telegram_inbox WHERE chat_id = ? AND state = 'waiting' ORDER BY update_id",
+        (chat_id,),
     )
-    return any(row["message_id"] in message_ids and row["update_id"] not in besides for row in rows)
+    newest = {row["message_id"]: row["update_id"] for row in rows if row["message_id"] in message_ids}
+    return any(id_ not in besides for id_ in newest.values())
+
+
+def settled(store: Store, update_ids: Sequence[int]) -> list[int]:
+    """Those that are handled already, as where only that could not be noted at once."""
+    marks = ", ".join("?" * len(update_ids))
+    rows = store.rows(
+        f"SELECT update_id FROM telegram_inbox WHERE state <> 'waiting' AND update_id IN ({marks})", tuple(update_ids)
+    )
+    return [row["update_id"] for row in rows]
 
 
 def overtaken(store: Store, update_ids: Sequence[int]) -> list[int]:

@@ -66,7 +66,7 @@ class Lanes:
         :param alone: not together with others, as part of its answer may have been sent
         """
         if stops(update):
-            self._start(self._handle([update]))
+            self._start(self._until_handled(update))
             return
         if update.callback_query is not None:
             self._start(self._press(update))
@@ -75,7 +75,7 @@ class Lanes:
             self._edited(update.edited_message)
         lane = self._lane(lane_of(update))
         lane.append(Arrived(update, _now(), alone))
-        lane.sort(key=lambda arrived: arrived.update.update_id)
+        lane.sort(key=_number)
 
     def before_all(self, chat_id: int, work: Work) -> None:
         """Do this before any update of a chat is handled; to be said before the first is added."""
@@ -109,7 +109,12 @@ class Lanes:
     async def _press(self, update: Update) -> None:
         """Beside the chat, but not hundreds at a time: each takes a thread and the database."""
         async with self._pressing.setdefault(author_of(update), asyncio.Semaphore(_AT_ONCE)):
-            await self._handle([update])
+            await self._until_handled(update)
+
+    async def _until_handled(self, update: Update) -> None:
+        again: Sequence[Update] | None = [update]
+        while again and not self._closed:
+            again = await self._handle(again)
 
     async def _work_off(self, chat: int, lane: list[Arrived]) -> None:
         served: dict[int, int] = {}
@@ -126,7 +131,8 @@ class Lanes:
                 served[author_of(together[0])] = number
                 again = await self._handle(together)
                 if not self._closed:
-                    lane[:0] = [Arrived(update, _now()) for update in again or ()]
+                    lane += [Arrived(update, _now()) for update in again or ()]
+                    lane.sort(key=_number)
         finally:
             del self._lanes[chat]
             self._first.pop(chat, None)
@@ -139,6 +145,10 @@ class Lanes:
             if wait <= 0:
                 return
             await asyncio.sleep(wait)
+
+
+def _number(arrived: Arrived) -> int:
+    return arrived.update.update_id
 
 
 def _message_id(update: Update) -> int | None:
@@ -166,11 +176,6 @@ def length(update: Update) -> int:
     """Characters of a text."""
     message = update.message
     return len(message.text or "") if message is not None else 0
-
-
-def goes_at_once(update: Update) -> bool:
-    """Pressed buttons wait for nothing, nor does the wish that the bot stop writing."""
-    return update.callback_query is not None or stops(update)
 
 
 def stops(update: Update) -> bool:

@@ -28,6 +28,8 @@ from memory.store import Store, utc_now
 
 _log = logging.getLogger(__name__)
 _KEPT = "waiting"
+_WAIT = ("may-talk:", "came-in:", "digest:")
+"""Beginnings of keys of what is written once, so that it waits until a closed chat is open again."""
 
 
 @dataclass(frozen=True)
@@ -311,9 +313,16 @@ class Outbox:
 
     def _shut(self, reply: Reply) -> None:
         """The chat takes nothing: neither this reply nor, until it is open again, what a job would send."""
-        with self._store.transaction():
-            note_blocked(self._store, reply.place.chat_id)
-            self._refuse(reply)
+        with self._store.transaction() as db:
+            if reply.place.business_id is None:  # a customer may have ended what the owner's own account may do
+                note_blocked(self._store, reply.place.chat_id)
+            row = db.execute('SELECT "key" FROM telegram_replies WHERE id = ?', (reply.id,)).fetchone()
+            if row is None or not (row["key"] or "").startswith(_WAIT):
+                self._refuse(reply)
+                return
+            db.execute(
+                "UPDATE telegram_outbox SET state = 'waiting' WHERE reply_id = ? AND state = 'sending'", (reply.id,)
+            )
 
     def _refuse(self, reply: Reply, row_id: int | None = None) -> None:
         """A message of a reply, or nothing more of it, can be delivered, and its text is not kept."""

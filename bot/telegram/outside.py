@@ -177,7 +177,9 @@ async def _turn(
     store = desk.services.store
     channel, _, number = user.name.partition(":")
     keep: Kept = "history" if person == user else "nothing"
-    conversation = open_conversation(store, user_id=user.id, channel=channel, chat_id=int(number))
+    conversation = await in_thread(
+        lambda: open_conversation(store, user_id=user.id, channel=channel, chat_id=int(number))
+    )
 
     def noted(turn: Turn) -> None:
         if desk.cancel.is_set():

@@ -12,6 +12,7 @@ from bot.telegram.digests import setting_line
 from bot.telegram.menus import set_own_menu
 from bot.telegram.render import Part
 from bot.telegram.sending import Buttons
+from bot.threads import in_thread
 from memory.records import Profile, User
 from memory.store import Store
 
@@ -32,7 +33,7 @@ async def changed(visit: Visit, values: Sequence[str]) -> None:
     name, value = values
     if value not in _CHOICES[name]:
         return
-    user = _changed(visit.services.store, visit.user.id, name, value)
+    user = await in_thread(lambda: _changed(visit.services.store, visit.user.id, name, value))
     profile, shown = user.profile, replace(visit, user=user)
     await visit.desk.sender.edit(visit.place, visit.message.message_id, Part(_text(shown)), buttons=_buttons(profile))
     if name == "language":

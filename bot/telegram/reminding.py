@@ -10,7 +10,7 @@ import contextlib
 import logging
 from collections.abc import Sequence
 from dataclasses import replace
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 from bot.locales import say
 from bot.reminders.answering import GivenUp, answer_to_when
@@ -41,7 +41,7 @@ from memory.reminders import (
     reminders_of,
     snooze_reminder,
 )
-from memory.store import Store
+from memory.store import Store, is_of_database
 from memory.timeless import Asked, ask, ask_no_more, asked_about
 
 _LOOK_SECONDS = 1.0
@@ -52,26 +52,40 @@ _log = logging.getLogger(__name__)
 
 
 def wished(visit: Visit) -> Wish | Missing | GivenUp | None:
+    """The reminder that a message wants (`wish_of`); a message that is no answer to an open question ends it."""
+    wish = wish_of(visit)
+    if wish is None and visit.command is None and _said(visit) and _question(visit) is not None:
+        ask_no_more(visit.services.store, _asked(visit))
+    return wish
+
+
+def wish_of(visit: Visit) -> Wish | Missing | GivenUp | None:
     """The reminder that a message asks for, or whose time it names after it was asked for; None where it does neither.
 
-    A message that is no answer to the question ends it.
+    It is only read: an open question stays open.
     """
-    command, store = visit.command, visit.services.store
+    command = visit.command
     written, zone = visit.message.date, zone_of(visit.user.profile)  # not now: "in ten minutes" counts from then
     if command is not None:
         asks = command.name == "remind"
         return parse_reminder(command.argument, now=written, zone=zone, asked=True) if asks else None
-    text = without_mention(" ".join(visit.texts), bot=visit.desk.bot.username).strip()
+    text = _said(visit)
     if not text:
         return None
     anew = parse_reminder(text, now=written, zone=zone) if visit.message.reply_to_message is None else None
-    about = asked_about(store, _asked(visit), now=written)
+    about = _question(visit)
     if about is None or anew is not None:
         return anew
-    answered = answer_to_when(Missing("when", about), text, now=written, zone=zone)
-    if answered is None:
-        ask_no_more(store, _asked(visit))
-    return answered
+    return answer_to_when(Missing("when", about), text, now=written, zone=zone)
+
+
+def _said(visit: Visit) -> str:
+    return without_mention(" ".join(visit.texts), bot=visit.desk.bot.username).strip()
+
+
+def _question(visit: Visit) -> str | None:
+    """The text of the reminder whose time the writer was asked for."""
+    return asked_about(visit.services.store, _asked(visit), now=visit.message.date)
 
 
 async def remind(visit: Visit) -> None:
@@ -187,9 +201,10 @@ async def deliver_reminders(desk: Desk) -> None:
 async def _deliver(desk: Desk, item: Reminder, reply: Reply) -> None:
     """Deliver a reminder's message; where the chat takes none, the reminder is due again until it does."""
     if not await is_taken(desk, reply):
-        now, store = datetime.now(UTC), desk.services.store
+        # Not the same second again: its message would be taken for the one that was refused.
+        until, store = max(datetime.now(UTC), item.due + timedelta(seconds=1)), desk.services.store
         with contextlib.suppress(FamiliarError):  # it was forgotten meanwhile
-            await in_thread(lambda: snooze_reminder(store, item.id, user_id=item.user_id, until=now))
+            await in_thread(lambda: snooze_reminder(store, item.id, user_id=item.user_id, until=until))
 
 
 def write_due(desk: Desk, *, now: datetime | None = None) -> list[tuple[Reminder, Reply]]:
@@ -201,6 +216,9 @@ def write_due(desk: Desk, *, now: datetime | None = None) -> list[tuple[Reminder
             reply = _write(desk, item, store.user_by_id(item.user_id), moment)
             written += [(item, reply)] if reply is not None else []
         except Exception as exc:  # noqa: BLE001 - the edge of a job: one reminder must not hold up all others
+            if is_of_database(exc):
+                _log.error("reminder %d of user %d is still due: %s", item.id, item.user_id, where(exc))
+                break
             _log.error("reminder %d of user %d is ended: %s", item.id, item.user_id, where(exc))
             cancel_reminder(store, item.id, user_id=item.user_id)
     return written

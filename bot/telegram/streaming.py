@@ -137,7 +137,10 @@ class Stream:
     ) -> None:
         self._end.set()
         self._news.set()
-        await asyncio.gather(*self._tasks)
+        cancelled = kind is not None and issubclass(kind, asyncio.CancelledError)
+        for task in self._tasks if cancelled else ():
+            task.cancel()  # a request without an answer would hold up the end of the bot
+        await asyncio.gather(*self._tasks, return_exceptions=cancelled)
 
     async def _type(self) -> None:
         while not self._text and not self._end.is_set():

@@ -67,10 +67,11 @@ async def answer(visit: Visit, text: str, asked: Asked | None = None) -> None:
     :raises Interrupted: the bot ends; nothing is stored, and the message waits for the next start
     :raises Overtaken: the message was changed meanwhile; nothing is stored, and its new text is to be answered
     """
-    desk, asked, key = visit.desk, asked or Asked(), visit.key()
+    desk, asked = visit.desk, asked or Asked()
+    key = f"{visit.update_ids[0]}:answer"  # not numbered: a remark that is told once only would shift the numbers
     conversation, reply = await in_thread(lambda: _open(visit, asked, key))
     context = Context(asked.given, asked.replaced.turn.id if asked.replaced else None, kept_of(visit))
-    with desk.turn_in(visit.place.chat_id, {each.message_id: each.text or "" for each in visit.messages}) as cancel:
+    with desk.turn_in(visit.place.chat_id, visit.messages) as cancel:
         await in_thread(lambda: _check_current(visit))
         try:
             async with _stream(visit, _preview(visit, reply)) as stream, desk.answering(visit.person):

@@ -52,6 +52,9 @@ async def _typing(visit: Visit) -> AsyncIterator[None]:
     task = asyncio.create_task(show())
     try:
         yield
+    except asyncio.CancelledError:
+        task.cancel()  # a request without an answer would hold up the end of the bot
+        raise
     finally:
         end.set()
-        await task
+        await asyncio.gather(task, return_exceptions=task.cancelling() > 0)

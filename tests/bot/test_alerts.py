@@ -13,7 +13,8 @@ from bot.alerts import KINDS, Change, Figure, active, changes, figures
 from bot.config import AlertsConfig
 from bot.locales import say
 from bot.metrics.readings import MEGABYTE, Readings
-from bot.telegram.alerting import has_blocked, told
+from bot.telegram.alerting import told
+from bot.telegram.blocked import is_blocked
 from tests.bot.telegram.bench import OWNER, Bench
 from tests.telegram_api import Refusal, TelegramServer
 from tuning.votes import Votes
@@ -139,7 +140,7 @@ async def test_who_has_blocked_the_bot_is_told_when_they_are_back(tmp_path: Path
     bench.settings = replace(bench.settings, alerts=AlertsConfig(check_seconds=0.05, disk_free_mb=10**9))
     server.fault("sendMessage", Refusal(403, "Forbidden: bot was blocked by the user"))
     await bench.start()
-    await server.until(lambda: has_blocked(bench.store, OWNER) and told(bench.store) == ())
+    await server.until(lambda: is_blocked(bench.store, OWNER) and told(bench.store) == ())
     sent = len(server.calls("sendMessage"))
     await bench.stop()
     await bench.start()
@@ -156,3 +157,15 @@ async def test_without_an_owner_nobody_is_told(live: Bench) -> None:
     live.server.user(8, "Ben").send("hello")
     await live.server.until(lambda: len(live.server.replies(8)) == 1)
     assert told(live.store) == ()
+
+
+async def test_a_refused_message_is_no_block(live: Bench) -> None:
+    """What changes after it is told."""
+    await live.owner()
+    await live.server.until(lambda: alerts(live) == ["⚠"])
+    with live.store.transaction() as db:
+        db.execute("UPDATE telegram_outbox SET state = 'refused', at = '9999-01-01'")
+    await live.stop()
+    live.settings = replace(live.settings, alerts=AlertsConfig(check_seconds=0.1, disk_free_mb=1))
+    await live.start()
+    await live.server.until(lambda: len(alerts(live)) == 2)

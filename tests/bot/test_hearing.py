@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 
+from bot import hearing_here
 from bot.config import Secret, SpeechConfig
 from bot.hearing import (
     Recording,
@@ -257,3 +258,19 @@ def test_what_phones_record_is_opened() -> None:
     """Their containers are among those that may be."""
     for recording in (DOOR, film(DOOR), silence(1)):
         assert len(decoded(recording, most_seconds=60.0)) >= RATE
+
+
+def test_one_that_nobody_waits_for_any_more_ends_no_child(monkeypatch: pytest.MonkeyPatch) -> None:
+    """It was stopped while it waited for another: the model is not even looked for."""
+    monkeypatch.setattr(hearing_here, "installed", lambda: True)
+    looked: list[str] = []
+
+    def look() -> Path:
+        looked.append("model")
+        raise FamiliarError("there is none")
+
+    cancel = threading.Event()
+    cancel.set()
+    with pytest.raises(FamiliarError, match="the transcription was stopped"):
+        LocalTranscriber(SpeechConfig(), model=look).transcribe(SPOKEN, cancel=cancel)
+    assert looked == []

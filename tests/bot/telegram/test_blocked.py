@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from datetime import UTC, datetime, tzinfo
 
 import pytest
 
 from bot.locales import say
+from bot.telegram import reminding
 from bot.telegram.access import group_user
-from memory.reminders import reminders_of
+from memory.reminders import Destination, NewReminder, add_reminder, reminders_of
 from memory.store import Store
 from tests.bot.telegram.bench import OWNER, STORY, Bench, Outcome
+from tests.bot.telegram.test_digests import due_since, told
 from tests.bot.telegram.test_reminding import due_in
 from tests.telegram_api import UserDriver
 from tests.telegram_api.raw import change_membership
@@ -145,3 +148,44 @@ async def test_delivery_notes_a_closed_chat(live: Bench) -> None:
     written = ada.send(STORY)
     await live.server.until(lambda: ada.id in blocked_chats(live.store))
     assert live.server.replies(ada.id, after=written) == []
+
+
+async def test_one_refused_in_its_own_second_is_not_lost(live: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Due again, it has another moment than the message that was refused."""
+    ada = await live.owner()
+    live.server.world.blocked.add(OWNER)
+
+    class Standing(datetime):
+        @classmethod
+        def now(cls, tz: tzinfo | None = None) -> Standing:
+            return cls(2026, 5, 1, 10, 0, 0, 300_000, tzinfo=tz)
+
+    monkeypatch.setattr(reminding, "datetime", Standing)
+    new = NewReminder("k", "call Mum", Standing.now(UTC), "UTC", Destination("telegram", OWNER))
+    made = add_reminder(live.store, new, user_id=live.user().id)
+    owner = live.user().id
+    await live.server.until(lambda: any(each.due > made.due for each in reminders_of(live.store, user_id=owner)))
+    monkeypatch.undo()
+    ada.unblock()
+    await live.server.until(lambda: any(text.startswith(REMINDED) for text in texts(live, OWNER)))
+
+
+async def test_the_first_question_that_meets_the_block_waits_too(live: Bench) -> None:
+    """It is the one by which the block is found."""
+    ada = await live.owner()
+    live.server.world.blocked.add(OWNER)
+    await live.reply_to(live.server.user(8, "Ben"), "hello")
+    await live.server.until(lambda: OWNER in blocked_chats(live.store))
+    ada.unblock()
+    await live.server.until(lambda: texts(live, OWNER).count(say("en", "tg_may_talk", name="Ben", id=8)) == 1)
+
+
+async def test_the_first_digest_that_meets_the_block_waits_too(live: Bench) -> None:
+    """What it tells is in no later one."""
+    ada = await live.owner()
+    await live.reply_to(ada, "/note the kiln is hot")
+    live.server.world.blocked.add(OWNER)
+    due_since(live, seconds=0)
+    await live.server.until(lambda: OWNER in blocked_chats(live.store))
+    ada.unblock()
+    await live.server.until(lambda: len(told(live)) == 1)

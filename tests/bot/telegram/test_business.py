@@ -7,6 +7,7 @@ import json
 from bot.config import TelegramConfig
 from bot.locales import say
 from bot.telegram.updates import taken_updates
+from memory.errors import FamiliarError
 from memory.turns import turns_of
 from tests.bot.telegram.bench import OWNER, STORY, Bench
 from tests.telegram_api import Message, Refusal, UserDriver
@@ -173,3 +174,29 @@ async def test_a_reply_to_a_customer_goes_through_the_connection_after_a_restart
     await to_customer(bench, asked)
     sent = [c for c in bench.server.calls("sendMessage") if c.parameters["chat_id"] == str(CLEO) and c.status == 200]
     assert [call.parameters["business_connection_id"] for call in sent] == ["shop"]
+
+
+async def test_a_customer_who_can_not_be_written_to_blocks_no_chat_of_the_bot(bench: Bench) -> None:
+    """Nor is the message handled again at each start."""
+    ada = await open_shop(bench, business=True)
+    shop = bench.server.business("shop", ada)
+    bench.server.fault("sendMessage", Refusal(403, "Forbidden: bot was blocked by the user"))
+    shop.write(CLEO, STORY)
+    await bench.server.until(lambda: bench.server.world.faults.pending() == 0)
+    await settled(bench, ada)
+    assert bench.store.rows("SELECT * FROM telegram_blocked") == []
+
+
+async def test_what_the_model_can_not_take_is_left(bench: Bench) -> None:
+    """The customer reads of no error, and no start tries it again."""
+    ada = await open_shop(bench, business=True)
+    shop = bench.server.business("shop", ada)
+
+    def too_long(_word: str) -> None:
+        raise FamiliarError("the prompt is too long")
+
+    bench.on_word = too_long
+    shop.write(CLEO, STORY)
+    await bench.server.until(lambda: bench.engine.requests)
+    await settled(bench, ada)
+    assert bench.server.replies(CLEO) == []

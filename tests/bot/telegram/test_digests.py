@@ -4,14 +4,19 @@ from __future__ import annotations
 
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
 
 from bot.digest import next_digest
 from bot.locales import say
 from bot.reminders.zones import named_zone
-from memory.digest_plans import DigestPlan, digest_of, set_digest
+from bot.telegram import digests
+from memory.digest_plans import DigestPlan, digest_of, move_on, set_digest
 from memory.reminders import Destination, NewReminder, add_reminder
 from tests.bot.telegram.bench import OWNER, STORY, Bench
 from tests.bot.telegram.test_commands import data, feedback
+from tests.bot.telegram.test_gate import locked
 
 RULE = "DTSTART:20260101T080000\nRRULE:FREQ=DAILY;INTERVAL=1"
 
@@ -150,3 +155,21 @@ async def test_a_digest_goes_to_nobody_who_may_not_write(live: Bench) -> None:
     due_since(live, seconds=0, telegram_id=8)
     await live.server.until(lambda: (found := plan(live, 8)) is not None and found.due > datetime.now(UTC))
     assert told(live, 8) == []
+
+
+async def test_a_busy_database_ends_no_plan(live: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The digest is still due at the next look, and comes once."""
+    ada = await live.owner()
+    await live.reply_to(ada, "/note the kiln is hot")
+    real, tries = move_on, list[int]()
+
+    def busy_once(*args: Any, **named: Any) -> bool:
+        tries.append(1)
+        if len(tries) == 1:
+            raise locked()
+        return real(*args, **named)
+
+    monkeypatch.setattr(digests, "move_on", busy_once)
+    due_since(live, seconds=0)
+    await live.server.until(lambda: len(told(live)) == 1)
+    assert plan(live) is not None

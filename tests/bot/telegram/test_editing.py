@@ -7,10 +7,13 @@ import threading
 from datetime import UTC, datetime, timedelta
 
 import pytest
+from telegram import Chat
+from telegram import Message as Written
 
 from bot.locales import say
 from bot.telegram import service
-from bot.telegram.editing import Change, action_for
+from bot.telegram.desk import Desk
+from bot.telegram.editing import Change, action_for, is_fresh
 from bot.telegram.render import utf16
 from bot.telegram.wording import joined
 from memory.errors import FamiliarError
@@ -22,6 +25,7 @@ from tests.bot.telegram.bench import STORY, Bench
 from tests.bot.telegram.test_chat import holding, is_finished
 from tests.bot.telegram.test_delivery import spoken, until_finished
 from tests.telegram_api import Message, Refusal, UserDriver
+from tests.telegram_api.raw import push_update
 
 LONGER = "Tell me a longer story."
 
@@ -330,11 +334,45 @@ def test_places_of_messages_in_one_text() -> None:
 
 def test_the_age_of_a_message_counts_from_its_writing() -> None:
     """Telegram lets people change what they wrote for 48 hours."""
-    from telegram import Chat
-    from telegram import Message as Written
-
-    from bot.telegram.editing import is_fresh
-
     old = datetime.now(UTC) - timedelta(hours=49)
     assert not is_fresh(Written(1, old, Chat(7, "private")))
     assert is_fresh(Written(1, datetime.now(UTC), Chat(7, "private")))
+
+
+async def test_a_change_leaves_an_open_question_open(live: Bench) -> None:
+    """It is no answer to it."""
+    ada = await live.owner()
+    written, _ = await asked(live, ada)
+    await live.reply_to(ada, "/remind call Mum")
+    ada.edit(written, LONGER)
+    await settled(live)
+    await live.reply_to(ada, "tomorrow at 9")
+    assert [item.text for item in reminders_of(live.store, user_id=live.user().id)] == ["call Mum"]
+
+
+async def test_a_mention_added_to_what_the_bot_saw_counts(live: Bench) -> None:
+    """As an admin it sees all that is said in a group, and had not acted on it."""
+    ada = await live.owner()
+    group = live.server.group(-1001)
+    written = ada.send("Tell us a story.", chat=group)
+    push_update(live.server, "message", written.as_json())
+    await live.handled(2)
+    ada.edit(written, "@familiar_test_bot Tell us a story.")
+    (reply,) = await until_finished(live, group.id)
+    assert "Once upon a time." in reply.text
+
+
+def test_an_earlier_version_that_comes_late_ends_no_writing() -> None:
+    """Updates may come in disorder; a later one ends it."""
+    desk, written = Desk.__new__(Desk), datetime.now(UTC)
+    desk._turns, desk.cancel = {}, threading.Event()
+
+    def version(seconds: int) -> Written:
+        moment = written + timedelta(seconds=seconds)
+        return Written(3, written, Chat(7, "private"), text=f"text {seconds}", edit_date=moment)
+
+    with desk.turn_in(7, [version(5)]) as cancel:
+        desk.changed(version(1))
+        assert not cancel.is_set()
+        desk.changed(version(9))
+        assert cancel.is_set()

@@ -187,3 +187,17 @@ async def test_a_press_is_answered_though_a_reply_is_being_written(shared: Bench
     finally:
         shared.on_word = lambda _word: None
     assert waiting
+
+
+@pytest.mark.asyncio(loop_scope="function")
+async def test_a_guest_is_told_that_it_has_expired(live: Bench) -> None:
+    """They are allowed, and of a very old message only its number is known."""
+    ada = await live.owner()
+    eve = live.server.user(13, "Eve")
+    await live.reply_to(eve, "hello")
+    (asked,) = await live.server.until(lambda: live.server.replies(OWNER)[1:])
+    ada.press(asked, asked.buttons[1].callback_data or "")
+    await live.server.until(lambda: live.user(13).role == "guest")
+    old = {**under(live, eve), "date": 0}
+    old = {name: old[name] for name in ("message_id", "date", "chat")}
+    assert (await pressed_raw(live.server, eve, "why:1", message=old)).text == EXPIRED

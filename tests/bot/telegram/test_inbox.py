@@ -96,3 +96,32 @@ def test_an_orderly_end_counts_as_no_crash(store: Store) -> None:
         inbox.begin(store, [1])
     inbox.forget_tries(store)
     assert [received.tries for received in inbox.waiting(store)] == [1, 0]
+
+
+def version(store: Store, update_id: int, *, chat: int = 7) -> int:
+    """A version of the one message of a chat."""
+    inbox.keep(store, update_id, "{}", inbox.Origin(chat_id=chat, message_id=3))
+    return update_id
+
+
+def test_an_earlier_version_is_no_change(store: Store) -> None:
+    """It may come after a later one; beside a message that came after both it is none either."""
+    version(store, 1)
+    version(store, 2)
+    inbox.keep(store, 5, "{}", inbox.Origin(chat_id=7, message_id=4))
+    assert not inbox.changed_meanwhile(store, 7, [3], besides=[2])
+    version(store, 4)
+    assert inbox.changed_meanwhile(store, 7, [3, 4], besides=[2, 5])
+
+
+def test_what_was_not_acted_on_is_not_known(store: Store) -> None:
+    """As what a group's members say to each other; what waits, was answered or was counted is."""
+    outbox = Outbox(store, Sender.__new__(Sender))
+    inbox.done(store, [version(store, 1)])
+    assert not inbox.is_known(store, 7, 3, besides=[9])
+    version(store, 2, chat=8)
+    assert inbox.is_known(store, 8, 3, besides=[9])
+    outbox.open(Place(8, private=True), key="2:0")
+    inbox.done(store, [2])
+    assert inbox.is_known(store, 8, 3, besides=[9])
+    assert inbox.settled(store, [1, 2, 9]) == [1, 2]

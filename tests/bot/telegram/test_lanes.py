@@ -10,7 +10,7 @@ from functools import partial
 
 from telegram import CallbackQuery, Chat, Message, Update, User
 
-from bot.telegram.lanes import Lanes, batch, goes_at_once
+from bot.telegram.lanes import Lanes, batch, stops
 
 NUMBERS = itertools.count(1)
 ADA, BEN = User(7, "Ada", is_bot=False), User(8, "Ben", is_bot=False)
@@ -37,14 +37,14 @@ def test_texts_in_a_row_belong_together() -> None:
     assert batch([]) == []
 
 
-def test_a_stop_and_a_button_wait_for_nothing() -> None:
+def test_a_stop_is_said_or_pressed() -> None:
     """In both languages, and only where nothing else is said."""
-    assert goes_at_once(said("/stop"))
-    assert goes_at_once(said("Stop."))
-    assert goes_at_once(said("停"))
-    assert not goes_at_once(said("Where does the bus stop?"))
-    query = CallbackQuery("1", ADA, "1", data="up:1")
-    assert goes_at_once(Update(next(NUMBERS), callback_query=query))
+    assert stops(said("/stop"))
+    assert stops(said("Stop."))
+    assert stops(said("停"))
+    assert not stops(said("Where does the bus stop?"))
+    query = CallbackQuery("1", ADA, "1", data="stop")
+    assert stops(Update(next(NUMBERS), callback_query=query))
 
 
 async def test_chats_go_beside_each_other_and_each_in_order() -> None:
@@ -233,3 +233,38 @@ async def test_a_flood_of_buttons_is_acted_on_a_few_at_a_time() -> None:
 def pressed(data: str, *, by: User) -> Update:
     """A pressed button as an update."""
     return Update(next(NUMBERS), callback_query=CallbackQuery("1", by, "1", data=data))
+
+
+async def test_what_is_handled_again_keeps_its_place() -> None:
+    """Behind an update of a lower number that came meanwhile."""
+    handled: list[list[str]] = []
+
+    async def handle(updates: Sequence[Update]) -> Sequence[Update]:
+        handled.append(words(updates))
+        if len(handled) > 1:
+            return ()
+        lanes.add(said("early", number=1001))
+        return updates
+
+    lanes = Lanes(handle, join_seconds=0.0)
+    lanes.add(said("late", number=1002))
+    await asyncio.sleep(0.05)
+    assert handled == [["late"], ["early", "late"]]
+    await lanes.close(seconds=1.0)
+
+
+async def test_a_button_and_a_stop_are_handled_again_too() -> None:
+    """Where the database could not be written."""
+    handled: list[int] = []
+
+    async def handle(updates: Sequence[Update]) -> Sequence[Update]:
+        handled.append(updates[0].update_id)
+        return updates if handled.count(updates[0].update_id) == 1 else ()
+
+    lanes = Lanes(handle, join_seconds=0.0)
+    given = [pressed("up:1", by=ADA), said("/stop")]
+    for update in given:
+        lanes.add(update)
+    await asyncio.sleep(0.05)
+    assert sorted(handled) == sorted([update.update_id for update in given] * 2)
+    await lanes.close(seconds=1.0)

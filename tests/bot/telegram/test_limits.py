@@ -130,3 +130,30 @@ async def test_the_owner_is_not_limited(bench: Bench) -> None:
     ada = bench.server.user(OWNER, "Ada")
     for _ in range(3):
         assert "Once upon a time." in (await bench.reply_to(ada, STORY)).text
+
+
+async def test_all_versions_of_a_message_are_one(bench: Bench) -> None:
+    """It is answered as it was changed last, and its writer is over no limit."""
+    _, ben = await limited(bench, messages_per_minute=1)
+    await bench.stop()
+    ben.edit(ben.send(STORY), "Tell me a longer story.")
+    await bench.start()
+    await bench.handled(5)
+    assert [row[0] for row in bench.store.rows("SELECT user_text FROM turns")] == ["Tell me a longer story."]
+    assert said(bench, "tg_over_messages") == []
+
+
+async def test_the_stop_button_works_over_the_limit(bench: Bench) -> None:
+    """As the word does."""
+    _, ben = await limited(bench, messages_per_minute=1)
+    begun, go = threading.Event(), threading.Event()
+    bench.on_word = holding(begun, go)
+    ben.send(STORY)
+    await bench.server.until(begun.is_set)
+    query = ben.press(bench.server.replies(BEN)[-1], "stop", forged=True)
+    await bench.server.until(lambda: query in [answer.query_id for answer in bench.server.answers()])
+    await asyncio.sleep(0.1)
+    go.set()
+    await bench.server.until(lambda: is_finished(bench.server.replies(BEN)[-1]))
+    assert "upon" not in bench.server.replies(BEN)[-1].text
+    assert said(bench, "tg_over_messages") == []

@@ -16,6 +16,7 @@ from bot.config import SpeechConfig, VisionConfig
 from bot.hearing import HearingMissing, Recording, TooLong
 from bot.locales import say
 from bot.seeing import Seen, ServerDescriber, Sight
+from bot.telegram import inbox, talking
 from memory.config import ImportConfig
 from memory.records import Message as Prompt
 from memory.turns import turns_of
@@ -475,3 +476,17 @@ async def test_whisper_hears_a_video_note(bench: Bench, whisper: Path) -> None:
     heard, _ = await eyes.answers(eyes.ada.send_video_note(film(DOOR, seconds=4), seconds=4), 2)
     assert DOOR_WORDS in heard.text
     assert DOOR_WORDS in eyes.told()[0]
+
+
+async def test_a_remark_that_is_told_once_costs_no_answer(eyes: Eyes, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The photo is handled once more, as where its caption was changed meanwhile, and the remark is there already."""
+    real, looks = inbox.changed_meanwhile, list[int]()
+
+    def changed_once(*args: Any, **named: Any) -> bool:
+        looks.append(1)
+        return len(looks) == 1 or real(*args, **named)
+
+    monkeypatch.setattr(talking, "changed_meanwhile", changed_once)
+    remark, reply = await eyes.answers(eyes.ada.send_photo(UNREAD, caption="What is it?"), 2)
+    assert remark.text == say("en", "tg_photo_extra")
+    assert "So it is." in reply.text

@@ -3,14 +3,19 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
 
 from bot.locales import say
+from bot.telegram import reminding
 from bot.telegram.access import group_name
 from bot.telegram.reminding import place_of
 from bot.telegram.sending import Place
 from memory.records import Profile, User
-from memory.reminders import Destination, NewReminder, Reminder, add_reminder, reminders_of
+from memory.reminders import Destination, NewReminder, Reminder, add_reminder, mark_delivered, reminders_of
 from tests.bot.telegram.bench import OWNER, Bench
+from tests.bot.telegram.test_gate import locked
 from tests.telegram_api import Refusal
 
 
@@ -199,3 +204,20 @@ async def test_after_an_hour_no_answer_is_expected(live: Bench) -> None:
     await live.server.until(lambda: "(turn " in live.server.replies(group.id)[-1].text)
     ada.send("tomorrow at 9", chat=group, reply_to=asked)
     await live.server.until(lambda: "call Mum" in live.server.replies(group.id)[-1].text)
+
+
+async def test_a_busy_database_ends_no_reminder(live: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It is still due at the next look, and comes once."""
+    await live.owner()
+    real, tries = mark_delivered, list[int]()
+
+    def busy_once(*args: Any, **named: Any) -> bool:
+        tries.append(1)
+        if len(tries) == 1:
+            raise locked()
+        return real(*args, **named)
+
+    monkeypatch.setattr(reminding, "mark_delivered", busy_once)
+    due_in(live, seconds=0.0)
+    await live.server.until(lambda: live.server.replies(OWNER)[-1].text == "Reminder: call Mum")
+    assert len(tries) == 2

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import asyncio
 import threading
+from types import SimpleNamespace
 
 import pytest
 from telegram.error import TelegramError
 
-from bot.telegram import streaming
+from bot.telegram import streaming, waiting
 from bot.telegram.render import Part, reply_parts
 from bot.telegram.sending import Place
 from bot.telegram.streaming import DraftPreview, Stream
@@ -77,3 +78,33 @@ async def test_a_draft_is_set_beside_the_event_loop(monkeypatch: pytest.MonkeyPa
     await DraftPreview(sender, ADA, draft_id=1).show("some **text**")  # type: ignore[arg-type]
     assert sender.drafts == ["some text"]
     assert threads != [threading.main_thread().name]
+
+
+class Silent(Quiet):
+    """A sender whose requests get no answer."""
+
+    async def typing(self, place: Place) -> None:
+        """Wait for longer than a test may take."""
+        del place
+        await asyncio.sleep(60)
+
+
+async def test_an_end_waits_for_no_preview_without_an_answer() -> None:
+    """Neither while a reply is written nor while a file is read."""
+
+    async def writing() -> None:
+        async with Stream(Failing(TelegramError("gone")), Silent(), ADA, seconds=0.0):  # type: ignore[arg-type]
+            await asyncio.sleep(60)
+
+    async def reading() -> None:
+        desk = SimpleNamespace(sender=Silent())
+        async with waiting._typing(SimpleNamespace(desk=desk, place=ADA)):  # type: ignore[arg-type]
+            await asyncio.sleep(60)
+
+    tasks = [asyncio.create_task(writing()), asyncio.create_task(reading())]
+    await asyncio.sleep(0.05)
+    for task in tasks:
+        task.cancel()
+    _, late = await asyncio.wait(tasks, timeout=2)
+    assert not late
+    assert all(task.cancelled() for task in tasks)
