@@ -457,12 +457,6 @@ CHUNK_COLUMNS = (
 )
 
 
-def is_of_database(error: BaseException) -> bool:
-    """Whether SQLite could not work (locked, full), so that the same may go well later."""
-    cause = error.__cause__
-    return isinstance(cause, sqlite3.Error) and not isinstance(cause, sqlite3.IntegrityError)
-
-
 def chunk_of(row: sqlite3.Row) -> Chunk:
     """A row of CHUNK_COLUMNS as a record."""
     values = dict(row)

@@ -23,9 +23,8 @@ from bot.telegram.settling import Said, settle
 from bot.telegram.undelivered import deliver_quietly
 from bot.threads import in_thread, pause
 from memory.digest_plans import DigestPlan, digest_of, digests_to_look_at, end_digest, move_on, set_digest
-from memory.errors import FamiliarError
+from memory.errors import FamiliarError, is_of_database
 from memory.records import User
-from memory.store import is_of_database
 
 _LOOK_SECONDS = 1.0
 _log = logging.getLogger(__name__)

@@ -34,9 +34,9 @@ from bot.telegram.sending import Place
 from bot.telegram.updates import is_taken
 from bot.telegram.wording import Command, command_of
 from bot.threads import in_thread, pause
-from memory.errors import FamiliarError
+from memory.errors import FamiliarError, is_of_database
 from memory.records import User
-from memory.store import Store, is_of_database
+from memory.store import Store
 
 _ANSWERS = {
     "unpaired": "tg_not_paired",

@@ -29,7 +29,7 @@ from bot.telegram.settling import Said, settle
 from bot.telegram.undelivered import is_taken
 from bot.telegram.wording import without_mention
 from bot.threads import in_thread, pause
-from memory.errors import FamiliarError
+from memory.errors import FamiliarError, is_of_database
 from memory.records import User
 from memory.reminders import (
     Destination,
@@ -41,7 +41,7 @@ from memory.reminders import (
     reminders_of,
     snooze_reminder,
 )
-from memory.store import Store, is_of_database
+from memory.store import Store
 from memory.timeless import Asked, ask, ask_no_more, asked_about
 
 _LOOK_SECONDS = 1.0
