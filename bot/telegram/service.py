@@ -329,12 +329,20 @@ def _build(config: TelegramConfig, connection: Connection) -> PollingBot:
         if response.is_success:
             connection.answered()
 
-    hooks = {"event_hooks": {"response": [polled]}}
+    # Certificates take longer to load than all else at the start, and a server of one's own may need none.
+    secure = any(url.startswith("https:") for url in (config.api_url, config.file_url))
+    verify = httpx.create_ssl_context() if secure else False
+    hooks = {"event_hooks": {"response": [polled]}, "verify": verify}
     return PollingBot(
         config.token.reveal(),
         base_url=config.api_url,
         base_file_url=config.file_url,
-        request=HTTPXRequest(connection_pool_size=64, pool_timeout=30, read_timeout=config.timeout_seconds),
+        request=HTTPXRequest(
+            connection_pool_size=64,
+            pool_timeout=30,
+            read_timeout=config.timeout_seconds,
+            httpx_kwargs={"verify": verify},
+        ),
         get_updates_request=PollRequest(connection_pool_size=1, httpx_kwargs=hooks),
         rate_limiter=Pace(config.calls_per_second),
     )
