@@ -11,8 +11,9 @@ from datetime import UTC, datetime
 
 from memory.store import Store, utc_now
 
-MOST_TRIES = 3
-"""An update whose handling ended the process so often is not handled again."""
+MOST_TRIES = 5
+"""An update whose handling ended the process so often is not handled again. Ends that others caused count too, as many
+wait for the model at a time: of ten kills within three minutes, on a busy machine, three met the same update."""
 
 
 @dataclass(frozen=True)
