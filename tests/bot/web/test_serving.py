@@ -139,7 +139,7 @@ from tests.engine import ScoringEngine
 
 class Slow(ScoringEngine):
     busy = threading.Lock()
-    def log_likelihood(self, messages, reply, adapter):
+    def log_likelihood(self, messages, reply, adapter, *, asked_by=None):
         with self.busy:
             print("computing", file=sys.stderr, flush=True)
             time.sleep(60)
