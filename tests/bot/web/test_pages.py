@@ -6,11 +6,14 @@ import html
 import io
 import re
 from pathlib import Path
+from typing import get_args
 
 import httpx
 import pytest
 
+from bot.locales import LANGUAGES, say
 from bot.web.app import pages
+from memory.records import Role
 from memory.turns import feedback_of, turns_of
 from tests.bot.web.bench import SECRET, Bench
 from tests.bot.web.conftest import csrf_of, log_in
@@ -218,6 +221,18 @@ def test_forgetting_says_which_adapter_is_missed(bench: Bench, scripted: httpx.C
         browsed.post(f"/documents/{document}/forget", data={"csrf": csrf})
         assert f"Adapter {adapter} had learned from it" in browsed.get("/documents").text
     assert bench.app.registry.live(bench.ada.id) is None
+
+
+def test_people_of_every_role_are_listed(bench: Bench, scripted: httpx.Client) -> None:
+    """There is a word for each in each language."""
+    roles: tuple[Role, ...] = get_args(Role)
+    for role in roles:
+        if role != "owner":
+            bench.store.add_user(f"somebody {role}", role=role)
+        assert all(say(language, f"web_role_{role}") for language in LANGUAGES)
+    answer = scripted.get("/people")
+    assert answer.status_code == 200
+    assert all(f"somebody {role}" in answer.text for role in roles if role != "owner")
 
 
 def test_nothing_of_another_user_is_shown_or_changed(bench: Bench, scripted: httpx.Client) -> None:
