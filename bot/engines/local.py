@@ -16,19 +16,17 @@ from typing import Any
 from bot.engines.base import AdapterFiles, Generated, Generation, Likelihood, Stop
 from bot.engines.prefix import steps
 from bot.engines.queue import FairQueue
+from bot.engines.reply import ReplyText
 from bot.engines.scoring import log_likelihood
-from bot.engines.text import CLOSE, OPEN, Detokenizer, VisibleText
+from bot.engines.text import CLOSE, OPEN, Detokenizer
 from bot.engines.weights import Weights, context_length, load_tokenizer, load_weights
 from memory.errors import FamiliarError
 from memory.records import Message
 from tuning.chat_format import IGNORED, encode_example, opens_reasoning, render, render_text
 from tuning.precision import DType
-from tuning.repeats import repeats_from
 
 _SAMPLED_FROM = 50
 """Likeliest tokens that sampling chooses from (the default of transformers): the long tail is noise."""
-_LOOP_CHECK_TOKENS = 8
-_LOOP_CHECK_CHARACTERS = 4000
 
 
 class LocalEngine:
@@ -217,34 +215,17 @@ class _Run:
 
 
 class _Reply:
-    """What has been written so far, and the pieces of it that were handed out."""
+    """What the written tokens say."""
 
     def __init__(self, tokenizer: Any, reasoning: bool, on_text: Callable[[str], None]) -> None:
         self._detokenizer = Detokenizer(partial(_decode, tokenizer, _unseen_ids(tokenizer)))
-        self._visible = VisibleText(reasoning=reasoning)
-        self._on_text = on_text
-        self._raw = ""
+        self._text = ReplyText(reasoning=reasoning, on_text=on_text)
+        self.loops, self.finish = self._text.loops, self._text.finish
         self.tokens = 0
 
     def push(self, token: int) -> None:
         self.tokens += 1
-        raw = self._detokenizer.push(token)
-        self._raw = (self._raw + raw)[-_LOOP_CHECK_CHARACTERS:]
-        self._give(self._visible.push(raw))
-
-    def loops(self) -> bool:
-        return self.tokens % _LOOP_CHECK_TOKENS == 0 and repeats_from(self._raw) is not None
-
-    def finish(self, stop: Stop) -> str:
-        """Hand out the rest and return the whole text, a loop cut after its first copy."""
-        self._give(self._visible.finish())
-        text = self._visible.text
-        end = repeats_from(text) if stop == "loop" else None
-        return text[:end].rstrip()
-
-    def _give(self, piece: str) -> None:
-        if piece:
-            self._on_text(piece)
+        self._text.push(self._detokenizer.push(token))
 
 
 def chooser(*, temperature: float, seed: int) -> Callable[[Any], int]:
