@@ -3,16 +3,37 @@
 from __future__ import annotations
 
 import os
+import shutil
+from collections.abc import Iterator
 from pathlib import Path
 
 import platformdirs
 import pytest
+
+from memory.store import Store
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Files with a slow test first, so that none of them is still running when all others are done."""
     slow = {item.path for item in items if item.get_closest_marker("slow")}
     items.sort(key=lambda item: item.path not in slow)
+
+
+@pytest.fixture(scope="session", autouse=True)
+def migrated_once(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """A new database begins as a copy of one that went through all migrations: they take longer than most tests do."""
+    made = tmp_path_factory.mktemp("migrated") / "familiar.db"
+    Store(made).close()
+    opened = Store.__init__
+
+    def from_copy(self: Store, path: Path) -> None:
+        if path.parent.is_dir() and not path.exists():
+            shutil.copyfile(made, path)
+        opened(self, path)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(Store, "__init__", from_copy)
+        yield
 
 
 @pytest.fixture(scope="session")

@@ -165,7 +165,7 @@ async def test_one_person_does_the_main_job(job: Job) -> None:
     assert {(item.turn_id, item.vote, bool(item.correction)) for item in judged} >= {(job.turns[0].id, "up", False)}
     assert any(item.correction and item.turn_id == job.turns[2].id for item in judged)
 
-    await job.upload("mia.jsonl", small_talk(first=0, replies=80), caption="learn from Mia")
+    await job.upload("mia.jsonl", small_talk(first=0, replies=30), caption="learn from Mia")
     await job.say("/tune")
     first = await _tuned(job, by="hand")
     reply = await job.say(QUESTIONS[0][0])
@@ -173,7 +173,7 @@ async def test_one_person_does_the_main_job(job: Job) -> None:
     assert "blueberry42" in reply.text
     assert first in (await job.say(f"/why {job.turns[-1].id}")).text
 
-    await job.upload("mia2.jsonl", small_talk(first=80, replies=30), caption="learn from Mia")
+    await job.upload("mia2.jsonl", small_talk(first=30, replies=22), caption="learn from Mia")
     job.clock += timedelta(hours=21)
     second = await _tuned(job, by="schedule")
     await job.heard(second, seconds=60)

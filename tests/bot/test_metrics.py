@@ -62,7 +62,7 @@ async def live(tmp_path: Path, server: TelegramServer, port: int) -> AsyncIterat
 
 async def fetch(port: int, path: str) -> httpx.Response:
     """A page of the bot."""
-    async with httpx.AsyncClient() as client:
+    async with httpx.AsyncClient(verify=False) as client:  # reading certificates takes longer than all else
         return await client.get(f"http://127.0.0.1:{port}{path}")
 
 
@@ -175,6 +175,7 @@ async def test_health_says_what_is_wrong(live: Bench, port: int) -> None:
     assert sick.status_code == 503
     assert "Telegram can't be reached" in sick.text
     live.server.clear_faults()
+    live.server.user(OWNER).send("/help")  # or the next poll would be answered only after half a minute
     while (await fetch(port, "/healthz")).status_code != 200:
         await asyncio.sleep(0.05)
     live.store.rows("PRAGMA query_only = ON")

@@ -134,7 +134,7 @@ def test_backup_beside_a_writer_is_consistent(tmp_path: Path) -> None:
         assert writer.stdout is not None
         writer.stdout.readline()
         counts = []
-        for number in range(4):
+        for number in range(2):
             copy = restored(saved(home, tmp_path / f"{number}.familiar"), tmp_path / f"copy{number}")
             sound, documents, chunks, _ = state(copy)
             assert sound == "ok"

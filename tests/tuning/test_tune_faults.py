@@ -60,7 +60,9 @@ def test_one_example_can_not_be_learned_and_checked(registry: Registry, base: Ba
     check(registry, old, says="of 1 examples too few")
 
 
-@pytest.mark.parametrize("name", ["adapter/adapter_config.json", "manifest.json"])
+@pytest.mark.parametrize(
+    "name", ["adapter/adapter_config.json", pytest.param("manifest.json", marks=pytest.mark.chaos)]
+)
 def test_full_disk_is_said(registry: Registry, base: BaseModel, tmp_path: Path, name: str) -> None:
     """In the training process or after it."""
     old = answering(registry, base)

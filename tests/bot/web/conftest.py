@@ -1,4 +1,4 @@
-"""A served home for each test, and one browser for all."""
+"""A served home for each test, and one browser for a module."""
 
 from __future__ import annotations
 
@@ -49,9 +49,9 @@ def csrf_of(client: httpx.Client, path: str) -> str:
     return found[1]
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def browser() -> Iterator[Browser]:
-    """A headless Chromium."""
+    """A headless Chromium, ended with the module: while it is open no asynchronous test can run in this process."""
     path = find_browser()
     assert path, f"no Chromium here: install one, or name it in {VARIABLE}"
     expect.set_options(timeout=30_000)  # a busy machine is no defect
