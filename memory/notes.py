@@ -1,7 +1,7 @@
 """Notes that a user writes to the assistant: documents of one thought each, found and forgotten like any other.
 
-A note names who said what stands in it. What the user kept of somebody else's words is that person's, and a reply of
-the assistant that they kept states no facts, so that nothing generated is ever taken for what the user told.
+A note names who said what stands in it. What the user kept of somebody else's words is that person's, and what an
+assistant wrote, this one or another program's, states no facts: nothing generated is taken for what the user told.
 """
 
 from __future__ import annotations
@@ -14,14 +14,14 @@ from memory import ledger
 from memory.chunking import chunk_document, embedded_text, full_text
 from memory.config import ImportConfig
 from memory.embedding import Embedder
-from memory.facts.store import KEPT_REPLY, learn_document
+from memory.facts.store import KEPT_REPLY, PROGRAM_NOTE, learn_document
 from memory.importers.records import Block, ExtractedDocument, Utterance
 from memory.records import Document, NewDocument, User
 from memory.store import Store
 
 NOTE, KEPT_MESSAGE = "note", "kept message"
-FORMATS = (NOTE, KEPT_MESSAGE, KEPT_REPLY)
-"""Of documents that are notes: the user's own words, somebody else's, the assistant's."""
+FORMATS = (NOTE, KEPT_MESSAGE, KEPT_REPLY, PROGRAM_NOTE)
+"""Of documents that are notes: the user's own words, somebody else's, the assistant's, another program's assistant's."""
 
 
 @dataclass(frozen=True)

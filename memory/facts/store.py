@@ -26,6 +26,9 @@ NOTES = frozenset(["markdown", "text", "docx", "rtf", "odt", "enex"])
 """Formats that people write themselves, so that "I" in them is the user; a book or a mail is not."""
 KEPT_REPLY = "kept reply"
 """The format of a reply of the assistant that the user kept as a note: what was generated states no facts."""
+PROGRAM_NOTE = "program note"
+"""The format of a note that another program's assistant made, which is generated as well."""
+_GENERATED = frozenset([KEPT_REPLY, PROGRAM_NOTE])
 MYSELF = frozenset(["我", "me", "i", "user", "myself"])
 """Speakers of a dialogue, in lower case, who are the user."""
 
@@ -104,8 +107,8 @@ PASSAGES = (
 
 
 def told_in(row: sqlite3.Row) -> Told:
-    """What a row of ``PASSAGES`` tells: nothing where it is a reply of the assistant that the user kept."""
-    return Told("" if row["format"] == KEPT_REPLY else row["text"], _day(row["at"]), _me(row))
+    """What a row of ``PASSAGES`` tells: nothing where an assistant wrote it, this one or another program's."""
+    return Told("" if row["format"] in _GENERATED else row["text"], _day(row["at"]), _me(row))
 
 
 def _me(row: sqlite3.Row) -> str | None:

@@ -9,7 +9,7 @@ import pytest
 
 from memory.config import ImportConfig, SearchConfig
 from memory.erasure import forget_document, forget_everything, forget_text
-from memory.facts.store import KEPT_REPLY, facts_of, learn_all
+from memory.facts.store import KEPT_REPLY, PROGRAM_NOTE, facts_of, learn_all
 from memory.index import Indexes
 from memory.notes import KEPT_MESSAGE, NOTE, KeptNote, NewNote, Words, keep_note, notes_of
 from memory.records import User
@@ -70,10 +70,11 @@ def test_the_same_note_twice_is_one(store: Store) -> None:
 
 
 def test_facts_are_the_speakers(store: Store) -> None:
-    """The user's where they wrote it; none where the assistant did, also when all is read again."""
+    """The user's where they wrote it; none where an assistant did, whatever its name, also when all is read again."""
     keep(store, Words("ann", "I live in Bern."), key="1")
     keep(store, Words("Eve", "I live in Rome."), key="2", format_=KEPT_MESSAGE)
     keep(store, Words("Familiar", "I live in Paris."), key="3", format_=KEPT_REPLY)
+    keep(store, Words("ann", "I live in Oslo."), key="4", format_=PROGRAM_NOTE)
     learn_all(store, user_id=ann(store).id)
     assert sorted(facts(store)) == [("Eve", "Rome"), ("user", "Bern")]
 
