@@ -107,6 +107,10 @@ def _talking(add: Callable[[str, str, str], argparse.ArgumentParser]) -> None:
     serve.add_argument(
         "--allow-host", action="append", default=[], metavar="NAME", help="a name that leads here; may be repeated"
     )
+    tools = add("mcp", "mcp:mcp", "the memory as tools for other programs' assistants, over MCP (extra mcp)")
+    tools.add_argument("--write", action="store_true", help="let them add notes (default: they can only read)")
+    tools.add_argument("--http", action="store_true", help="listen on this machine instead of standard input")
+    tools.add_argument("--port", type=int, metavar="N", help="of --http; 0: any that is free (default: 8015)")
     chat = add("chat", "chat:chat", "talk in the terminal, or answer each line of standard input")
     chat.add_argument("--once", metavar="TEXT", help="answer this and end")
     why = add("why", "chat:why", "what a reply was made from")

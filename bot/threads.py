@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import os
 import threading
 from collections.abc import Callable
 from typing import Any, TypeVar
@@ -48,3 +49,10 @@ async def pause(stop: asyncio.Event, seconds: float | None) -> bool:
         async with asyncio.timeout(seconds):
             await stop.wait()
     return stop.is_set()
+
+
+def end_after(seconds: float) -> None:
+    """End the process then with status 0, whatever is still at work; what that was for is not kept anyway."""
+    ending = threading.Timer(seconds, os._exit, [0])
+    ending.daemon = True
+    ending.start()

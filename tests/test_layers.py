@@ -31,11 +31,12 @@ def imported(*arguments: str) -> set[str]:
     return set(result["modules"])
 
 
-def test_help_imports_nothing_heavy() -> None:
-    """`familiar --help` loads neither torch nor a model library, faiss, numpy, Telegram or the web packages."""
+@pytest.mark.parametrize("arguments", [["--help"], ["mcp", "--help"]])
+def test_help_imports_nothing_heavy(arguments: list[str]) -> None:
+    """It loads neither torch nor a model library, faiss, numpy, Telegram, the web packages or the MCP SDK."""
     heavy = {"torch", "transformers", "sentence_transformers", "peft", "faiss", "numpy", "telegram"}
-    heavy |= {"starlette", "jinja2", "uvicorn"}
-    assert not imported("--help") & heavy
+    heavy |= {"starlette", "jinja2", "uvicorn", "mcp", "pydantic"}
+    assert not imported(*arguments) & heavy
 
 
 @pytest.mark.model

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import argparse
 import os
-import threading
 
 from bot.app import App
 from bot.commands.output import Output
+from bot.threads import end_after
 from memory.errors import UsageError
 
 _CLOSE_SECONDS = 3.0
@@ -26,10 +26,7 @@ def serve(app: App, args: argparse.Namespace, out: Output) -> int:
     app.user(args.user)
     address = server.Address(args.host, args.port, tuple(args.allow_host))
     server.serve(app, address, user=args.user, environment=os.environ, note=out.note)
-    # A reply that the model is still writing for a page can't be ended; what it was asked for is not kept anyway.
-    ending = threading.Timer(_CLOSE_SECONDS, os._exit, [0])
-    ending.daemon = True
-    ending.start()
+    end_after(_CLOSE_SECONDS)  # a reply that the model is still writing for a page can't be ended
     return 0
 
 

@@ -60,9 +60,9 @@ def serve(app: App, address: Address, *, user: str | None, environment: Mapping[
         note(_OPEN.format(host=address.host))
     if made:
         note(f"token: {token.reveal()}")
-    with listening, _signals_end_here():
+    with listening, signals_end_here():
         server = uvicorn.Server(config_of(make_app(Site(app, user, access, Checkup(app)))))
-        asyncio.run(_run(server, listening, lambda: note(f"ready http://{shown_host(host)}:{port}/")))
+        asyncio.run(run(server, listening, lambda: note(f"ready http://{shown_host(host)}:{port}/")))
 
 
 _OPEN = (
@@ -120,7 +120,8 @@ def _bound(listening: socket.socket, address: Address) -> socket.socket:
     return listening
 
 
-async def _run(server: uvicorn.Server, listening: socket.socket, ready: Callable[[], None]) -> None:
+async def run(server: uvicorn.Server, listening: socket.socket, ready: Callable[[], None]) -> None:
+    """Serve until a signal stops it; ``ready`` is called once requests are answered."""
     serving = asyncio.create_task(server.serve(sockets=[listening]))
     while not server.started and not serving.done():
         await asyncio.sleep(0.01)
@@ -130,7 +131,7 @@ async def _run(server: uvicorn.Server, listening: socket.socket, ready: Callable
 
 
 @contextlib.contextmanager
-def _signals_end_here() -> Iterator[None]:
+def signals_end_here() -> Iterator[None]:
     """uvicorn raises the signal that stopped it once more when it has ended; here that must not end the process."""
     numbers = (signal.SIGINT, signal.SIGTERM)
     before = {number: signal.signal(number, lambda *_: None) for number in numbers}
