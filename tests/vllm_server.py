@@ -60,6 +60,10 @@ class VllmServer:
         """Adapters by name, with the path that each was loaded from."""
         self.lora = True
         """Whether adapters can be loaded while it runs."""
+        self.unloadable = ""
+        """Why it can load none of them."""
+        self.forgetful = False
+        """Whether it says that it loaded one and does not."""
         self.resolver: Callable[[str], bool] = lambda _name: False
         """Whether the filesystem resolver finds an adapter of that name."""
         self.refusals: deque[Refusal] = deque()
@@ -68,6 +72,8 @@ class VllmServer:
         """Why it refuses a request for a reply by status 400, if it does."""
         self.tokenizes = True
         """Whether there is /tokenize."""
+        self.templates = False
+        """Whether there is llama-server's /apply-template."""
         self.events: list[dict[str, Any]] | None = None
         """The events of every reply, instead of the script's."""
         self.drop_after: int | None = None
@@ -76,11 +82,12 @@ class VllmServer:
         """Splits a reply's bytes so, whatever they belong to; 0: an event is written whole."""
         self.before_piece: Callable[[int], None] = lambda _number: None
         """Called before each piece of a reply."""
+        self.silent_at: int | None = None
+        """So many pieces of a reply, then nothing until the client goes."""
         self.left = threading.Event()
         """Set when a client goes before its reply is over."""
-        self.engine = ScriptedEngine(
-            reply or (lambda messages: messages[-1].content), model=model, context_tokens=context_tokens
-        )
+        self.context_tokens = context_tokens
+        self._reply = reply or (lambda messages: messages[-1].content)
         self._server = ThreadingHTTPServer(("127.0.0.1", 0), _handler(self))
         self._server.daemon_threads = True
         self._thread = threading.Thread(target=self._server.serve_forever, args=(0.02,), daemon=True)
@@ -89,6 +96,11 @@ class VllmServer:
     def url(self) -> str:
         """Its address up to /v1."""
         return f"http://127.0.0.1:{self._server.server_address[1]}/v1"
+
+    @property
+    def engine(self) -> ScriptedEngine:
+        """What writes the replies; each has one of its own, as vLLM writes many at a time."""
+        return ScriptedEngine(self._reply, context_tokens=self.context_tokens)
 
     def asked_for(self, path: str) -> list[dict[str, Any]]:
         """The bodies of the requests to a path, oldest first."""
@@ -112,14 +124,14 @@ class VllmServer:
 
     def models(self) -> dict[str, object]:
         """The answer of /v1/models."""
-        base = {"id": self.model, "root": f"/models/{self.model}", "max_model_len": self.engine.context_tokens}
+        base = {"id": self.model, "root": f"/models/{self.model}", "max_model_len": self.context_tokens}
         loras = [{"id": name, "root": path, "parent": self.model} for name, path in self.loaded.items()]
         return {"object": "list", "data": [{"object": "model", "parent": None, **base}, *loras]}
 
     def tokenize(self, body: dict[str, Any]) -> dict[str, object]:
         """The answer of /tokenize."""
         count = self.engine.count_tokens(_messages(body))
-        return {"count": count, "max_model_len": self.engine.context_tokens, "tokens": [0] * count, "token_strs": None}
+        return {"count": count, "max_model_len": self.context_tokens, "tokens": [0] * count, "token_strs": None}
 
     def load(self, body: dict[str, Any]) -> Refusal | str:
         """The answer of /v1/load_lora_adapter."""
@@ -129,7 +141,10 @@ class VllmServer:
         if name in self.loaded:
             said = f"The lora adapter '{name}' has already been loaded. If you want to load the adapter in place, set"
             return Refusal(400, error_body(f"{said} 'load_inplace' to True.", kind="InvalidUserInput"))
-        self.loaded[name] = body["lora_path"]
+        if self.unloadable:
+            return Refusal(500, error_body(self.unloadable, kind="InternalServerError", code=500))
+        if not self.forgetful:
+            self.loaded[name] = body["lora_path"]
         return f"Success: LoRA adapter '{name}' added successfully."
 
     def unload(self, body: dict[str, Any]) -> Refusal | str:
@@ -151,7 +166,7 @@ class VllmServer:
         why = self.refuses(body)
         if why is not None:
             return Refusal(400, error_body(why))
-        wanted, held = body.get("max_tokens") or body["max_completion_tokens"], self.engine.context_tokens
+        wanted, held = body.get("max_tokens") or body["max_completion_tokens"], self.context_tokens
         prompt = self.engine.count_tokens(_messages(body))
         if prompt + wanted > held:
             said = (
@@ -193,6 +208,8 @@ def _handler(server: VllmServer) -> type[BaseHTTPRequestHandler]:
                 self._reply(body)
             elif self.path == "/tokenize" and server.tokenizes:
                 self._answer(server.tokenize(body))
+            elif self.path == "/apply-template" and server.templates:
+                self._answer({"prompt": "".join(f"<{m.role}> {m.content} <end>\n" for m in _messages(body)) + "<a>"})
             elif self.path == "/v1/load_lora_adapter":
                 self._answer(server.load(body))
             elif self.path == "/v1/unload_lora_adapter":
@@ -260,7 +277,8 @@ def _handler(server: VllmServer) -> type[BaseHTTPRequestHandler]:
                 self.connection.shutdown(socket.SHUT_RDWR)
                 raise _Gone
             server.before_piece(number)
-            if select.select([self.connection], [], [], 0)[0]:  # a client says nothing more but its end
+            patience = 10 if number == server.silent_at else 0
+            if select.select([self.connection], [], [], patience)[0]:  # a client says nothing more but its end
                 raise _Gone
             self._event(event)
 
