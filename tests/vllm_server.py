@@ -88,8 +88,7 @@ class VllmServer:
         """Set when a client goes before its reply is over."""
         self.context_tokens = context_tokens
         self._reply = reply or (lambda messages: messages[-1].content)
-        self._server = ThreadingHTTPServer(("127.0.0.1", 0), _handler(self))
-        self._server.daemon_threads = True
+        self._server = _Http(self)
         self._thread = threading.Thread(target=self._server.serve_forever, args=(0.02,), daemon=True)
 
     @property
@@ -190,113 +189,126 @@ class _Gone(Exception):
     """The client left, or was left."""
 
 
-def _handler(server: VllmServer) -> type[BaseHTTPRequestHandler]:
-    class Handler(BaseHTTPRequestHandler):
-        protocol_version = "HTTP/1.1"
+class _Http(ThreadingHTTPServer):
+    """The listening part of a server."""
 
-        def do_GET(self) -> None:
-            server.asked.append(Asked(self.path, dict(self.headers)))
-            if self._allowed():
-                self._answer(server.models() if self.path == "/v1/models" else Refusal(404, {"detail": "Not Found"}))
+    daemon_threads = True
 
-        def do_POST(self) -> None:
-            body = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
-            server.asked.append(Asked(self.path, dict(self.headers), body))
-            if not self._allowed():
-                return
-            if self.path == "/v1/chat/completions":
-                self._reply(body)
-            elif self.path == "/tokenize" and server.tokenizes:
-                self._answer(server.tokenize(body))
-            elif self.path == "/apply-template" and server.templates:
-                self._answer({"prompt": "".join(f"<{m.role}> {m.content} <end>\n" for m in _messages(body)) + "<a>"})
-            elif self.path == "/v1/load_lora_adapter":
-                self._answer(server.load(body))
-            elif self.path == "/v1/unload_lora_adapter":
-                self._answer(server.unload(body))
-            else:
-                self._answer(Refusal(404, {"detail": "Not Found"}))
+    def __init__(self, vllm: VllmServer) -> None:
+        self.vllm = vllm
+        super().__init__(("127.0.0.1", 0), _Handler)
 
-        def _allowed(self) -> bool:
-            """vLLM guards what is below /v1 alone."""
-            wanted = f"Bearer {server.key}"
-            if not server.key or not self.path.startswith("/v1") or self.headers.get("Authorization") == wanted:
-                return True
-            self._answer(Refusal(401, {"error": "Unauthorized"}))
-            return False
 
-        def _answer(self, value: Refusal | str | dict[str, object]) -> None:
-            status, body = (value.status, value.body) if isinstance(value, Refusal) else (200, value)
-            data = body.encode() if isinstance(body, str) else json.dumps(body).encode()
-            self.send_response(status)
-            for name, text in value.headers.items() if isinstance(value, Refusal) else ():
-                self.send_header(name, text)
-            kind = "text/plain" if isinstance(body, str) else "application/json"
-            self.send_header("Content-Type", kind)
-            self.send_header("Content-Length", str(len(data)))
-            self.end_headers()
-            self.wfile.write(data)
+class _Handler(BaseHTTPRequestHandler):
+    protocol_version = "HTTP/1.1"
 
-        def _reply(self, body: dict[str, Any]) -> None:
-            refusal = server.refusal(body)
-            if refusal is not None:
-                self._answer(refusal)
-                return
-            self.send_response(200)
-            self.send_header("Content-Type", "text/event-stream; charset=utf-8")
-            self.send_header("Transfer-Encoding", "chunked")
-            self.end_headers()
-            try:
-                self._events(body)
-                self._write(b"data: [DONE]\n\n")
-                self.wfile.write(b"0\r\n\r\n")
-            except (_Gone, OSError):
-                server.left.set()
-                self.close_connection = True
+    @property
+    def vllm(self) -> VllmServer:
+        """What is served."""
+        assert isinstance(self.server, _Http)
+        return self.server.vllm
 
-        def _events(self, body: dict[str, Any]) -> None:
-            self._event(chunk({"role": "assistant", "content": ""}))
-            if server.events is not None:
-                for number, event in enumerate(server.events):
-                    self._piece(number, event)
-                return
-            limit = body.get("max_tokens") or body["max_completion_tokens"]
-            request = Generation(_messages(body), max_tokens=limit)
-            count = iter(range(1_000_000))
-            done = server.engine.generate(
-                request, on_text=lambda piece: self._piece(next(count), chunk({"content": piece}))
-            )
-            self._event(chunk({}, "length" if done.stop == "length" else "stop"))
-            if body.get("stream_options", {}).get("include_usage"):
-                usage = {"prompt_tokens": done.prompt_tokens, "completion_tokens": done.reply_tokens}
-                details = {"prompt_tokens_details": {"cached_tokens": 3}, "total_tokens": 0}
-                self._event(chunk({}) | {"choices": [], "usage": usage | details})
+    def do_GET(self) -> None:
+        self.vllm.asked.append(Asked(self.path, dict(self.headers)))
+        if self._allowed():
+            self._answer(self.vllm.models() if self.path == "/v1/models" else Refusal(404, {"detail": "Not Found"}))
 
-        def _piece(self, number: int, event: dict[str, Any]) -> None:
-            if number == server.drop_after:
-                self.connection.shutdown(socket.SHUT_RDWR)
-                raise _Gone
-            server.before_piece(number)
-            patience = 10 if number == server.silent_at else 0
-            if select.select([self.connection], [], [], patience)[0]:  # a client says nothing more but its end
-                raise _Gone
-            self._event(event)
+    def do_POST(self) -> None:
+        body = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
+        self.vllm.asked.append(Asked(self.path, dict(self.headers), body))
+        if not self._allowed():
+            return
+        if self.path == "/v1/chat/completions":
+            self._reply(body)
+        elif self.path == "/tokenize" and self.vllm.tokenizes:
+            self._answer(self.vllm.tokenize(body))
+        elif self.path == "/apply-template" and self.vllm.templates:
+            self._answer({"prompt": "".join(f"<{m.role}> {m.content} <end>\n" for m in _messages(body)) + "<a>"})
+        elif self.path == "/v1/load_lora_adapter":
+            self._answer(self.vllm.load(body))
+        elif self.path == "/v1/unload_lora_adapter":
+            self._answer(self.vllm.unload(body))
+        else:
+            self._answer(Refusal(404, {"detail": "Not Found"}))
 
-        def _event(self, event: dict[str, Any]) -> None:
-            self._write(f"data: {json.dumps(event, ensure_ascii=False)}\n\n".encode())
+    def _allowed(self) -> bool:
+        """vLLM guards what is below /v1 alone."""
+        wanted = f"Bearer {self.vllm.key}"
+        if not self.vllm.key or not self.path.startswith("/v1") or self.headers.get("Authorization") == wanted:
+            return True
+        self._answer(Refusal(401, {"error": "Unauthorized"}))
+        return False
 
-        def _write(self, data: bytes) -> None:
-            step = server.bytes_at_a_time or len(data)
-            for start in range(0, len(data), step):
-                part = data[start : start + step]
-                self.wfile.write(f"{len(part):x}\r\n".encode() + part + b"\r\n")
-                if server.bytes_at_a_time:
-                    self.wfile.flush()
+    def _answer(self, value: Refusal | str | dict[str, object]) -> None:
+        status, body = (value.status, value.body) if isinstance(value, Refusal) else (200, value)
+        data = body.encode() if isinstance(body, str) else json.dumps(body).encode()
+        self.send_response(status)
+        for name, text in value.headers.items() if isinstance(value, Refusal) else ():
+            self.send_header(name, text)
+        kind = "text/plain" if isinstance(body, str) else "application/json"
+        self.send_header("Content-Type", kind)
+        self.send_header("Content-Length", str(len(data)))
+        self.end_headers()
+        self.wfile.write(data)
 
-        def log_message(self, *_: Any) -> None:
-            """Say nothing."""
+    def _reply(self, body: dict[str, Any]) -> None:
+        refusal = self.vllm.refusal(body)
+        if refusal is not None:
+            self._answer(refusal)
+            return
+        self.send_response(200)
+        self.send_header("Content-Type", "text/event-stream; charset=utf-8")
+        self.send_header("Transfer-Encoding", "chunked")
+        self.end_headers()
+        try:
+            self._events(body)
+            self._write(b"data: [DONE]\n\n")
+            self.wfile.write(b"0\r\n\r\n")
+        except (_Gone, OSError):
+            self.vllm.left.set()
+            self.close_connection = True
 
-    return Handler
+    def _events(self, body: dict[str, Any]) -> None:
+        self._event(chunk({"role": "assistant", "content": ""}))
+        if self.vllm.events is not None:
+            for number, event in enumerate(self.vllm.events):
+                self._piece(number, event)
+            return
+        limit = body.get("max_tokens") or body["max_completion_tokens"]
+        request = Generation(_messages(body), max_tokens=limit)
+        count = iter(range(1_000_000))
+        done = self.vllm.engine.generate(
+            request, on_text=lambda piece: self._piece(next(count), chunk({"content": piece}))
+        )
+        self._event(chunk({}, "length" if done.stop == "length" else "stop"))
+        if body.get("stream_options", {}).get("include_usage"):
+            usage = {"prompt_tokens": done.prompt_tokens, "completion_tokens": done.reply_tokens}
+            details = {"prompt_tokens_details": {"cached_tokens": 3}, "total_tokens": 0}
+            self._event(chunk({}) | {"choices": [], "usage": usage | details})
+
+    def _piece(self, number: int, event: dict[str, Any]) -> None:
+        if number == self.vllm.drop_after:
+            self.connection.shutdown(socket.SHUT_RDWR)
+            raise _Gone
+        self.vllm.before_piece(number)
+        patience = 10 if number == self.vllm.silent_at else 0
+        if select.select([self.connection], [], [], patience)[0]:  # a client says nothing more but its end
+            raise _Gone
+        self._event(event)
+
+    def _event(self, event: dict[str, Any]) -> None:
+        self._write(f"data: {json.dumps(event, ensure_ascii=False)}\n\n".encode())
+
+    def _write(self, data: bytes) -> None:
+        step = self.vllm.bytes_at_a_time or len(data)
+        for start in range(0, len(data), step):
+            part = data[start : start + step]
+            self.wfile.write(f"{len(part):x}\r\n".encode() + part + b"\r\n")
+            if self.vllm.bytes_at_a_time:
+                self.wfile.flush()
+
+    def log_message(self, *_: Any) -> None:
+        """Say nothing."""
 
 
 def wait_until(true: Callable[[], bool], *, seconds: float = 5.0) -> None:
