@@ -29,6 +29,7 @@ from memory.records import Message, Profile, Turn, User
 from memory.store import Store
 
 if TYPE_CHECKING:
+    from bot.answering import Answering
     from bot.assistant import Assistant, Voice
     from bot.engines.base import AdapterFiles, Engine
     from bot.fact_reading import FactReading
@@ -229,9 +230,16 @@ class App:
     @cached_property
     def engine(self) -> Engine:
         """The language model, ready to answer."""
-        from bot.engines.local import LocalEngine
+        from bot.models import tell_stderr
 
-        return LocalEngine(self.base_model.path, model=self.base_model.name, threads=self.settings.model.threads)
+        return self.answering.open(tell=tell_stderr)
+
+    @cached_property
+    def answering(self) -> Answering:
+        """Which engine and model answer, and how far they are trusted."""
+        from bot.answering import Answering
+
+        return Answering(self.settings, lambda: self.base_model)
 
     @cached_property
     def transcriber(self) -> Transcriber:
@@ -269,11 +277,7 @@ class App:
     @property
     def trusted(self) -> bool:
         """Whether the model's measured answer quality reaches the floor."""
-        return self._quality >= self.settings.chat.quality_floor
-
-    @property
-    def _quality(self) -> float:
-        return self.base_model.entry.answer_quality or self.settings.model.answer_quality
+        return self.answering.quality >= self.settings.chat.quality_floor
 
     @property
     def reads_facts(self) -> bool:
@@ -287,8 +291,8 @@ class App:
         if setting not in ("auto", "on", "off"):
             raise UsageError(f'[facts] model is {setting!r}; it must be "auto", "on" or "off"')
         if setting == "auto":
-            ready = is_ready(self.settings.model.name, folder=self.model_folder)
-            return ready and self._quality >= self.settings.facts.quality_floor
+            ready = self.answering.served or is_ready(self.settings.model.name, folder=self.model_folder)
+            return ready and self.answering.quality >= self.settings.facts.quality_floor
         return setting == "on"
 
     @cached_property
@@ -302,11 +306,12 @@ class App:
     def voice(self) -> Voice:
         """What writes the replies."""
         from bot.assistant import Voice
+        from bot.live_adapters import RegistryAdapters
 
         tuning, model = self.settings.tuning, self.settings.model
         return Voice(
             self.engine,
-            _Live(self),
+            RegistryAdapters(self),
             model,
             trusted=self.trusted,
             compare_share=tuning.compare_share,
@@ -388,10 +393,13 @@ class App:
 
     def _everywhere(self, erase: Callable[..., Forgotten]) -> Forgotten:
         """Have something erased, by all who learned from it and in the backups as well."""
+        from bot.engines.server.adapters import sweep
+
         try:
             done = erase(self.store, self.indexes, erasers=self.erasers_of(self.store))
         finally:
             self.registry.sweep()
+            sweep(self.settings.server)
         return replace(done, unreached=self.catch_up().unreached)
 
     def catch_up(self) -> CaughtUp:
@@ -454,28 +462,6 @@ class App:
             self.store.close()
         if "lock" in made:
             self.lock.release()
-
-
-class _Live:
-    """The registry's live adapter as an engine takes it, if it was trained on the model that runs."""
-
-    def __init__(self, app: App) -> None:
-        self._app = app
-
-    def live(self, user_id: int) -> AdapterFiles | None:
-        from bot.engines.base import AdapterFiles
-
-        adapter = self._app.registry.answering(
-            user_id, base_sha256=self._app.base.sha256, template_sha256=self._template
-        )
-        return AdapterFiles(adapter.id, adapter.folder) if adapter else None
-
-    @cached_property
-    def _template(self) -> str:
-        """As the engine has read it, once."""
-        from tuning.job import template_of
-
-        return template_of(self._app.base.folder)
 
 
 def _login() -> str:

@@ -247,7 +247,7 @@ def _measuring(add: Callable[[str, str, str], argparse.ArgumentParser]) -> None:
     bench.add_argument("--peers", action="store_true", help="beside chromadb, lancedb and sqlite-vec, where installed")
     _tables(bench)
     doctor = add("doctor", "care:doctor", "is everything in order, and what to do if not")
-    doctor.add_argument("--offline", action="store_true", help="ask nothing of Telegram")
+    doctor.add_argument("--offline", action="store_true", help="ask nothing of Telegram and of a model server")
     doctor.add_argument("--reindex", action="store_true", help="embed again what another embedder has embedded")
     secret = add("secret", "keyring:secret", "keep a token in the system's keyring instead of in a file")
     secret.add_argument("action", choices=["set", "delete"])

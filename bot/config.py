@@ -66,6 +66,9 @@ class ModelConfig:
     """"auto", a catalogue name (`familiar models`), or a path to a model folder or a GGUF file."""
     folder: str = ""
     """Where models are kept; empty: `models` in the platform's user data folder, shared by all homes."""
+    engine: str = "auto"
+    """What runs it: "local" (transformers), "llama.cpp", "server" (`[server]`), or "auto": the server where its url is
+    set, else the faster of what is installed."""
     answer_quality: float = 0.0
     """Measured answer quality (0..1) of a model given by path; catalogue models carry their own."""
     offline: bool = False
@@ -78,6 +81,41 @@ class ModelConfig:
     """Makes sampling repeatable."""
     threads: int = 0
     """CPU threads; 0: what torch chooses."""
+
+
+@dataclass(frozen=True)
+class ServerConfig:
+    """[server] is an OpenAI-compatible server that runs the language model (the extra `server`)."""
+
+    url: str = ""
+    """Its address, as "http://127.0.0.1:8000/v1"; empty: no server."""
+    key: Secret = field(default_factory=lambda: Secret(""))
+    """Its key; empty: it wants none."""
+    model: str = ""
+    """What it calls the model; empty: the first that it names."""
+    answer_quality: float = 0.3
+    """Answer quality (0..1) of its model, where that has no measured one in the catalogue; `familiar eval answers`
+    measures it. The default lets it word replies, but not read facts."""
+    context_tokens: int = 0
+    """Tokens that prompt and reply may hold together; 0: what the server says, else 4096."""
+    connect_seconds: float = 5.0
+    """After so long without a connection the server counts as not there."""
+    timeout_seconds: float = 120.0
+    """After so long without a sign of the server a request is given up, reading the prompt included."""
+    parallel: int = 1
+    """Replies that it writes at a time; others wait their turn."""
+    thinking: bool = False
+    """Whether a model that can may reason before it replies; that is not shown, and counts as part of the reply."""
+    adapters: str = "off"
+    """How it gets the adapters of tunes, where it runs the model that [model] name is: "vllm" (loaded by its API),
+    "folder" (put where its filesystem resolver looks), or "off": the base model answers, and no tune starts by itself.
+    """
+    adapter_folder: str = ""
+    """Where adapters are put for it; empty: with "vllm" it reads them where they are."""
+    adapter_folder_there: str = ""
+    """The same folder as the server sees it; empty: by the same path."""
+    adapters_kept: int = 32
+    """Adapters that it holds at a time, with "vllm"; the one not used for longest is unloaded."""
 
 
 @dataclass(frozen=True)
@@ -260,6 +298,7 @@ class Settings:
     """Everything in config.toml."""
 
     model: ModelConfig = field(default_factory=ModelConfig)
+    server: ServerConfig = field(default_factory=ServerConfig)
     embedder: EmbedderConfig = field(default_factory=EmbedderConfig)
     chat: ChatConfig = field(default_factory=ChatConfig)
     search: SearchConfig = field(default_factory=SearchConfig)

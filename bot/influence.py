@@ -85,9 +85,9 @@ class Explainer:
         if any(ERASED in text for text in (turn.generated, *(message.content for message in turn.prompt))):
             return "erased"
         engine = self._engine()
-        if turn.model != engine.model:
-            return "other_model"
-        return None if isinstance(engine, Scorer) else "no_scorer"
+        if not isinstance(engine, Scorer):
+            return "no_scorer"
+        return "other_model" if turn.model != engine.model else None
 
     def influence(self, turn: Turn) -> Influence:
         """Compute it.

@@ -21,6 +21,9 @@ from tuning.searching import run_search
 from tuning.surroundings import look_around
 from tuning.tune import TuneRequest, TuneResult, run_tune
 
+NOT_USED = 'a server answers, without adapters ([server] adapters is "off")'
+"""Why no tune starts by itself."""
+
 if TYPE_CHECKING:
     from bot.app import App
     from tuning.dataset import Example
@@ -65,6 +68,8 @@ class Tunes:
     def due(self, user: User) -> Due:
         """The same with the reason."""
         app = self._app
+        if not app.answering.uses_adapters:
+            return Due(False, NOT_USED)
         return tune_due(
             app.store,
             user_id=user.id,

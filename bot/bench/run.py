@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from contextlib import closing
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -43,8 +44,12 @@ def _one(app: App, name: str) -> Sequence[BenchRow]:
         return (bench_reply if name == "reply" else bench_prefix)(app.base_model.path)
     if name == "beside":
         from bot.bench.beside import bench_beside
+        from bot.engines.local import LocalEngine
 
-        return bench_beside(app.base, app.engine, app.settings.tuning)
+        # a reply of a server would show nothing of what a tune takes from this machine
+        engine = LocalEngine(app.base.folder, model=app.base.name, threads=app.settings.model.threads)
+        with closing(engine):
+            return bench_beside(app.base, engine, app.settings.tuning)
     if name == "help":
         from bot.bench.start import bench_help
 

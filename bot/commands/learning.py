@@ -15,6 +15,7 @@ from bot.learned import Shown, answering
 from bot.locales import say
 from bot.settings_file import apply
 from bot.side_by_side import Asked, Means, Pair, compare, held_out, means
+from bot.tunes import NOT_USED
 from memory.errors import UsageError
 from memory.records import User
 
@@ -34,6 +35,8 @@ def tune(app: App, args: argparse.Namespace, out: Output) -> int:
         reason = "a tune is due, and [tuning] ask_before is set: read `familiar examples report`, then `tune --now`"
         out.result(_skipped(reason), f"skipped: {reason}")
         return 0
+    if not app.answering.uses_adapters:
+        out.note(f"what is learned will not answer for now: {NOT_USED}")
     with progress(out) as show:
         result = app.tunes.tune(user, started_by="hand" if args.now else "schedule", on_progress=show)
     record = {

@@ -118,7 +118,7 @@ def _answers(app: App, args: argparse.Namespace, out: Output) -> int:
         args.out.write_text(
             "".join(json.dumps(plain(item), ensure_ascii=False) + "\n" for item in verdicts), encoding="utf-8"
         )
-    record = plain(figures(verdicts)) | {"model": app.base_model.name, "trusted": app.trusted}
+    record = plain(figures(verdicts)) | {"model": app.engine.model, "trusted": app.trusted}
     out.result(record, "\n".join(f"{key:26} {value}" for key, value in record.items()))
     return 0
 
@@ -178,7 +178,7 @@ def _facts_by_model(app: App, args: argparse.Namespace, out: Output) -> int:
     from bot.fact_reader import ModelReader
 
     reader = ModelReader(app.engine)
-    model = {"model": app.base_model.name, "reads": app.reads_facts}
+    model = {"model": app.engine.model, "reads": app.reads_facts}
     if not args.dialogues:
         for row in evaluate_reading(reader, embedder=app.embedder, settings=app.settings):
             record = plain(row.extraction) | {name: value for name, value in plain(row).items() if name != "extraction"}

@@ -7,6 +7,7 @@ from datetime import UTC, datetime
 
 from bot.app import App
 from bot.config import Settings, secrets_of
+from bot.doctor.engine import engine_findings
 from bot.doctor.home import home_findings
 from bot.doctor.memory import memory_findings
 from bot.doctor.records import Finding, finding
@@ -19,10 +20,11 @@ from memory.errors import FamiliarError
 def examine(app: App, *, online: bool) -> list[Finding]:
     """Look at everything that can be wrong.
 
-    :param online: ask Telegram too, where a token is set
+    :param online: ask Telegram where a token is set, and the model server where one answers
     """
     return [
-        *(*home_findings(app), *secret_files(app.settings), *memory_findings(app), *sense_findings(app)),
+        *(*home_findings(app), *secret_files(app.settings), *engine_findings(app, online=online)),
+        *(*memory_findings(app), *sense_findings(app)),
         *_telegram(app, online=online),
     ]
 

@@ -14,8 +14,7 @@ from memory.store import Store
 
 def memory_findings(app: App) -> Iterator[Finding]:
     """Everything about models and vectors."""
-    for name in (app.settings.model.name, app.settings.embedder.name):
-        yield model(name, app)
+    yield model(app.settings.embedder.name, app)
     yield vectors(app)
     if models.is_ready(app.settings.embedder.name, folder=app.model_folder):
         yield indexes(app.store, lambda user_id: app.indexes.sync(user_id))

@@ -1,7 +1,7 @@
 """The Protocol of a language model that answers turns.
 
-An engine runs one generation at a time and lets the users that wait in by turns, so that a flood from one delays
-another's message by one generation at most; it switches adapters only between generations.
+An engine runs one generation at a time, or as many as its settings say, and lets the users that wait in by turns, so
+that a flood from one delays another's message by one generation at most; it switches adapters only between generations.
 """
 
 from __future__ import annotations
@@ -97,7 +97,7 @@ class Engine(Protocol):
 
     @property
     def name(self) -> str:
-        """The engine's kind, as stored with a turn ("local")."""
+        """The engine's kind, as stored with a turn ("local", "server")."""
         ...
 
     @property

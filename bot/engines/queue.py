@@ -18,12 +18,13 @@ _CHECKS_S = 200
 
 
 class FairQueue:
-    """One holder at a time; not re-entrant."""
+    """So many holders at a time as there are places; not re-entrant."""
 
-    def __init__(self) -> None:
+    def __init__(self, places: int = 1) -> None:
+        self._places = places
         self._lock = threading.Lock()
         self._waiting: RoundRobin[threading.Event] = RoundRobin()
-        self._holder: threading.Event | None = None
+        self._holders: set[threading.Event] = set()
 
     @contextmanager
     def turn(self, cancel: threading.Event | None = None, *, asked_by: Hashable = None) -> Iterator[bool]:
@@ -40,15 +41,15 @@ class FairQueue:
         finally:
             with self._lock:
                 self._waiting.discard(asked_by, ticket)
-                if self._holder is ticket:
-                    self._holder = None
-                    self._let_in()
+                self._holders.discard(ticket)
+                self._let_in()
 
     def _let_in(self) -> None:
-        """Let the next in, where nobody holds it; the lock is held."""
-        if self._holder is None and self._waiting:
-            self._holder = self._waiting.take()
-            self._holder.set()
+        """Let the next in, where a place is free; the lock is held."""
+        while len(self._holders) < self._places and self._waiting:
+            ticket = self._waiting.take()
+            self._holders.add(ticket)
+            ticket.set()
 
     def _wait(self, ticket: threading.Event, cancel: threading.Event | None) -> bool:
         while not ticket.wait(None if cancel is None else max(_CANCEL_CHECK_S, len(self) / _CHECKS_S)):
@@ -58,6 +59,6 @@ class FairQueue:
         return True
 
     def __len__(self) -> int:
-        """Holder and waiters."""
+        """Holders and waiters."""
         with self._lock:
-            return len(self._waiting) + (self._holder is not None)
+            return len(self._waiting) + len(self._holders)

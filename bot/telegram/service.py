@@ -195,7 +195,7 @@ class _Erase:
 
 def names_of(app: App) -> Names:
     """What answers, without paths: these may name a person."""
-    return Names(PurePath(app.base_model.name).name, PurePath(app.parts.key).name, version("familiar-assistant"))
+    return Names(PurePath(app.answering.model_name).name, PurePath(app.parts.key).name, version("familiar-assistant"))
 
 
 class _Turns:

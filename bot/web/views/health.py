@@ -54,11 +54,12 @@ class IndexState:
 def look_at(app: App) -> Health:
     """Look at everything; reads the whole database file once."""
     name, configured = app.settings.model.name, app.settings.embedder.name
+    served = app.answering.served
     key = app.embedder.key if models.is_ready(configured, folder=app.model_folder) else configured
     return Health(
         findings=tuple(examine(app, online=False)),
-        model=_chosen(name, app.model_folder),
-        model_ready=models.is_ready(name, folder=app.model_folder),
+        model=app.answering.model_name if served else _chosen(name, app.model_folder),
+        model_ready=served or models.is_ready(name, folder=app.model_folder),
         embedder=serving(app.store, key).partition("|")[0],
         free_bytes=shutil.disk_usage(app.home).free,
         database_bytes=_size(app.store.path),

@@ -8,12 +8,15 @@ from pathlib import Path
 
 import pytest
 
+from bot.config import ServerConfig
 from bot.engines.base import Engine, Generation
 from bot.engines.local import LocalEngine
+from bot.engines.server.engine import ServerEngine
 from memory.errors import FamiliarError
 from memory.records import Message
 from tests.bot.engines.small_models import random_model
 from tests.engine import ScriptedEngine
+from tests.vllm_server import VllmServer
 
 HELLO = (Message("system", "Be brief."), Message("user", "one two three four five six seven eight nine ten"))
 SHORT = Generation(HELLO, max_tokens=8)
@@ -25,11 +28,20 @@ def small_model(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return random_model(tmp_path_factory.mktemp("model"), context=400)
 
 
-@pytest.fixture(params=["local", "scripted"])
+@pytest.fixture(scope="module")
+def server() -> Iterator[VllmServer]:
+    """A server that several tests ask."""
+    with VllmServer(lambda _: " ".join(f"w{n}" for n in range(500)), context_tokens=400) as running:
+        yield running
+
+
+@pytest.fixture(params=["local", "scripted", "server"])
 def engine(request: pytest.FixtureRequest) -> Iterator[Engine]:
     """Each implementation of the Protocol, with a context of 400 tokens."""
     if request.param == "scripted":
         made: Engine = ScriptedEngine(model="small", context_tokens=400)
+    elif request.param == "server":
+        made = ServerEngine(ServerConfig(url=request.getfixturevalue("server").url))
     else:
         made = LocalEngine(request.getfixturevalue("small_model"), model="small", dtype="float32")
     yield made
@@ -38,7 +50,7 @@ def engine(request: pytest.FixtureRequest) -> Iterator[Engine]:
 
 def test_it_says_what_it_is(engine: Engine) -> None:
     """Kind, model and context are known before anything is generated."""
-    assert engine.name in ("local", "scripted")
+    assert engine.name in ("local", "scripted", "server")
     assert engine.model == "small"
     assert engine.context_tokens == 400
     assert 0 < engine.count_tokens(HELLO[1:]) < engine.count_tokens(HELLO)
