@@ -21,7 +21,7 @@ from memory.store import Store
 
 NOTE, KEPT_MESSAGE = "note", "kept message"
 FORMATS = (NOTE, KEPT_MESSAGE, KEPT_REPLY, PROGRAM_NOTE)
-"""Of documents that are notes: the user's own words, somebody else's, the assistant's, another program's assistant's."""
+"""Of documents that are notes: the user's own words, somebody else's, the assistant's, another program's."""
 
 
 @dataclass(frozen=True)
