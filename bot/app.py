@@ -230,8 +230,11 @@ class App:
     def engine(self) -> Engine:
         """The language model, ready to answer."""
         from bot.engines.local import LocalEngine
+        from bot.engines.weights import local_options
 
-        return LocalEngine(self.base_model.path, model=self.base_model.name, threads=self.settings.model.threads)
+        base, models = self.base, self.model_folder
+        options = local_options(self.settings.model, base=base.sha256, home=self.home, models=models)
+        return LocalEngine(base.folder, model=base.name, options=options)
 
     @cached_property
     def transcriber(self) -> Transcriber:
@@ -402,9 +405,10 @@ class App:
 
     def erasers_of(self, store: Store) -> Sequence[Eraser]:
         """Those who learned from what this home's database, or a copy of it, holds."""
+        from bot.engines.prefix_files import FOLDER, PrefixEraser
         from tuning.adapters import AdapterEraser, Registry
 
-        return [AdapterEraser(Registry(store, self.home / "adapters"))]
+        return [AdapterEraser(Registry(store, self.home / "adapters")), PrefixEraser(self.home / FOLDER)]
 
     @cached_property
     def tunes(self) -> Tunes:
