@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 from bot.catalogue import CatalogueEntry, HubSource, catalogue
 from bot.config import ServerConfig, Settings
-from bot.engines.choosing import Choice, chosen, open_engine
+from bot.engines.choosing import Choice, Folders, chosen, open_engine
 
 if TYPE_CHECKING:
     from bot.engines.base import Engine
@@ -25,9 +25,10 @@ class Answering:
     :param base: the language model's files, fetched where they are not there; a server needs none
     """
 
-    def __init__(self, settings: Settings, base: Callable[[], ReadyModel]) -> None:
+    def __init__(self, settings: Settings, base: Callable[[], ReadyModel], folders: Folders) -> None:
         self._settings = settings
         self._base = base
+        self._folders = folders
 
     @cached_property
     def choice(self) -> Choice:
@@ -64,7 +65,7 @@ class Answering:
 
         :raises FamiliarError: the model can't be had, or a setting is wrong
         """
-        return open_engine(self.choice, self._settings, base=self._base, tell=tell)
+        return open_engine(self.choice, self._settings, base=self._base, folders=self._folders, tell=tell)
 
 
 def server_quality(config: ServerConfig) -> float:

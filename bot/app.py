@@ -239,7 +239,9 @@ class App:
         """Which engine and model answer, and how far they are trusted."""
         from bot.answering import Answering
 
-        return Answering(self.settings, lambda: self.base_model)
+        from bot.engines.choosing import Folders
+
+        return Answering(self.settings, lambda: self.base_model, Folders(self.home, self.model_folder))
 
     @cached_property
     def transcriber(self) -> Transcriber:
@@ -410,9 +412,10 @@ class App:
 
     def erasers_of(self, store: Store) -> Sequence[Eraser]:
         """Those who learned from what this home's database, or a copy of it, holds."""
+        from bot.engines.prefix_files import FOLDER, PrefixEraser
         from tuning.adapters import AdapterEraser, Registry
 
-        return [AdapterEraser(Registry(store, self.home / "adapters"))]
+        return [AdapterEraser(Registry(store, self.home / "adapters")), PrefixEraser(self.home / FOLDER)]
 
     @cached_property
     def tunes(self) -> Tunes:

@@ -239,12 +239,13 @@ def _measuring(add: Callable[[str, str, str], argparse.ArgumentParser]) -> None:
         help="what the language model reads beside the rules; of a dialogue in N passages without a fact by rule",
     )
     bench = add("bench", "benching:bench", "speed as ratios to the bare libraries within one run")
-    ratios = ["help", "reply", "prefix", "retrieval", "import", "formats", "embedding", "beside"]
+    ratios = ["help", "reply", "prefix", "adapters", "retrieval", "import", "formats", "embedding", "beside"]
     tables = ["rollback", "tune", "preference", "gate", "canaries"]
     bench.add_argument("what", nargs="*", choices=[*ratios, *tables, []], metavar="WHAT")
     bench.add_argument("--chunks", type=_at_least_one, metavar="N", help="retrieval in a made memory of that size")
     bench.add_argument("--owners", type=_at_least_one, metavar="M", help="dealt out to so many users (default: one)")
     bench.add_argument("--peers", action="store_true", help="beside chromadb, lancedb and sqlite-vec, where installed")
+    bench.add_argument("--plot", type=Path, metavar="FILE", help="a picture of the ratios beside their limits")
     _tables(bench)
     doctor = add("doctor", "care:doctor", "is everything in order, and what to do if not")
     doctor.add_argument("--offline", action="store_true", help="ask nothing of Telegram and of a model server")

@@ -80,7 +80,16 @@ class ModelConfig:
     seed: int = 0
     """Makes sampling repeatable."""
     threads: int = 0
-    """CPU threads; 0: what torch chooses."""
+    """CPU threads; 0: the fastest number, measured once per machine and model."""
+    adapters_mb: int = 0
+    """Most memory for users' adapters that are not in use; 0: a fifth of the model's."""
+    merge_adapters: bool = False
+    """Compute with a copy of the model into which the adapter is merged: a tenth faster, twice the memory, half a
+    second or more at each switch. For one user."""
+    beginnings_mb: int = 512
+    """Most memory for keys and values of the beginnings of prompts, which later turns share."""
+    beginnings_disk_mb: int = 512
+    """Most room for them in the home, for the first turn after a start; 0: they are not stored."""
 
 
 @dataclass(frozen=True)

@@ -114,6 +114,8 @@ def _switch(home: Path, work: Path) -> None:
             folder.rename(home / "adapters" / folder.name)
     # derived from the database that goes; its counter might by chance be that of the one that comes
     shutil.rmtree(home / "index", ignore_errors=True)
+    # prompts that held what the database that goes knew
+    shutil.rmtree(home / "beginnings", ignore_errors=True)
     if database.exists():
         _fold(database)
     (work / DATABASE).replace(database)

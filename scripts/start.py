@@ -35,6 +35,7 @@ LOCK = "familiar-setup.lock"
 LOG = "familiar-setup.log"
 USAGE = """usage: python scripts/start.py run [ARGUMENT...]     set up, then `familiar run`: Telegram bot or a chat here
        python scripts/start.py test [ARGUMENT...]    set up, then linters, types, layers and pytest [ARGUMENT...]
+       python scripts/start.py test-gpu [ARGUMENT...]    set up, then what only an NVIDIA GPU can show, where one is
        python scripts/start.py chaos [ARGUMENT...]   set up, then the long kill -9, load, flood and leak tests"""
 
 
@@ -400,7 +401,17 @@ def without_browser(tools: Path, root: Path) -> list[str]:
     listed = subprocess.run(collect, cwd=root, stdin=subprocess.DEVNULL, capture_output=True, text=True, check=False)
     found = re.search(r"^(\d+)(?:/\d+)? tests? collected", listed.stdout, re.MULTILINE)
     say(f"no Chromium here: the {found[1] if found else 'unknown number of'} browser tests did not run")
-    return ["-m", "not chaos and not browser"]
+    return ["-m", "not chaos and not gpu and not browser"]
+
+
+def why_no_gpu(tools: Path, machine_has_driver: Callable[[], bool] = has_nvidia_driver) -> str:
+    """Why the tests that need a GPU can't run here; empty where they can."""
+    if not machine_has_driver():
+        return "nvidia-smi lists no GPU"
+    ask = [str(tools / "python"), "-c", "import sys, torch; sys.exit(not torch.cuda.is_available())"]
+    if subprocess.run(ask, stdin=subprocess.DEVNULL, check=False).returncode == 0:
+        return ""
+    return "PyTorch in .venv can't use the GPU: it is a build for CPUs, or the driver is too old for it"
 
 
 def run_checks(steps: list[Check], root: Path) -> int:
@@ -421,7 +432,7 @@ def run_checks(steps: list[Check], root: Path) -> int:
 
 def main(arguments: list[str], root: Path) -> int:
     """Exit status as the command's own; 1 where set-up failed, 2 for wrong usage, 130 after Ctrl-C."""
-    if not arguments or arguments[0] not in ("run", "test", "chaos"):
+    if not arguments or arguments[0] not in ("run", "test", "test-gpu", "chaos"):
         say(USAGE)
         return 0 if arguments[:1] in (["-h"], ["--help"]) else 2
     command, rest = arguments[0], arguments[1:]
@@ -430,11 +441,16 @@ def main(arguments: list[str], root: Path) -> int:
         tools = set_up(root, READY if command == "run" else "test")
         if command == "run":
             hand_over([str(tools / "familiar"), "run", *rest])
+        without = why_no_gpu(tools) if command == "test-gpu" else ""
+        if without:
+            say(f"no GPU tests here: {without}")
+            return 0
         shared = workers(usable_processors(), memory_gigabytes()) if command == "test" else []
         if shared:
             os.environ.setdefault("OMP_NUM_THREADS", threads(usable_processors(), shared))
         left_out = without_browser(tools, root) if command == "test" else []
-        steps = checks(tools, [*shared, *left_out, *rest] if command == "test" else ["-m", "chaos", *rest])
+        marked = ["-m", {"test-gpu": "gpu"}.get(command, command), *rest]
+        steps = checks(tools, [*shared, *left_out, *rest] if command == "test" else marked)
         return run_checks(steps if command == "test" else steps[-1:], root)
     except KeyboardInterrupt:
         say("Stopped.")

@@ -319,3 +319,13 @@ def test_a_driver_is_one_that_lists_a_gpu(tmp_path: Path, monkeypatch: pytest.Mo
         command.write_text(f"#!/bin/sh\n{answer}\n", encoding="utf-8")
         command.chmod(0o755)
         assert start.has_nvidia_driver() is has_driver
+
+
+def test_why_no_gpu_tests_run(tmp_path: Path) -> None:
+    """No driver, a PyTorch that can't use it, or nothing that hinders."""
+    python = tmp_path / "python"
+    assert start.why_no_gpu(tmp_path, lambda: False) == "nvidia-smi lists no GPU"
+    for status in (1, 0):
+        python.write_text(f"#!/bin/sh\nexit {status}\n")
+        python.chmod(0o755)
+        assert ("build for CPUs" in start.why_no_gpu(tmp_path, lambda: True)) is bool(status)

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from bot.app import App
     from bot.bench.scale import ScaleConfig
 
-BENCHES = ("help", "reply", "prefix", "retrieval", "import", "formats", "embedding", "beside", "rollback")
+BENCHES = ("help", "reply", "prefix", "adapters", "retrieval", "import", "formats", "embedding", "beside", "rollback")
 
 
 def run_bench(app: App, names: Sequence[str], *, scale: ScaleConfig | None = None) -> Iterator[BenchRow]:
@@ -42,6 +42,10 @@ def _one(app: App, name: str) -> Sequence[BenchRow]:
         from bot.bench.engine import bench_prefix, bench_reply
 
         return (bench_reply if name == "reply" else bench_prefix)(app.base_model.path)
+    if name == "adapters":
+        from bot.bench.adapters import bench_adapters
+
+        return bench_adapters(app.base_model.path)
     if name == "beside":
         from bot.bench.beside import bench_beside
         from bot.engines.local import LocalEngine

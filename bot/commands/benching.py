@@ -41,15 +41,21 @@ def bench(app: App, args: argparse.Namespace, out: Output) -> int:
     for option, about in _OPTIONS.items():
         if getattr(args, option) is not None and not set(about) & set(named):
             raise UsageError(f"--{option} is about `familiar bench {' | '.join(about)}`")
+    if named and args.plot is not None:
+        raise UsageError(f"--plot draws ratios and their limits; {named[0]} has none")
     if named:
         return tables[named[0]](app, args, out)
     from bot.bench.run import run_bench
 
-    missed = 0
+    rows = []
     for row in run_bench(app, args.what, scale=_scale(app, args)):
-        missed += not row.passed
+        rows.append(row)
         out.result(plain(row) | {"passed": row.passed}, row.line())
-    return 1 if missed else 0
+    if args.plot is not None:
+        from bot.bench.picture import draw_rows
+
+        draw_rows(rows, args.plot)
+    return 0 if all(row.passed for row in rows) else 1
 
 
 def _tune(app: App, args: argparse.Namespace, out: Output) -> int:

@@ -1,33 +1,59 @@
-"""LoRA adapters on a loaded model: a few are held, one or none is active, and the base itself never changes.
+"""LoRA adapters on a loaded model: many users' are held in memory, one or none is active, the base never changes.
 
-Adapters are not merged into the weights. Merging and taking back leaves rounding in the base, so that its replies would
-depend on which adapters had come before; unmerged, the base stays bit for bit what was loaded, each adapter computes
-what it did when it was trained and judged, and switching costs milliseconds.
+By default an adapter's part is computed beside the base's layers. Merging it into the weights would leave rounding in
+the base if it were subtracted again, so that replies would depend on which adapters had come before; here a merged
+layer is a copy, and the base's own weight comes back bit for bit. A copy costs as much memory as the base and half a
+second or more at each switch, and rounds the adapter to the base's format: it is for a home with one user.
+
+Adapters are held up to a limit of memory; the one used longest ago makes room and is read again when it is wanted.
 """
 
 from __future__ import annotations
 
-import itertools
-import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
-from pathlib import Path
+from dataclasses import dataclass
 from typing import Any
 
 from bot.engines.base import AdapterFiles
-from memory.errors import FamiliarError, first_line
+from bot.engines.lora import Delta, bound, read_deltas
 
-_HELD = 3
+SHARE_OF_BASE = 0.2
+"""Memory for adapters where no limit is set, as a share of the base's weights: eight of rank 16 beside 1.5B in
+bfloat16, two beside SmolLM2. Reading one again takes 25 ms, so few are enough."""
+
+
+@dataclass(frozen=True)
+class _Held:
+    """An adapter in memory."""
+
+    deltas: tuple[tuple[Any, Delta], ...]
+    """Layer and what is added to it."""
+
+    @property
+    def nbytes(self) -> int:
+        return sum(delta.nbytes for _, delta in self.deltas)
 
 
 class Adapters:
-    """The adapters of one transformers model, which is changed in place: call the model itself inside `active`."""
+    """The adapters of one transformers model, whose layers are changed in place: call it inside `active`.
 
-    def __init__(self, model: Any) -> None:
-        self._model = model
-        self._peft: Any = None
-        self._names: dict[str, str] = {}
-        self._counter = itertools.count(1)
+    :param held_mb: most memory for adapters that are not in use; 0: a fifth of the base's
+    :param merged: compute with merged copies of the layers
+    """
+
+    def __init__(self, model: Any, *, held_mb: int = 0, merged: bool = False) -> None:
+        self._layers = dict(model.named_modules())
+        weights = sum(weight.nbytes for weight in model.parameters())
+        self._limit = held_mb * 2**20 or int(weights * SHARE_OF_BASE)
+        self._merged = merged
+        self._held: dict[str, _Held] = {}
+        self._copies: tuple[str, tuple[tuple[Any, Any], ...]] = ("", ())
+
+    @property
+    def held(self) -> tuple[str, ...]:
+        """Ids of the adapters in memory, the one used longest ago first."""
+        return tuple(self._held)
 
     @contextmanager
     def active(self, adapter: AdapterFiles | None) -> Iterator[None]:
@@ -35,82 +61,62 @@ class Adapters:
 
         :raises FamiliarError: the files are missing, damaged, or of another model's adapter
         """
-        if adapter is not None:
-            name = self._held(adapter)
-            self._peft.set_adapter(name, inference_mode=True)
+        if adapter is None:
             yield
+        elif self._merged:
+            with _replaced(self._copies_of(adapter)):
+                yield
         else:
-            with self._plain_layers():
+            with _beside(self._get(adapter).deltas):
                 yield
 
-    @contextmanager
-    def _plain_layers(self) -> Iterator[None]:
-        """Put the base's own layers back in their places: switched off, peft's still cost an eighth of the speed."""
-        from peft.tuners.tuners_utils import BaseTunerLayer
+    def _get(self, adapter: AdapterFiles) -> _Held:
+        found = self._held.pop(adapter.id, None) or self._read(adapter)
+        self._held[adapter.id] = found
+        total = sum(item.nbytes for item in self._held.values())
+        for oldest in list(self._held)[:-1]:
+            if total <= self._limit:
+                break
+            total -= self._held.pop(oldest).nbytes
+        return found
 
-        modules = [] if self._peft is None else list(self._model.modules())
-        wrapped = [
-            (parent, name, layer)
-            for parent in modules
-            for name, layer in parent.named_children()
-            if isinstance(layer, BaseTunerLayer)
-        ]
-        for parent, name, layer in wrapped:
-            setattr(parent, name, layer.get_base_layer())
-        try:
-            yield
-        finally:
-            for parent, name, layer in wrapped:
-                setattr(parent, name, layer)
+    def _read(self, adapter: AdapterFiles) -> _Held:
+        deltas = read_deltas(adapter.folder, self._layers)
+        return _Held(tuple((self._layers[name], delta) for name, delta in deltas.items()))
 
-    def _held(self, adapter: AdapterFiles) -> str:
-        """The name under which peft holds it; the adapter used longest ago makes room."""
-        name = self._names.pop(adapter.id, None)
-        if name is None:
-            name = f"adapter{next(self._counter)}"
-            self._load(adapter.folder, name)
-        self._names[adapter.id] = name
-        for oldest in list(self._names)[:-_HELD]:
-            self._peft.delete_adapter(self._names.pop(oldest))
-        return name
+    def _copies_of(self, adapter: AdapterFiles) -> tuple[tuple[Any, Any], ...]:
+        """Layers and their merged weights; only the last adapter's are kept."""
+        if self._copies[0] != adapter.id:
+            self._copies = ("", ())  # its memory is free before the next is made
+            self._copies = (adapter.id, tuple(map(_merge, self._read(adapter).deltas)))
+        return self._copies[1]
 
-    def _load(self, folder: Path, name: str) -> None:
-        # Whatever peft raises over files of any origin means the same here: these files are no adapter of this model.
-        try:
-            self._insert(folder, name)
-        except FamiliarError:
-            self._unload()
-            raise
-        except Exception as exc:
-            self._unload()
-            raise FamiliarError(f"{folder} does not hold an adapter of this model: {first_line(exc)}") from exc
 
-    def _insert(self, folder: Path, name: str) -> None:
-        from peft import PeftConfig, get_peft_model
+@contextmanager
+def _beside(deltas: tuple[tuple[Any, Delta], ...]) -> Iterator[None]:
+    try:
+        for layer, delta in deltas:
+            layer.forward = bound(layer, delta)
+        yield
+    finally:
+        for layer, _ in deltas:
+            vars(layer).pop("forward", None)
 
-        if not (folder / "adapter_model.safetensors").is_file():
-            raise FamiliarError(f"{folder} holds no adapter: adapter_model.safetensors is missing")
-        config = PeftConfig.from_pretrained(str(folder))
-        if config.peft_type != "LORA":
-            raise FamiliarError(f"{folder} holds an adapter of type {config.peft_type}; it must be LORA")
-        if config.modules_to_save or config.bias != "none" or config.trainable_token_indices:
-            raise FamiliarError(f"{folder} changes weights of the base model besides its own; it must be plain LoRA")
-        config.inference_mode = True
-        config.base_model_name_or_path = None  # the registry compares bases by hash; peft would warn of a moved folder
-        if self._peft is None:
-            with warnings.catch_warnings():
-                # peft asks transformers for a property under its old name; nothing a user could mend.
-                warnings.filterwarnings("ignore", message="`is_gradient_checkpointing` is deprecated")
-                self._peft = get_peft_model(self._model, config, adapter_name=name)
-        result = self._peft.load_adapter(str(folder), name, torch_device=str(self._model.device))
-        # peft only warns here, and an adapter whose weights found no place answers like the base.
-        strange = [*result.missing_keys, *result.unexpected_keys]
-        if strange:
-            raise FamiliarError(f"{folder} does not fit this model: {len(strange)} weights differ, first {strange[0]}")
 
-    def _unload(self) -> None:
-        """Back to the base; adapters that did load are read again when they are next wanted."""
-        if self._peft is not None:
-            self._model = self._peft.unload()
-        self._peft = None
-        self._names.clear()
+@contextmanager
+def _replaced(copies: tuple[tuple[Any, Any], ...]) -> Iterator[None]:
+    own = [layer.weight for layer, _ in copies]
+    try:
+        for layer, merged in copies:
+            layer.weight = merged
+        yield
+    finally:
+        for (layer, _), weight in zip(copies, own, strict=True):
+            layer.weight = weight
+
+
+def _merge(held: tuple[Any, Delta]) -> tuple[Any, Any]:
+    import torch
+
+    layer, delta = held
+    return layer, torch.nn.Parameter(delta.merged(layer.weight.data), requires_grad=False)

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
 from memory.errors import UsageError
@@ -47,6 +48,14 @@ class Machine:
     """Its packages are installed, and the model has a GGUF file."""
     accelerator: bool = False
     """torch would compute on a GPU."""
+
+
+@dataclass(frozen=True)
+class Folders:
+    """Where engines keep what they can make again."""
+
+    home: Path
+    models: Path
 
 
 @dataclass(frozen=True)
@@ -109,7 +118,7 @@ def chosen(settings: Settings) -> Choice:
 
 
 def open_engine(
-    choice: Choice, settings: Settings, *, base: Callable[[], ReadyModel], tell: Callable[[str], None]
+    choice: Choice, settings: Settings, *, base: Callable[[], ReadyModel], folders: Folders, tell: Callable[[str], None]
 ) -> Engine:
     """The engine, ready to answer; a server needs no model here.
 
@@ -124,9 +133,12 @@ def open_engine(
     if choice.engine == "llama.cpp":
         raise _no_llama_cpp()
     from bot.engines.local import LocalEngine
+    from bot.engines.weights import local_options
 
     ready = base()
-    return LocalEngine(ready.path, model=ready.name, threads=settings.model.threads)
+    sha256 = ready.sha256 or ready.revision
+    options = local_options(settings.model, base=sha256, home=folders.home, models=folders.models)
+    return LocalEngine(ready.path, model=ready.name, options=options)
 
 
 def _no_llama_cpp() -> UsageError:

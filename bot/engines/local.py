@@ -6,25 +6,30 @@ the same reply on the same machine, whatever was asked before it (see `prefix` a
 
 from __future__ import annotations
 
+import logging
 import threading
 import time
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import Any
 
 from bot.engines.base import AdapterFiles, Generated, Generation, Likelihood, Stop
-from bot.engines.prefix import steps
+from bot.engines.prefix import PrefixKey, steps
 from bot.engines.queue import FairQueue
 from bot.engines.reply import ReplyText
 from bot.engines.scoring import log_likelihood
 from bot.engines.text import CLOSE, OPEN, Detokenizer
-from bot.engines.weights import Weights, context_length, load_tokenizer, load_weights
+from bot.engines.weights import LocalOptions, Weights, context_length, load_tokenizer, load_weights
 from memory.errors import FamiliarError
 from memory.records import Message
 from tuning.chat_format import IGNORED, encode_example, opens_reasoning, render, render_text
 from tuning.precision import DType
 
+_log = logging.getLogger(__name__)
+
+_IDLE_S = 30.0
 _SAMPLED_FROM = 50
 """Likeliest tokens that sampling chooses from (the default of transformers): the long tail is noise."""
 
@@ -34,15 +39,18 @@ class LocalEngine:
 
     :param folder: a transformers model folder with safetensors and a tokenizer
     :param model: its name, as stored with a turn
-    :param threads: CPU threads for the whole process; 0 leaves torch's choice
-    :param dtype: number format; "auto" takes what this machine computes fastest
+    :param dtype: number format, where it is not the options'
     """
 
-    def __init__(self, folder: Path, *, model: str, threads: int = 0, dtype: DType = "auto") -> None:
+    def __init__(
+        self, folder: Path, *, model: str, options: LocalOptions | None = None, dtype: DType | None = None
+    ) -> None:
         self._folder = folder
         self._model = model
-        self._threads = threads
-        self._dtype = dtype
+        self._options = options or LocalOptions()
+        if dtype is not None:
+            self._options = replace(self._options, dtype=dtype)
+        self._idle: threading.Timer | None = None
         self._queue = FairQueue()
         self._reading = threading.Lock()
         self._tokenizer: Any = None
@@ -104,12 +112,36 @@ class LocalEngine:
             if encoded is None or self.count_tokens(messages) != encoded.labels.count(IGNORED):
                 raise FamiliarError(f"prompt and reply don't fit the {self.context_tokens} tokens of {self._model}")
             with self._loaded().adapters.active(adapter), torch.inference_mode():
-                return log_likelihood(self._loaded(), encoded, adapter=adapter.id if adapter else None)
+                return log_likelihood(
+                    self._loaded(), encoded, adapter=adapter.id if adapter else None, asked_by=asked_by
+                )
 
     def close(self) -> None:
         """Give back the weights' memory once the waiting generations have ended; a later one reads them again."""
+        if self._idle is not None:
+            self._idle.cancel()
+        self._write_beginnings()
         with self._queue.turn():
             self._weights = None
+
+    def _write_beginnings(self) -> None:
+        """Keep the beginnings of prompts for the next start; a failure costs that start some seconds and no more."""
+        with self._queue.turn():
+            try:
+                if self._weights is not None:
+                    self._weights.prefixes.write()
+            except FamiliarError as exc:
+                _log.warning("%s", exc)
+
+    def _when_idle(self) -> None:
+        """Write them when nothing was asked for a while, since a process may end without being closed."""
+        if self._options.saved is None:
+            return
+        if self._idle is not None:
+            self._idle.cancel()
+        self._idle = threading.Timer(_IDLE_S, self._write_beginnings)
+        self._idle.daemon = True
+        self._idle.start()
 
     def _answer(
         self, request: Generation, on_text: Callable[[str], None], cancel: threading.Event | None, began: float
@@ -128,15 +160,14 @@ class LocalEngine:
             run = _Run(weights, prompt, request, cancel)
             stop = run.write(reply, min(request.max_tokens, room))
         ended = time.perf_counter()
+        self._when_idle()
         text = reply.finish(stop)
         first = (run.first_token_at or ended) - began
         return Generated(text, stop, len(prompt), run.reused, reply.tokens, first, ended - began, run.mean_logprob)
 
     def _loaded(self) -> Weights:
         """The weights, read if they are not; call it while holding the queue."""
-        self._weights = self._weights or load_weights(
-            self._folder, self._tokens(), dtype=self._dtype, threads=self._threads
-        )
+        self._weights = self._weights or load_weights(self._folder, self._tokens(), self._options)
         return self._weights
 
     def _tokens(self) -> Any:
@@ -155,7 +186,7 @@ class _Run:
         self._prompt = prompt
         self._request = request
         self._cancel = cancel
-        self._kept_as = (request.adapter.id if request.adapter else None, request.kept_as)
+        self._kept_as = PrefixKey(request.adapter.id if request.adapter else None, request.kept_as, request.asked_by)
         self._choose = chooser(temperature=request.temperature, seed=request.seed)
         self.reused = 0
         self.first_token_at: float | None = None
@@ -200,7 +231,7 @@ class _Run:
     def _read_prompt(self, cache: Any) -> Any:
         """Logits after the prompt, or None when cancelled on the way."""
         logits = None
-        for start, end in steps(self.reused, len(self._prompt), self._weights.prefixes.length):
+        for start, end in steps(self._prompt, self.reused, self._weights.prefixes.rule):
             if _set(self._cancel):
                 return None
             logits = self._forward(self._prompt[start:end], cache)

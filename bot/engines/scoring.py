@@ -10,26 +10,28 @@ from collections.abc import Sequence
 from typing import Any
 
 from bot.engines.base import TURNS, Likelihood
-from bot.engines.prefix import steps
+from bot.engines.prefix import PrefixKey, pieces, steps
 from bot.engines.weights import Weights
 from tuning.chat_format import IGNORED, EncodedExample
 
 
-def log_likelihood(weights: Weights, encoded: EncodedExample, *, adapter: str | None) -> Likelihood:
+def log_likelihood(
+    weights: Weights, encoded: EncodedExample, *, adapter: str | None, asked_by: int | None
+) -> Likelihood:
     """The labelled tokens' log-likelihood under the model whose adapter of that id, or none, is active."""
     import torch
     from transformers import DynamicCache
 
     length = sum(label == IGNORED for label in encoded.labels)
     prompt, answer = encoded.input_ids[:length], encoded.input_ids[length:]
-    kept_as = (adapter, TURNS)
+    kept_as = PrefixKey(adapter, TURNS, asked_by)
     kept = weights.prefixes.take(kept_as, prompt)
     cache, reused = kept or (DynamicCache(config=weights.model.config), 0)
     try:
-        for start, end in steps(reused, length, weights.prefixes.length):
+        for start, end in steps(prompt, reused, weights.prefixes.rule):
             logits = _forward(weights, prompt[start:end], cache, keep=1)
         nats = float(torch.log_softmax(logits[-1].float(), dim=-1)[answer[0]])
-        for start, end in steps(0, len(answer) - 1, weights.prefixes.length):
+        for start, end in pieces(0, len(answer) - 1, weights.prefixes.rule.most):
             logits = torch.log_softmax(_forward(weights, answer[start:end], cache, keep=0).float(), dim=-1)
             wanted = torch.tensor(answer[start + 1 : end + 1], device=logits.device)
             nats += float(logits.gather(1, wanted[:, None]).sum())

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from bot.engines.weights import load_weights
+from bot.engines.weights import LocalOptions, load_weights
 from memory.errors import UsageError
 from tests.tuning.tiny import tiny_base
 from tuning.config import TuneConfig
@@ -22,7 +22,7 @@ def test_a_tune_trains_beside_the_weights_that_answer(
     monkeypatch.setattr("torch.cpu.get_capabilities", lambda: {"amx_bf16": multiplies})
     base = tiny_base(tmp_path / "base")
     trained = load(base.folder, dtype=TuneConfig().dtype)
-    served = load_weights(base.folder, trained.tokenizer, dtype="auto", threads=0)
+    served = load_weights(base.folder, trained.tokenizer, LocalOptions())
     assert str(trained.model.dtype) == str(served.model.dtype) == expected
 
 

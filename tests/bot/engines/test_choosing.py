@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 
 from bot.config import ModelConfig, ServerConfig, Settings
-from bot.engines.choosing import EngineFigures, Machine, choose_engine, open_engine
+from bot.engines.choosing import EngineFigures, Folders, Machine, choose_engine, open_engine
 from memory.errors import UsageError
 
 BOTH = Machine(llama_cpp=True)
@@ -67,7 +69,7 @@ def test_the_machine_is_only_looked_at_where_it_matters() -> None:
         choose_engine(wanted, server=True, machine=look)
 
 
-def test_a_server_needs_no_model_here() -> None:
+def test_a_server_needs_no_model_here(tmp_path: Path) -> None:
     """Opening one asks for no files."""
 
     def base() -> None:
@@ -75,6 +77,7 @@ def test_a_server_needs_no_model_here() -> None:
 
     settings = Settings(model=ModelConfig(), server=ServerConfig(url="http://127.0.0.1:9/v1", model="m"))
     choice = choose_engine("auto", server=True, machine=Machine)
-    engine = open_engine(choice, settings, base=base, tell=print)  # type: ignore[arg-type]
+    folders = Folders(tmp_path, tmp_path)
+    engine = open_engine(choice, settings, base=base, folders=folders, tell=print)  # type: ignore[arg-type]
     assert (engine.name, engine.model) == ("server", "m")
     engine.close()

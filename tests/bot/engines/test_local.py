@@ -12,6 +12,7 @@ import pytest
 
 from bot.engines.base import AdapterFiles, Generated, Generation
 from bot.engines.local import LocalEngine, chooser
+from bot.engines.prefix import PrefixKey
 from memory.errors import FamiliarError
 from memory.records import Message
 from tests.bot.engines.small_models import chain_model, random_adapter, random_model
@@ -120,7 +121,7 @@ def test_a_reply_does_not_depend_on_the_cache(small_model: Path, settings: dict[
     assert say(warm, [*PAST, Message("user", "Three?")], **settings).cached_tokens == 0
     again = [*PAST, Message("user", "And four?")]
     reused, computed = say(warm, again, **settings), say(fresh, again, **settings)
-    assert reused.cached_tokens == 384
+    assert reused.cached_tokens == 256
     assert computed.cached_tokens == 0
     assert reused.text == computed.text
 
@@ -136,7 +137,7 @@ def test_the_cache_is_exact(small_model: Path) -> None:
             say(engine, [*PAST, Message("user", question)])
         assert engine._weights is not None
         found = engine._weights.prefixes.take(
-            (None, "turn"), render(engine._tokens(), [*PAST, Message("user", "And four?")])
+            PrefixKey(None, "turn", None), render(engine._tokens(), [*PAST, Message("user", "And four?")])
         )
         assert found is not None
         states.append(found[0])
@@ -297,5 +298,5 @@ def test_smollm2_says_the_same_with_a_reused_beginning(smollm2: Path) -> None:
         question = [*beginning, Message("user", "Where is the cabin, and what is it like there?")]
         reused = say(warm, question, max_tokens=12, **settings)
         computed = say(fresh, question, max_tokens=12, **settings)
-        assert reused.cached_tokens == 192
+        assert reused.cached_tokens == 233, "all up to the newest message"
         assert reused.text == computed.text

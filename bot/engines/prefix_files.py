@@ -1,0 +1,167 @@
+"""Beginnings of prompts kept on disk, so that the first turn after a start does not wait for a cold one.
+
+They hold what people wrote: the files are their owner's alone, and whatever is forgotten, all of them are deleted, in
+the transaction that forgets. A process that still has a beginning in memory then must not write it again, so each
+erasure leaves a new mark, and what was kept under another mark is dropped. A file is valid for one model, adapter,
+number format and version of the libraries; those of others are deleted at the first look, the oldest where room ends.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import secrets
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, suppress
+from pathlib import Path
+
+from bot.engines.prefix import Prefix, PrefixKey, is_plain
+from memory.errors import FamiliarError
+
+FOLDER = "beginnings"
+"""Below the home."""
+_MARK, _LOCK = "mark", ".lock"
+_ENDING = ".safetensors"
+
+
+class SavedPrefixes:
+    """The files of one home for one model.
+
+    :param folder: made where it is missing
+    :param valid_for: all on which keys and values depend besides tokens and adapter
+    :param most_mb: most room for all files
+    :param device: where read tensors are put
+    :raises FamiliarError: the folder can't be written
+    """
+
+    def __init__(self, folder: Path, *, valid_for: str, most_mb: int, device: str = "cpu") -> None:
+        self._folder = folder
+        self._model = _hash(valid_for)
+        self._most = most_mb * 2**20
+        self._device = device
+        with _locked(folder):
+            if not (folder / _MARK).exists():
+                _new_mark(folder)
+            self._mark = _read_mark(folder)
+            for file in _files(folder):
+                if not file.name.startswith(self._model):
+                    file.unlink(missing_ok=True)
+
+    def read(self, key: PrefixKey) -> Prefix | None:
+        """The beginning kept under a key; None where there is none, or the file is damaged."""
+        from safetensors import SafetensorError
+        from safetensors.torch import load_file
+        from transformers import DynamicCache
+
+        file = self._file(key)
+        try:
+            tensors = load_file(file, device=self._device)
+            ids = tuple(tensors["ids"].tolist())
+            cache = DynamicCache()
+            for number in range(len(tensors) // 2):
+                cache.update(tensors[f"keys.{number}"], tensors[f"values.{number}"], number)
+            os.utime(file)
+        except (OSError, SafetensorError, KeyError):
+            return None
+        return Prefix(ids, cache)
+
+    def write(self, key: PrefixKey, prefix: Prefix) -> None:
+        """Keep it, unless something was erased since; the files used longest ago make room.
+
+        :raises FamiliarError: it can't be written
+        """
+        import torch
+        from safetensors.torch import save
+
+        if not is_plain(prefix.cache) or prefix.nbytes > self._most:
+            return
+        tensors = {"ids": torch.tensor(prefix.ids)}
+        for number, layer in enumerate(prefix.cache.layers):
+            tensors |= {f"keys.{number}": layer.keys.contiguous(), f"values.{number}": layer.values.contiguous()}
+        content = save(tensors)
+        with _locked(self._folder):
+            if _read_mark(self._folder) == self._mark:
+                _write_private(self._file(key), content)
+                self._make_room()
+
+    def forgotten(self) -> bool:
+        """Whether something was erased since the last call."""
+        before, self._mark = self._mark, _read_mark(self._folder)
+        return before != self._mark
+
+    def _file(self, key: PrefixKey) -> Path:
+        return self._folder / f"{self._model}-{_hash(repr(key))}{_ENDING}"
+
+    def _make_room(self) -> None:
+        files = sorted(_files(self._folder), key=lambda file: file.stat().st_mtime)
+        total = sum(file.stat().st_size for file in files)
+        for oldest in files:
+            if total <= self._most:
+                break
+            total -= oldest.stat().st_size
+            oldest.unlink()
+
+
+class PrefixEraser:
+    """Deletes all kept beginnings of a home; an Eraser of memory.erasure.
+
+    :param folder: as of `SavedPrefixes`
+    """
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+
+    def erase(self, *, user_id: int, turn_ids: Sequence[int], document_ids: Sequence[int]) -> None:
+        """Delete them, whoever's they are: a shared page stands in prompts of all. They are only worth some seconds.
+
+        :raises FamiliarError: they can't be deleted
+        """
+        del user_id, turn_ids, document_ids
+        if self._folder.is_dir():
+            with _locked(self._folder):
+                _new_mark(self._folder)
+                for file in _files(self._folder):
+                    file.unlink(missing_ok=True)
+
+
+def _files(folder: Path) -> list[Path]:
+    return [file for file in folder.iterdir() if file.suffix in (_ENDING, ".new")]
+
+
+def _hash(text: str) -> str:
+    return hashlib.sha256(text.encode()).hexdigest()[:20]
+
+
+def _read_mark(folder: Path) -> str:
+    with suppress(FileNotFoundError):
+        return (folder / _MARK).read_text(encoding="ascii")
+    return ""
+
+
+def _new_mark(folder: Path) -> None:
+    _write_private(folder / _MARK, secrets.token_hex(8).encode())
+
+
+def _write_private(path: Path, content: bytes) -> None:
+    """Replace in one step a file that nobody else can read."""
+    draft = path.with_name(f"{path.name}.new")
+    draft.unlink(missing_ok=True)
+    with os.fdopen(os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as file:
+        file.write(content)
+    draft.replace(path)
+
+
+@contextmanager
+def _locked(folder: Path) -> Iterator[None]:
+    """One process at a time writes or deletes.
+
+    :raises FamiliarError: the folder can't be written
+    """
+    from filelock import FileLock
+
+    try:
+        folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+        with FileLock(folder / _LOCK, mode=0o600):
+            yield
+    except OSError as exc:
+        raise FamiliarError(f"{folder} can't be written: {exc.strerror or exc}") from exc
