@@ -87,8 +87,8 @@ def parts_of(text: str) -> Parts:
         if match.group()[0].isupper():  # "may" and "march" are verbs too
             days.insert(0, Day(month_number(match.group())))
             text = f"{text[: match.start()]} {text[match.end() :]}"
-    numbers = numbers_of(text, ones=False)
-    words = [word for word in raw_words(text) if not numbers_of(word)]
+    numbers = numbers_of(_counted_times(text), ones=False)
+    words = [word for word in raw_words(_counted_times(text)) if not numbers_of(word)]
     content = [word for word in words if word not in STOP_WORDS and word not in _FILLERS and not _UNIT.fullmatch(word)]
     none = not content and not numbers and not days
     return Parts(tuple(days), frozenset(numbers), frozenset(stem(word) for word in (words if none else content)))
@@ -99,8 +99,8 @@ def _holds(reply: str, parts: Parts) -> bool:
     said += [Day(month_number(match.group())) for match in _LONE_MONTH.finditer(rest) if match.group()[0].isupper()]
     if not all(_held(day, said) for day in parts.days):
         return False
-    numbers = numbers_of(rest) | set(_LONE_YEAR.findall(reply))
-    held = len(parts.days) + len(parts.numbers & numbers) + len(parts.words & set(split_words(reply)))
+    numbers = numbers_of(_counted_times(rest)) | set(_LONE_YEAR.findall(reply))
+    held = len(parts.days) + len(parts.numbers & numbers) + len(parts.words & set(split_words(_counted_times(reply))))
     count = len(parts.days) + len(parts.numbers) + len(parts.words)
     return bool(count) and held / count >= LEAST
 
@@ -118,6 +118,11 @@ def _held(wanted: Day | tuple[str, str], said: list[Day]) -> bool:
 
 def _iso(day: Day) -> str:
     return f"{day.year:04}-{day.month:02}-{day.day:02}" if day.year and day.day else ""
+
+
+def _counted_times(text: str) -> str:
+    """ "twice" as "two times"."""
+    return re.sub(r"\btwice\b", "two times", text, flags=re.IGNORECASE)
 
 
 def _without_days(text: str) -> str:

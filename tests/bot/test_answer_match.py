@@ -22,6 +22,7 @@ from bot.answer_match import holds_answer
         ("On 2023-05-21.", "The sunday before 25 May 2023"),
         ("On 30 June 2023.", "two days before 2 July 2023"),
         ("For 12 years.", "twelve years"),
+        ("She went twice.", "two times"),
         ("她七十岁。", "70岁"),
         ("She likes painting, pottery and camping.", "pottery, camping, painting, swimming"),
         ("A Necklace [2]", "necklaces"),

@@ -13,7 +13,7 @@ from bot.app import App
 from bot.cli import main
 from bot.config import Settings
 from bot.eval_answer_arms import evaluate_answers, materials_of
-from bot.eval_answers import Answered, Question, figures, judge, read_questions, share_interval, token_f1
+from bot.eval_answers import Answered, Arm, Question, figures, judge, read_questions, share_interval, token_f1
 from bot.eval_support import evaluate_support
 from bot.locales import say
 from memory.config import SearchConfig
@@ -125,7 +125,7 @@ def app(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[App]:
 
 def test_arms_answer_the_same_questions(app: App, talk: tuple[Path, Path]) -> None:
     """Alone the model guesses; with memory it is told what "yesterday" meant; quoting is the passage itself."""
-    arms = ("base", "memory", "quoting")
+    arms: tuple[Arm, ...] = ("base", "memory", "quoting")
     verdicts = list(evaluate_answers(app, materials_of(talk, limit=None, other=None), arms, results=None, note=print))
     assert [(item.arm, item.correct) for item in verdicts] == [("base", False), ("memory", True), ("quoting", True)]
     assert [(item.statements, item.unsupported) for item in verdicts] == [(1, 1), (1, 0), (2, 0)]
