@@ -13,6 +13,7 @@ from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
+from bot.days_meant import remark_on_days
 from bot.grounding import overlap, sentences, unsupported
 from bot.locales import LANGUAGES, say
 from bot.salience import unwrap
@@ -130,7 +131,9 @@ def quote(chosen: Sequence[Candidate], hits: Sequence[Hit], *, language: str) ->
     lines = []
     for item in chosen:
         number = numbers.setdefault(item.rank, len(numbers) + 1)
-        lines.append(f"{_attribution(hits[item.rank].chunk)}{item.text} [{number}]")
+        chunk = hits[item.rank].chunk
+        meant = remark_on_days(item.text, chunk)
+        lines.append(f"{_attribution(chunk)}{item.text}{f' ({meant})' if meant else ''} [{number}]")
     cited = tuple(cite(n, hits[rank].chunk, language=language) for rank, n in numbers.items())
     if len(lines) == 1:
         return Quoted(lines[0], cited)

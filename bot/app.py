@@ -238,7 +238,6 @@ class App:
     def answering(self) -> Answering:
         """Which engine and model answer, and how far they are trusted."""
         from bot.answering import Answering
-
         from bot.engines.choosing import Folders
 
         return Answering(self.settings, lambda: self.base_model, Folders(self.home, self.model_folder))

@@ -31,6 +31,7 @@ from bot.engines.base import AdapterFiles, Engine, Generated, Generation
 from bot.fact_answers import quote_facts
 from bot.locales import say
 from bot.prompts import build_prompt, system_prompt
+from bot.support import find_unsupported, least_of, statements
 from memory.candidates import Candidates
 from memory.embedding import Embedder
 from memory.facts.profile import about_user
@@ -50,6 +51,7 @@ from memory.records import (
     RecalledMemory,
     Timings,
     Turn,
+    UnsupportedSentence,
     User,
 )
 from memory.store import Store, utc_now
@@ -202,6 +204,7 @@ class Assistant:
             timings=clock.timings(reply.result),
             asked_at=clock.asked_at,
             mean_logprob=_sureness(reply),
+            unsupported=self._unsupported(reply, question, run=run, asked=intent == "question"),
         )
         said = self._said(text, user=user, at=clock.asked_at) if keep == "memory" else None
         with self._store.transaction():
@@ -211,6 +214,17 @@ class Assistant:
                 turn = add_turn(self._store, new, user_id=user.id, said=said, learn=keep == "memory")
             stored(turn)
         return turn
+
+    def _unsupported(self, reply: _Reply, question: str, *, run: _Run, asked: bool) -> tuple[UnsupportedSentence, ...]:
+        """Sentences of what a trusted model wrote that its passages don't support; all that is quoted stands there.
+
+        Where nothing was asked only those that cite are judged: a poem about a note need not stand in it.
+        """
+        if reply.result is None or not self._voice.trusted or not run.hits:
+            return ()
+        found = [item for item in statements(reply.text) if asked or item.cited]
+        least = least_of(self._chat)
+        return find_unsupported(found, run.hits, question=question, embedder=self._embedder, least=least)
 
     def _history(self, conversation_id: int, *, user: User, without: int | None) -> list[Turn]:
         last = self._chat.history_turns + (without is not None)

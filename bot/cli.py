@@ -195,6 +195,11 @@ def _learning(add: Callable[[str, str, str], argparse.ArgumentParser]) -> None:
     asked.add_argument("--text", metavar="TEXT", help="compare: on this instead")
 
 
+_ARMS = (
+    "the model alone, writing from memory, or quoting it; may be repeated (default: alone, and as in a chat with it)"
+)
+
+
 def _measuring(add: Callable[[str, str, str], argparse.ArgumentParser]) -> None:
     evaluate = add("eval", "measuring:evaluate", "measure retrieval, answers, replies or summaries")
     kinds = evaluate.add_subparsers(metavar="WHAT", required=True, dest="what")
@@ -219,11 +224,17 @@ def _measuring(add: Callable[[str, str, str], argparse.ArgumentParser]) -> None:
     answers = kinds.add_parser(
         "answers", parents=[_common()], help="answers to questions: how many are right, what stands in no passage"
     )
-    answers.add_argument("material", type=Path, metavar="FOLDER_OR_TURNS", help="what is imported first")
-    answers.add_argument("questions", type=Path, metavar="QUESTIONS.jsonl")
+    answers.add_argument(
+        "files", nargs="+", type=Path, metavar="FILE", help="FOLDER_OR_TURNS QUESTIONS.jsonl, and more such pairs"
+    )
+    answers.add_argument("--arm", action="append", choices=["base", "memory", "quoting"], help=_ARMS)
+    answers.add_argument("--results", type=Path, metavar="FILE", help="keep what is finished there, and go on")
     answers.add_argument("--out", type=Path, metavar="REPLIES.jsonl", help="every reply with its verdict")
-    answers.add_argument("--limit", type=int, metavar="N", help="only the first N questions")
+    answers.add_argument(
+        "--limit", type=_at_least_one, metavar="N", help="only N questions of each file, evenly spread"
+    )
     answers.add_argument("--other", type=Path, metavar="QUESTIONS.jsonl", help="questions the material can't answer")
+    kinds.add_parser("support", parents=[_common()], help="made sentences that their passage supports, or not")
     kinds.add_parser("summaries", parents=[_common()], help="two profiles, the same pages in English and Chinese")
     kinds.add_parser("filters", parents=[_common()], help="planted secrets and insults: recall and precision")
     facts = kinds.add_parser("facts", parents=[_common()], help="facts of labelled statements, or of whole dialogues")

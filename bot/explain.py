@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from bot.influence import Influence, Missing
 from bot.locales import say
-from memory.records import Turn
+from memory.records import Turn, UnsupportedSentence
 
 
 def explain(turn: Turn, *, language: str) -> str:
@@ -15,6 +15,7 @@ def explain(turn: Turn, *, language: str) -> str:
         say(language, "why_timings", retrieve=t.retrieve_s, first=t.first_token_s, total=t.total_s),
         say(language, "why_tokens", prompt=t.prompt_tokens, reply=t.reply_tokens),
         "",
+        *unsupported_lines(turn, language=language),
         say(language, "why_memories", n=len(turn.memories)),
         *(f"  {item.score:.3f}  {item.source}: {' '.join(item.text.split())[:160]}" for item in turn.memories),
         "",
@@ -22,6 +23,20 @@ def explain(turn: Turn, *, language: str) -> str:
         *(f"  {message.role}: {message.content}" for message in turn.prompt),
     ]
     return "\n".join(lines)
+
+
+def unsupported_lines(turn: Turn, *, language: str) -> list[str]:
+    """The sentences of a reply that are shown with a mark, each with the reason; none where all are supported."""
+    if not turn.unsupported:
+        return []
+    lines = [f"  {item.text}\n    {_reason(item, language)}" for item in turn.unsupported]
+    return [say(language, "why_unsupported", n=len(lines)), *lines, ""]
+
+
+def _reason(item: UnsupportedSentence, language: str) -> str:
+    if item.missing:
+        return say(language, "why_missing_from_sources", what=", ".join(item.missing))
+    return say(language, "why_far_from_sources", shared=item.shared, nearness=item.nearness or 0.0)
 
 
 def explain_influence(influence: Influence, *, language: str) -> str:

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 
+from bot.days_meant import remark_on_days
 from memory.records import ABOUT_USER, GIVEN_ID, Chunk, Hit, Message, Profile, Turn
 
 TokenCount = Callable[[Sequence[Message]], int]
@@ -29,26 +30,38 @@ MOST_PERSONA = 300
 _OPEN, _CLOSE = "<notes>\n", "\n</notes>\n\n"
 
 
+def bare_prompt(persona: str, profile: Profile) -> str:
+    """Persona and manner alone, as for a model that has no memory and is given no rules about notes."""
+    return f"{persona} {_manner(profile)}"
+
+
+def _manner(profile: Profile) -> str:
+    return (
+        f"Answer in {_LANGUAGE.get(profile.language, 'English')} unless asked in another language,"
+        f" {_FORM[profile.form]}, {_LENGTH[profile.length]}."
+    )
+
+
 def system_prompt(persona: str, profile: Profile, about: Sequence[str] = ()) -> str:
     """Persona, rules, how this user likes to be answered, and lines about the user (`memory.facts.profile`).
 
     What the user wrote of how to speak comes after the rules, which it does not take the place of.
     """
-    manner = (
-        f"Answer in {_LANGUAGE.get(profile.language, 'English')} unless asked in another language,"
-        f" {_FORM[profile.form]}, {_LENGTH[profile.length]}."
-    )
     own = " ".join(profile.persona.split())[:MOST_PERSONA]
     spoken = [f"Speak as the user wishes, within these rules: {own}"] if own else []
-    return "\n".join([f"{persona} {_RULES} {manner}", *spoken, *([ABOUT_USER, *about] if about else [])])
+    return "\n".join([f"{persona} {_RULES} {_manner(profile)}", *spoken, *([ABOUT_USER, *about] if about else [])])
 
 
 def passage_line(number: int, chunk: Chunk, remark: str = "") -> str:
-    """A retrieved passage as the model sees it, on one line: number, where it is from, text, what facts say of it."""
+    """A retrieved passage as the model sees it, on one line: number, where it is from, text, what facts say of it.
+
+    Where somebody said "yesterday", the day that it means stands there too: small models don't count back.
+    """
     where = f"{chunk.title}, {chunk.section}" if chunk.section else chunk.title
     when = f" ({chunk.at[:10]})" if chunk.at else ""
     speaker = f"{chunk.speaker}: " if chunk.speaker else ""
-    return f"[{number}] {where}{when}: {speaker}{' '.join(chunk.text.split())}{f' ({remark})' if remark else ''}"
+    remarks = "; ".join(part for part in (remark_on_days(chunk.text, chunk), remark) if part)
+    return f"[{number}] {where}{when}: {speaker}{' '.join(chunk.text.split())}{f' ({remarks})' if remarks else ''}"
 
 
 def question_with_notes(question: str, chunks: Sequence[Chunk], remarks: Sequence[str] = ()) -> str:

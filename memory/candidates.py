@@ -79,6 +79,8 @@ def choose(store: Store, turn_id: int, choice: Choice, *, user_id: int) -> Candi
             " FROM candidates WHERE turn_id = turns.id) WHERE id = ? AND user_id = ?",
             (turn_id, user_id),
         )
+        if which == "second":  # what was marked is not said any more
+            db.execute("UPDATE turns SET unsupported = '[]' WHERE id = ? AND user_id = ?", (turn_id, user_id))
     return candidates_of_turn(store, turn_id, user_id=user_id)
 
 

@@ -46,13 +46,18 @@ class Day:
 
 def named_days(text: str) -> tuple[Day, ...]:
     """Dates and months that a text names, in English or Chinese."""
-    found: dict[int, Day] = {}
+    return tuple(day for _, _, day in day_places(text))
+
+
+def day_places(text: str) -> tuple[tuple[int, int, Day], ...]:
+    """The same with where each stands: its first character, and the one after its last."""
+    found: dict[int, tuple[int, int, Day]] = {}
     for pattern, form in _DATE_FORMS:
         for match in pattern.finditer(text):
             values = dict(zip(form, match.groups(), strict=True))
             day = _day(values)
             if day is not None:
-                found[match.start()] = day
+                found[match.start()] = (match.start(), match.end(), day)
             text = text[: match.start()] + " " * len(match.group()) + text[match.end() :]
     return tuple(found[start] for start in sorted(found))
 

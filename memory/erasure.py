@@ -24,7 +24,7 @@ from memory.index import Indexes
 from memory.records import ABOUT_USER, GIVEN_ID, GIVEN_REMARK, Citation, Document, Message, RecalledMemory, Turn
 from memory.redaction import BLANK, ERASED, Erasure, erasure_of, quotes, without_quotes, without_sentences
 from memory.store import Store
-from memory.turns import turn_by_id, turns_of
+from memory.turns import still_said, turn_by_id, turns_of
 
 _RECALLED = (
     "SELECT json_extract(m.value, '$.id') FROM turns t, json_each(t.memories) m"
@@ -444,10 +444,11 @@ def _blank_matches(store: Store, db: sqlite3.Connection, pattern: re.Pattern[str
 def _update(db: sqlite3.Connection, turn: Turn) -> None:
     as_json = [
         json.dumps([dataclasses.asdict(item) for item in items], ensure_ascii=False)
-        for items in (turn.prompt, turn.citations, turn.memories)
+        for items in (turn.prompt, turn.citations, turn.memories, still_said(turn.unsupported, turn.reply))
     ]
     db.execute(
-        "UPDATE turns SET reply = ?, generated = ?, prompt = ?, citations = ?, memories = ? WHERE id = ?",
+        "UPDATE turns SET reply = ?, generated = ?, prompt = ?, citations = ?, memories = ?, unsupported = ?"
+        " WHERE id = ?",
         (turn.reply, turn.generated, *as_json, turn.id),
     )
 

@@ -137,7 +137,7 @@ def _turns(store: Store, user_id: int) -> Iterator[dict[str, Any]]:
     ):
         for row in rows:
             turn = {key: row[key] for key in row.keys() if key != "user_id"}  # noqa: SIM118 - a Row iterates values
-            turn |= {key: json.loads(row[key]) for key in ("prompt", "citations", "memories", "timings")}
+            turn |= {key: json.loads(row[key]) for key in ("prompt", "citations", "memories", "timings", "unsupported")}
             yield turn | {"passages": list(_passages(store, "turn_id", row["id"], row["user_text"]))}
             last = row["id"]
 

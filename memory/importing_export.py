@@ -23,7 +23,7 @@ from memory.facts.keeping import take_facts, take_readings, take_rules
 from memory.records import Citation, Message, NewDocument, NewTurn, Passage, Profile, RecalledMemory, Receipt, Timings
 from memory.reminders import is_readable
 from memory.store import Store
-from memory.turns import Said, add_turn
+from memory.turns import Said, add_turn, unsupported_of
 
 _AT_ONCE = 256
 
@@ -128,8 +128,9 @@ class ExportReader:
     def _turn(self, row: dict[str, Any]) -> int:
         passages = tuple(_passage(item, row["user_text"]) for item in row["passages"])
         vectors = self._embed([embedded_text(passage, title="") for passage in passages])
-        same = {item.name: row[item.name] for item in dataclasses.fields(NewTurn) if item.name != "mean_logprob"}
-        same["mean_logprob"] = row.get("mean_logprob")  # older exports have none
+        same = {
+            item.name: row[item.name] for item in dataclasses.fields(NewTurn) if item.name in row
+        }  # older exports lack some
         same |= {
             "prompt": tuple(Message(**item) for item in row["prompt"]),
             "citations": tuple(
@@ -137,6 +138,7 @@ class ExportReader:
             ),
             "memories": tuple(RecalledMemory(**item | {"id": self._here(item["id"])}) for item in row["memories"]),
             "timings": Timings(**row["timings"]),
+            "unsupported": unsupported_of(row.get("unsupported", ())),
         }
         with self._store.transaction():
             same["conversation_id"] = self._conversation(row)

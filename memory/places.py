@@ -60,7 +60,7 @@ TABLES = (
     Table("conversations", (), ("channel", "started_at")),
     Table(
         "turns",
-        ("user_text", "reply", "generated", "prompt", "citations", "memories"),
+        ("user_text", "reply", "generated", "prompt", "citations", "memories", "unsupported"),
         ("engine", "model", "adapter", "timings", "asked_at"),
         on_text="erasure",
     ),

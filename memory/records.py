@@ -184,6 +184,19 @@ class Citation:
 
 
 @dataclass(frozen=True)
+class UnsupportedSentence:
+    """A sentence of a reply that its sources don't support, and why (`bot.support`)."""
+
+    text: str
+    missing: tuple[str, ...]
+    """Names and numbers that stand in none of them, and a denial that none of them makes."""
+    shared: float
+    """Share of its words, those of the question aside, that stand there."""
+    nearness: float | None
+    """Greatest cosine to a sentence of them; None where what is missing decides."""
+
+
+@dataclass(frozen=True)
 class RecalledMemory:
     """A memory that was given to the model in a turn."""
 
@@ -234,6 +247,8 @@ class NewTurn:
     mean_logprob: float | None = None
     """Mean log-likelihood of the tokens of a whole reply that the model wrote, in nats: how sure it was. None where
     the engine does not say, or the reply was cut off."""
+    unsupported: tuple[UnsupportedSentence, ...] = ()
+    """Sentences of the reply that are shown with a mark."""
 
 
 @dataclass(frozen=True)
@@ -256,6 +271,8 @@ class Turn:
     asked_at: str
     mean_logprob: float | None = None
     """As in `NewTurn`."""
+    unsupported: tuple[UnsupportedSentence, ...] = ()
+    """As in `NewTurn`; of these only those that still stand in the reply."""
 
 
 @dataclass(frozen=True)

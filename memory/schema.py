@@ -306,6 +306,7 @@ _LATER: tuple[tuple[str, Sequence[str]], ...] = (
     ("m0016_digests", WISHES),
     ("m0017_invitations", PEOPLE),
     ("m0025_counters", COUNTERS),
+    ("m0030_unsupported", ("ALTER TABLE turns ADD COLUMN unsupported TEXT NOT NULL DEFAULT '[]'",)),
 )
 """Steps that are nothing but statements, in their order; the next is added at the end."""
 

@@ -19,7 +19,17 @@ from numpy.typing import NDArray
 from memory.errors import FamiliarError
 from memory.facts.profile import learn_rules
 from memory.facts.store import learn_turn
-from memory.records import Citation, Feedback, Message, NewTurn, Passage, RecalledMemory, Timings, Turn
+from memory.records import (
+    Citation,
+    Feedback,
+    Message,
+    NewTurn,
+    Passage,
+    RecalledMemory,
+    Timings,
+    Turn,
+    UnsupportedSentence,
+)
 from memory.store import Store, utc_now
 
 
@@ -76,6 +86,17 @@ def turn_of(turn: NewTurn, turn_id: int, *, user_id: int) -> Turn:
 
 def _fields(turn: NewTurn) -> dict[str, Any]:
     return {item.name: getattr(turn, item.name) for item in dataclasses.fields(turn)}
+
+
+def unsupported_of(rows: Sequence[dict[str, Any]]) -> tuple[UnsupportedSentence, ...]:
+    """The sentences as they are kept in JSON."""
+    return tuple(UnsupportedSentence(**row | {"missing": tuple(row["missing"])}) for row in rows)
+
+
+def still_said(found: Sequence[UnsupportedSentence], reply: str) -> tuple[UnsupportedSentence, ...]:
+    """Those that stand in a reply, which may be another since: chosen instead, or with something of it forgotten."""
+    flat = " ".join(reply.split())
+    return tuple(item for item in found if " ".join(item.text.split()) in flat)
 
 
 def turn_by_id(store: Store, turn_id: int, *, user_id: int) -> Turn:
@@ -148,7 +169,7 @@ def feedback_of(store: Store, *, user_id: int) -> list[Feedback]:
     return [Feedback(**dict(row)) for row in rows]
 
 
-_AS_JSON: Sequence[str] = ("prompt", "citations", "memories", "timings")
+_AS_JSON: Sequence[str] = ("prompt", "citations", "memories", "timings", "unsupported")
 
 
 def _json(value: Any) -> str:
@@ -162,4 +183,6 @@ def _turn(row: sqlite3.Row) -> Turn:
     values["citations"] = tuple(Citation(**item) for item in json.loads(values["citations"]))
     values["memories"] = tuple(RecalledMemory(**item) for item in json.loads(values["memories"]))
     values["timings"] = Timings(**json.loads(values["timings"]))
+    marked = unsupported_of(json.loads(values["unsupported"]))
+    values["unsupported"] = still_said(marked, values["reply"])
     return Turn(**values)

@@ -49,9 +49,11 @@ def _one(app: App, name: str) -> Sequence[BenchRow]:
     if name == "beside":
         from bot.bench.beside import bench_beside
         from bot.engines.local import LocalEngine
+        from bot.engines.weights import LocalOptions
 
         # a reply of a server would show nothing of what a tune takes from this machine
-        engine = LocalEngine(app.base.folder, model=app.base.name, threads=app.settings.model.threads)
+        options = LocalOptions(threads=app.settings.model.threads)
+        engine = LocalEngine(app.base.folder, model=app.base.name, options=options)
         with closing(engine):
             return bench_beside(app.base, engine, app.settings.tuning)
     if name == "help":

@@ -135,6 +135,7 @@ def turn_object(turn: Turn) -> dict[str, object]:
         "citations": [
             {"n": item.n, "source": item.source, "title": item.title, "text": item.text} for item in turn.citations
         ],
+        "unsupported": [plain(item) for item in turn.unsupported],
         "memories": [plain(item) for item in turn.memories],
         "engine": turn.engine,
         "model": turn.model,
@@ -144,12 +145,15 @@ def turn_object(turn: Turn) -> dict[str, object]:
 
 
 def footer(turn: Turn, user: User) -> str:
-    """What stands under a reply in the terminal: its sources and its number."""
+    """What stands under a reply in the terminal: its sources, what they don't support, and its number."""
+    language = user.profile.language
     lines = [f"  [{item.n}] {item.title}" for item in turn.citations]
     if lines:
-        lines.insert(0, say(user.profile.language, "sources"))
+        lines.insert(0, say(language, "sources"))
+    if turn.unsupported:  # the reply itself was shown while it was written
+        lines += [say(language, "unsupported_these"), *(f"  {item.text}" for item in turn.unsupported)]
     adapter = f", {turn.adapter}" if turn.adapter else ""
-    return "\n".join(["", *lines, f"({say(user.profile.language, 'turn_number', n=turn.id)}{adapter})", ""])
+    return "\n".join(["", *lines, f"({say(language, 'turn_number', n=turn.id)}{adapter})", ""])
 
 
 def _lines(user: User) -> Iterator[str]:

@@ -9,11 +9,8 @@ from dataclasses import replace
 from pathlib import Path
 
 from bot.app import App
-from bot.commands.library import import_folder
 from bot.commands.output import Output, plain
 from bot.commands.wrong_use import refuse
-from memory.errors import FamiliarError
-from memory.ingest import ImportOptions
 
 
 def evaluate(app: App, args: argparse.Namespace, out: Output) -> int:
@@ -23,6 +20,7 @@ def evaluate(app: App, args: argparse.Namespace, out: Output) -> int:
         "replies": _replies,
         "continual": _continual,
         "answers": _answers,
+        "support": _support,
         "summaries": _summaries,
         "facts": _facts,
         "filters": _filters,
@@ -92,34 +90,28 @@ def _continual(app: App, args: argparse.Namespace, out: Output) -> int:
 
 
 def _answers(app: App, args: argparse.Namespace, out: Output) -> int:
-    from bot.eval_answers import ask, figures, read_questions
+    from bot.eval_answer_arms import evaluate_answers, materials_of
+    from bot.eval_answers import Arm, figures
 
-    questions = read_questions(args.questions, limit=args.limit)
-    if args.other:
-        questions += read_questions(args.other, limit=max(1, len(questions) // 2), answerable=False)
-    with tempfile.TemporaryDirectory(prefix="familiar-eval-") as folder:
-        trial = App(Path(folder), app.settings)
-        try:
-            user = trial.user(None)
-            receipts = import_folder(
-                trial, [args.material], user=user, options=ImportOptions(), on_receipt=lambda _: None
-            )
-            if not any(item.status == "indexed" for item in receipts):
-                raise FamiliarError(
-                    f"{args.material}: nothing could be imported: {receipts[0].reason if receipts else 'empty'}"
-                )
-            verdicts = []
-            for verdict in ask(trial.assistant, trial.store, questions, user=user):
-                verdicts.append(verdict)
-                out.note(f"{verdict.id}: {'right' if verdict.correct else 'wrong'} {verdict.reply[:100]!r}")
-        finally:
-            trial.close()
+    materials = materials_of(args.files, limit=args.limit, other=args.other)
+    arms: list[Arm] = args.arm or ["base", "memory" if app.trusted else "quoting"]
+    verdicts = list(evaluate_answers(app, materials, arms, results=args.results, note=out.note))
     if args.out:
         args.out.write_text(
             "".join(json.dumps(plain(item), ensure_ascii=False) + "\n" for item in verdicts), encoding="utf-8"
         )
-    record = plain(figures(verdicts)) | {"model": app.engine.model, "trusted": app.trusted}
-    out.result(record, "\n".join(f"{key:26} {value}" for key, value in record.items()))
+    for arm in arms:
+        row = figures(arm, verdicts)
+        out.result(plain(row) | {"model": app.engine.model}, f"{app.engine.model}  {row.line()}")
+    return 0
+
+
+def _support(app: App, args: argparse.Namespace, out: Output) -> int:
+    from bot.eval_support import evaluate_support
+
+    del args
+    for row in evaluate_support(embedder=app.embedder, chat=app.settings.chat):
+        out.result(plain(row), row.line())
     return 0
 
 

@@ -14,11 +14,12 @@ from telegram.error import TelegramError
 
 from bot.context import Context
 from bot.locales import language_of, say
+from bot.support import marked
 from bot.telegram.access import by_telegram_id, outside_user
 from bot.telegram.desk import Desk, Interrupted
 from bot.telegram.inbox import done
 from bot.telegram.limiting import is_over, note_turn, within_minute
-from bot.telegram.render import plain_parts, reply_parts, source_lines
+from bot.telegram.render import plain_parts, reply_parts, sourcing_lines
 from bot.telegram.replies import rendered
 from bot.telegram.sending import Place, entities_of, kind
 from bot.telegram.wording import without_mention
@@ -123,8 +124,8 @@ async def _answer_customer(desk: Desk, update: Update, message: Message) -> None
     reply = await in_thread(lambda: desk.outbox.open(place, key=f"{update.update_id}:customer", user=user))
 
     def stored(turn: Turn) -> None:
-        sources = "\n".join(source_lines(turn.citations, language=language))
-        made = rendered(turn.reply, sources, language=language)
+        shown = marked(turn.reply, turn.unsupported, language=language)
+        made = rendered(shown, "\n".join(sourcing_lines(turn, language=language)), language=language)
         desk.outbox.put(reply, made.parts, files=made.attachments, turn=turn)
         done(desk.services.store, [update.update_id], reply_id=reply.id)
 
@@ -148,7 +149,8 @@ async def _answer_summons(desk: Desk, update: Update, message: Message) -> None:
         return
     user = await in_thread(lambda: outside_user(desk.services.store, "summoned", account, language=language))
     turn = await _turn(desk, update, text, user=user, person=person, stored=lambda _turn: None)
-    part = reply_parts(turn.reply, "\n".join(source_lines(turn.citations, language=language)))[0]
+    shown = marked(turn.reply, turn.unsupported, language=language)
+    part = reply_parts(shown, "\n".join(sourcing_lines(turn, language=language)))[0]
     content = InputTextMessageContent(part.text, entities=entities_of(part))
     article = InlineQueryResultArticle("reply", say(language, "tg_summoned_title"), content)
     try:

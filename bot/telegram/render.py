@@ -77,10 +77,16 @@ def plain_parts(text: str) -> tuple[Part, ...]:
 
 
 def footer(turn: Turn, *, language: str) -> str:
-    """What stands under a reply: its sources, its number, if it was kept, and the adapter that wrote it."""
+    """What stands under a reply: its sources, what a mark in it means, its number, if it was kept, and its adapter."""
     number = say(language, "turn_number", n=turn.id) if turn.id else ""
     last = ", ".join(filter(None, (number, turn.adapter)))
-    return "\n".join([*source_lines(turn.citations, language=language), *([f"({last})"] if last else [])])
+    return "\n".join([*sourcing_lines(turn, language=language), *([f"({last})"] if last else [])])
+
+
+def sourcing_lines(turn: Turn, *, language: str) -> list[str]:
+    """A reply's sources, and what a mark in it means, where it has one."""
+    legend = [say(language, "unsupported_legend")] if turn.unsupported else []
+    return [*source_lines(turn.citations, language=language), *legend]
 
 
 def source_lines(citations: Sequence[Citation], *, language: str) -> list[str]:

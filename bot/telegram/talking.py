@@ -10,6 +10,7 @@ from zoneinfo import ZoneInfo
 from bot.context import Context, Given
 from bot.locales import say
 from bot.reminders.zones import zone_of
+from bot.support import marked
 from bot.telegram.choosing import offer_beside
 from bot.telegram.desk import Interrupted, Overtaken, Visit, is_sent_away, noticed
 from bot.telegram.forwarding import answered
@@ -159,7 +160,8 @@ def shown_as(visit: Visit, turn: Turn, note: str = "") -> Rendered:
     language, zone = visit.language, zone_of(visit.user.profile)
     written = visit.message.edit_date or visit.message.date
     late = late_note(written, datetime.now(UTC), zone=zone, language=language)
-    return rendered(f"{late}{note}{turn.reply}", footer(turn, language=language), language=language)
+    reply = marked(turn.reply, turn.unsupported, language=language)
+    return rendered(f"{late}{note}{reply}", footer(turn, language=language), language=language)
 
 
 def late_note(written: datetime, now: datetime, *, zone: ZoneInfo, language: str) -> str:

@@ -81,10 +81,10 @@ def test_quotes_are_numbered_by_source() -> None:
 
 
 def test_a_dialogue_is_quoted_with_who_said_it_and_when() -> None:
-    """Its "yesterday" needs the day."""
+    """And its "yesterday" with the day that it means."""
     said = hit("I was there yesterday.", speaker="Tom")
     assert quote([Candidate("I was there yesterday.", 0)], [said], language="en").text == (
-        "Tom (2026-01-02): I was there yesterday. [1]"
+        "Tom (2026-01-02): I was there yesterday. (yesterday = 2026-01-01) [1]"
     )
 
 

@@ -10,9 +10,11 @@ from pathlib import Path
 import pytest
 
 from bot.assistant import Assistant, Voice, plan_for
+from bot.commands.chat import footer, turn_object
 from bot.config import ChatConfig, ModelConfig
 from bot.context import Context
 from bot.engines.base import AdapterFiles
+from bot.explain import explain
 from bot.locales import say
 from memory.records import Found, Message, User
 from memory.store import Store
@@ -144,6 +146,39 @@ def test_trusted_model_answers_with_checked_citations(room: Callable[..., Room])
     reply, turn = here.say("What is the code of the front door?")
     assert reply == "It is 4711 [1]."
     assert [item.n for item in turn_by_id(here.store, turn, user_id=here.user.id).citations] == [1]
+
+
+def test_what_the_sources_don_t_support_is_kept_with_the_turn(room: Callable[..., Room]) -> None:
+    """The reply stays as it was streamed; the sentence stands beside it, told by `why`, and not in the next prompt."""
+    here = room(DOOR, lambda _: "It is 4711 [1]. The door was painted by Marek.", trusted=True)
+    reply, turn = here.say("What is the code of the front door?")
+    assert reply == "It is 4711 [1]. The door was painted by Marek."
+    stored = turn_by_id(here.store, turn, user_id=here.user.id)
+    assert [(item.text, item.missing) for item in stored.unsupported] == [
+        ("The door was painted by Marek.", ("Marek",))
+    ]
+    assert "not in the sources: Marek" in explain(stored, language="en")
+    assert "来源中没有：Marek" in explain(stored, language="zh")
+    assert footer(stored, here.user).count("The door was painted by Marek.") == 1
+    assert turn_object(stored)["unsupported"] == [
+        {"text": "The door was painted by Marek.", "missing": ("Marek",), "shared": 0.0, "nearness": None}
+    ]
+
+
+@pytest.mark.parametrize(
+    ("text", "trusted", "marks"),
+    [
+        ("Write a poem about the front door.", True, 1),
+        ("What is the code of the front door?", False, 0),
+    ],
+)
+def test_only_answers_and_what_cites_is_checked(
+    room: Callable[..., Room], text: str, trusted: bool, marks: int
+) -> None:
+    """A poem need not stand in a note, unless it says so; quotes stand there anyway."""
+    here = room(DOOR, lambda _: "Roses bloom everywhere. The wood is oak [1].", trusted=trusted)
+    _, turn = here.say(text)
+    assert len(turn_by_id(here.store, turn, user_id=here.user.id).unsupported) == marks
 
 
 def test_a_reply_that_only_cites_becomes_a_quote(room: Callable[..., Room]) -> None:

@@ -61,7 +61,8 @@ def test_commands_print_what_scripts_rely_on(tmp_path: Path, capsys: pytest.Capt
     assert "blueberry42" in hits[0]["text"]
 
     (turn,), _ = familiar(capsys, home, "chat", "--once", "What is the wifi password at the cabin?")
-    assert set(turn) == {"turn", "reply", "citations", "memories", "engine", "model", "adapter", "timings"}
+    keys = {"turn", "reply", "citations", "unsupported", "memories", "engine", "model", "adapter", "timings"}
+    assert set(turn) == keys
     assert set(turn["citations"][0]) == {"n", "source", "title", "text"}
     assert set(turn["memories"][0]) == {"id", "score", "source", "text"}
     assert set(turn["timings"]) == {"retrieve_s", "first_token_s", "total_s", "prompt_tokens", "reply_tokens"}

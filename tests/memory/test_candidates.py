@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import sqlite3
 from pathlib import Path
 
@@ -11,7 +12,7 @@ from sqlite_utils import Database
 from memory.candidates import CHOICES, Answer, candidates_of, choose, keep_candidates
 from memory.exporting import write_export
 from memory.importing_export import ExportReader
-from memory.records import Citation, Message, NewTurn, RecalledMemory, Timings
+from memory.records import Citation, Message, NewTurn, RecalledMemory, Timings, UnsupportedSentence
 from memory.schema import migrations
 from memory.store import Store
 from memory.turns import add_turn, open_conversation, turns_of
@@ -37,7 +38,7 @@ def test_a_home_from_before_keeps_its_turns(tmp_path: Path) -> None:
     old_home(tmp_path / "familiar.db").close()
     store = Store(tmp_path / "familiar.db")
     (turn,) = turns_of(store, user_id=1)
-    assert (turn.reply, turn.mean_logprob) == ("hi", None)
+    assert (turn.reply, turn.mean_logprob, turn.unsupported) == ("hi", None, ())
     assert keep_candidates(store, turn.id, Answer("hi", "hi"), Answer("hey", "hey"), user_id=1).chosen is None
     store.close()
 
@@ -54,17 +55,54 @@ def test_failing_midway_leaves_the_home_as_it_was(tmp_path: Path) -> None:
     raw.close()
 
 
+def test_marks_are_exported_and_come_back(tmp_path: Path) -> None:
+    """Which sentences of a reply its sources don't support, and why; an export from before says nothing of it."""
+    store = Store(tmp_path / "familiar.db")
+    user = store.add_user("ada", role="owner")
+    where = open_conversation(store, user_id=user.id, channel="terminal")
+    marks = (UnsupportedSentence("It is 12.", ("12",), 0.25, None),)
+    turn = NewTurn(where, "q", "It is 12.", "", (), (), (), "local", "m", None, Timings(), "2026-01-01", None, marks)
+    add_turn(store, turn, user_id=user.id, said=None)
+    write_export(store, tmp_path / "out", user=user)
+    lines = tmp_path / "out" / "conversations.jsonl"
+    for name, expected in (("bo", marks), ("cy", ())):
+        other = store.add_user(name, role="member")
+        assert "failed" not in {
+            item.status for item in ExportReader(store, WordEmbedder(), tmp_path / "out", user_id=other.id).read()
+        }
+        assert [item.unsupported for item in turns_of(store, user_id=other.id)] == [expected]
+        row = json.loads(lines.read_text(encoding="utf-8"))
+        lines.write_text(json.dumps({key: row[key] for key in row if key != "unsupported"}), encoding="utf-8")
+    store.close()
+
+
 def test_choices_are_exported_and_come_back(tmp_path: Path) -> None:
     """With their turn's new number, and how sure the model was."""
     store = Store(tmp_path / "familiar.db")
     user = store.add_user("ada", role="owner")
     where = open_conversation(store, user_id=user.id, channel="terminal")
     cited = (Citation(1, "s", "t", "x", 5),)
+    marks = (UnsupportedSentence("a", (), 0.0, 0.5),)
     turn = NewTurn(
-        where, "q", "a", "a", (Message("user", "q"),), cited, (), "local", "m", None, Timings(), "2026-01-01", -0.5
+        where,
+        "q",
+        "a",
+        "a",
+        (Message("user", "q"),),
+        cited,
+        (),
+        "local",
+        "m",
+        None,
+        Timings(),
+        "2026-01-01",
+        -0.5,
+        marks,
     )
     kept = add_turn(store, turn, user_id=user.id, said=None)
     keep_candidates(store, kept.id, Answer("a", "a", cited), Answer("b", "b"), user_id=user.id)
+    choose(store, kept.id, "first", user_id=user.id)
+    assert turns_of(store, user_id=user.id)[0].unsupported == marks
     choose(store, kept.id, "second", user_id=user.id)
     write_export(store, tmp_path / "out", user=user)
     other = Store(tmp_path / "other.db")
@@ -79,7 +117,7 @@ def test_choices_are_exported_and_come_back(tmp_path: Path) -> None:
     receipts = list(ExportReader(other, WordEmbedder(), tmp_path / "out", user_id=bo.id).read())
     assert "failed" not in {item.status for item in receipts}
     (back,) = turns_of(other, user_id=bo.id)
-    assert (back.reply, back.citations, back.mean_logprob) == ("b", (), -0.5)
+    assert (back.reply, back.citations, back.mean_logprob, back.unsupported) == ("b", (), -0.5, ())
     (choice,) = candidates_of(other, user_id=bo.id)
     assert (choice.turn_id, choice.first, choice.second, choice.chosen) == (back.id, "a", "b", "second")
     choose(other, back.id, "first", user_id=bo.id)

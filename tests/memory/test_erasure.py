@@ -20,7 +20,17 @@ from memory.erasure import (
 )
 from memory.errors import FamiliarError
 from memory.index import Indexes
-from memory.records import Citation, Message, NewDocument, NewTurn, Passage, RecalledMemory, Timings, Turn
+from memory.records import (
+    Citation,
+    Message,
+    NewDocument,
+    NewTurn,
+    Passage,
+    RecalledMemory,
+    Timings,
+    Turn,
+    UnsupportedSentence,
+)
 from memory.redaction import ERASED
 from memory.search import Searcher
 from memory.store import Store
@@ -53,7 +63,9 @@ class Home:
         owner = user_id or self.user_id
         return self.store.add_document(document, passages, vectors, user_id=owner, embedder=self.embedder.key).id
 
-    def turn(self, text: str, reply: str, *, recalled: Sequence[int] = (), history: str = "") -> Turn:
+    def turn(
+        self, text: str, reply: str, *, recalled: Sequence[int] = (), history: str = "", unsupported: str = ""
+    ) -> Turn:
         chunks = self.store.chunks(recalled, owners=[1, 2])
         quoted = "\n".join(f"[1] {chunk.title}: {chunk.text}" for chunk in chunks)
         turn = NewTurn(
@@ -69,6 +81,7 @@ class Home:
             adapter=None,
             timings=Timings(),
             asked_at="2026-01-01T00:00:00+00:00",
+            unsupported=(UnsupportedSentence(unsupported, (), 0.0, 0.5),) if unsupported else (),
         )
         said = Said((Passage(text),), self.embedder.embed_passages([text]), self.embedder.key)
         return add_turn(self.store, turn, user_id=self.user_id, said=said)
@@ -123,6 +136,17 @@ def test_document_leaves_no_byte(home: Home) -> None:
     assert home.holds("heron", "4417093658", "heron4417093658", "ottilie", "lighthouse", "苍鹭", "vault") == []
     assert home.holds("ferry") == ["ferry"]
     assert home.search("vault code of the lighthouse") == [OTHER]
+
+
+def test_what_was_marked_in_a_reply_goes_with_it(home: Home) -> None:
+    """The sentence is kept beside the reply, and leaves no byte when it is taken out of the reply; others stay."""
+    document = home.note("vault", SECRET)
+    told, other = "The code is heron-4417093658.", "Storks are white."
+    turns = [home.turn("What is it?", f"{told} {other}", recalled=[1], unsupported=text) for text in (told, other)]
+    forget_document(home.store, home.indexes, user_id=1, document_id=document)
+    kept = [turn_by_id(home.store, turn.id, user_id=1).unsupported for turn in turns]
+    assert [[item.text for item in items] for items in kept] == [[], [other]]
+    assert home.holds("heron-4417093658", "storks") == ["storks"]
 
 
 def test_later_turns_lose_what_they_quoted(home: Home) -> None:

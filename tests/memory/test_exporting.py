@@ -24,7 +24,7 @@ from tests.memory.life import Life, live
 TABLES = {
     "documents": "source, title, format, sha256, text, at, me, learn_from, imported_at",
     "conversations": "channel, chat_id, started_at",
-    "turns": "user_text, reply, generated, prompt, engine, model, adapter, timings, asked_at",
+    "turns": "user_text, reply, generated, prompt, engine, model, adapter, timings, asked_at, unsupported",
     "feedback": "vote, correction, at",
     "chunks": 'position, text, start, "end", page, section, speaker, at, external_ids',
     "users": "language, form, length, zone",

@@ -59,6 +59,17 @@ async def test_the_answer_cites_what_was_told(live: Bench) -> None:
     assert f"{say('en', 'sources')}\n[1] " in reply.text
 
 
+async def test_what_the_sources_don_t_support_is_marked(live: Bench) -> None:
+    """While it streams nothing is; the message that stays has the mark, and says what it means."""
+    ada = await live.owner()
+    await live.reply_to(ada, "My locker at the pool has the number 4711.")
+    live.reply = lambda _: "Your locker has the number 4711 [1]. It is beside Marek."
+    reply = await live.reply_to(ada, "Which number has my locker at the pool?")
+    assert "number 4711 [1]. It is beside Marek. (?)\n" in reply.text
+    assert say("en", "unsupported_legend") in reply.text
+    assert "(?)" not in turns(live)[-1].reply
+
+
 async def test_failing_drafts_never_lose_the_reply(live: Bench) -> None:
     """They are a courtesy: after a few failures there are none, and the message comes."""
     ada = await live.owner()
