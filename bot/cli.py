@@ -235,7 +235,7 @@ def _measuring(add: Callable[[str, str, str], argparse.ArgumentParser]) -> None:
         help="what the language model reads beside the rules; of a dialogue in N passages without a fact by rule",
     )
     bench = add("bench", "benching:bench", "speed as ratios to the bare libraries within one run")
-    ratios = ["help", "reply", "prefix", "retrieval", "import", "formats", "embedding", "beside"]
+    ratios = ["help", "reply", "prefix", "retrieval", "import", "formats", "embedding", "beside", "llama", "agreement"]
     tables = ["rollback", "tune", "preference", "gate", "canaries"]
     bench.add_argument("what", nargs="*", choices=[*ratios, *tables, []], metavar="WHAT")
     bench.add_argument("--chunks", type=_at_least_one, metavar="N", help="retrieval in a made memory of that size")

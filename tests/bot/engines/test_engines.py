@@ -9,6 +9,8 @@ from pathlib import Path
 import pytest
 
 from bot.engines.base import Engine, Generation
+from bot.engines.llama_cpp.conversion import convert_folder
+from bot.engines.llama_cpp.engine import LlamaCppEngine
 from bot.engines.local import LocalEngine
 from memory.errors import FamiliarError
 from memory.records import Message
@@ -25,11 +27,22 @@ def small_model(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return random_model(tmp_path_factory.mktemp("model"), context=400)
 
 
-@pytest.fixture(params=["local", "scripted"])
+@pytest.fixture(scope="module")
+def small_gguf(small_model: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The same weights for llama.cpp."""
+    target = tmp_path_factory.mktemp("gguf") / "small.gguf"
+    convert_folder(small_model, target, precision="f32", base_sha256="small")
+    return target
+
+
+@pytest.fixture(params=["local", "llama.cpp", "scripted"])
 def engine(request: pytest.FixtureRequest) -> Iterator[Engine]:
     """Each implementation of the Protocol, with a context of 400 tokens."""
     if request.param == "scripted":
         made: Engine = ScriptedEngine(model="small", context_tokens=400)
+    elif request.param == "llama.cpp":
+        gguf, folder = request.getfixturevalue("small_gguf"), request.getfixturevalue("small_model")
+        made = LlamaCppEngine(gguf, folder, model="small", base_sha256="small", threads=1)
     else:
         made = LocalEngine(request.getfixturevalue("small_model"), model="small", dtype="float32")
     yield made
@@ -38,7 +51,7 @@ def engine(request: pytest.FixtureRequest) -> Iterator[Engine]:
 
 def test_it_says_what_it_is(engine: Engine) -> None:
     """Kind, model and context are known before anything is generated."""
-    assert engine.name in ("local", "scripted")
+    assert engine.name in ("local", "llama.cpp", "scripted")
     assert engine.model == "small"
     assert engine.context_tokens == 400
     assert 0 < engine.count_tokens(HELLO[1:]) < engine.count_tokens(HELLO)
