@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import statistics
 from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -24,59 +25,67 @@ from memory.records import Message
 from tuning.chat_format import encode_example, render
 
 _STORY = Message("user", "Write a very long story about a lighthouse, with as many people and places as you can.")
+_PREFILLS = 3
+"""Rounds in which a long prompt is read, which takes seconds."""
 _SENTENCE = "The cabin stands by the lake, and the boat is kept in the shed behind it. "
 
 
+@dataclass(frozen=True)
+class Size:
+    """How much is timed."""
+
+    rounds: int = 5
+    tokens: int = 48
+    """Of a reply."""
+    stable: int = 1000
+    """Tokens of a system message."""
+
+
 def bench_llama(
-    gguf: Path, folder: Path, work: Path, *, threads: int = 0, rounds: int = 5, tokens: int = 48, stable: int = 1000
+    gguf: Path, folder: Path, work: Path, *, threads: int = 0, size: Size | None = None
 ) -> tuple[BenchRow, ...]:
     """Speed beside the bare library, of later turns, with an adapter and of changing it.
 
     :param folder: the transformers folder of the same model
-    :param work: where two made adapters are put
+    :param size: None: the usual one
+    :param work: where three made adapters are put
     :raises UsageError: xllamacpp is not installed
     """
     find_library()
-    threads = threads or cores()
+    size, threads = size or Size(), threads or cores()
     engine = LlamaCppEngine(gguf, folder, model=folder.name, base_sha256="", threads=threads)
     adapters = [AdapterFiles(f"made{n}", made_adapter(work / f"made{n}", folder, seed=n)) for n in (1, 2, 3)]
-    beside = _has_vocabulary(gguf)
+    bare = _bare(gguf, threads=threads, context=engine.context_tokens) if _has_vocabulary(gguf) else None
     try:
         return (
-            *(_beside_bare(engine, gguf, folder, threads, rounds, tokens, stable) if beside else ()),
-            *_later_turn(engine, stable=stable),
-            *_with_adapter(engine, adapters[0], rounds=rounds, tokens=tokens),
-            *_switching(engine, adapters, rounds=rounds),
+            *(_beside_bare(engine, bare, load_tokenizer(folder), size) if bare else ()),
+            *_later_turn(engine, stable=size.stable),
+            *_with_adapter(engine, adapters[0], size),
+            *_switching(engine, adapters, rounds=size.rounds),
         )
     finally:
         engine.close()
 
 
-def _beside_bare(
-    engine: LlamaCppEngine, gguf: Path, folder: Path, threads: int, rounds: int, tokens: int, stable: int
-) -> tuple[BenchRow, ...]:
-    tokenizer, bare = load_tokenizer(folder), _bare(gguf, threads=threads, context=engine.context_tokens)
-    decode: list[tuple[float, float]] = []
-    prefill: list[tuple[float, float]] = []
+def _beside_bare(engine: LlamaCppEngine, bare: Any, tokenizer: Any, size: Size) -> tuple[BenchRow, ...]:
+    decode, prefill = [], []
     # The first round loads and warms up both sides, and is not counted.
-    for number in range(rounds + 1):
+    for number in range(size.rounds + 1):
         short = (Message("system", f"Story {number}."), _STORY)
-        decode.append(
-            (_decode_speed(_reply(engine, short, tokens)), _bare_decode(bare, render(tokenizer, short), tokens))
-        )
-        if number > 2:
-            continue
-        long = (_stable_message(engine, number, stable), _STORY)
-        reply = _reply(engine, long, 1)
-        ours = reply.prompt_tokens / reply.first_token_s
-        prefill.append((ours, _bare_prefill(bare, render(tokenizer, long))))
-    ours, theirs = (max(pair[side] for pair in decode[1:]) for side in (0, 1))
-    ours_read, theirs_read = (max(pair[side] for pair in prefill[1:]) for side in (0, 1))
+        ours = _decode_speed(_reply(engine, short, size.tokens))
+        decode.append((ours, _bare_decode(bare, render(tokenizer, short), size.tokens)))
+        if number < _PREFILLS:
+            long = (_stable_message(engine, number, size.stable), _STORY)
+            reply = _reply(engine, long, 1)
+            ours = reply.prompt_tokens / reply.first_token_s
+            prefill.append((ours, _bare_prefill(bare, render(tokenizer, long))))
+    wrote, bare_wrote = (max(pair[side] for pair in decode[1:]) for side in (0, 1))
+    read, bare_read = (max(pair[side] for pair in prefill[1:]) for side in (0, 1))
     return (
-        BenchRow("llama.cpp: decode over bare llama.cpp", ours / theirs, 0.95, "x"),
-        BenchRow("llama.cpp: decode", ours, None, "tokens/s"),
-        BenchRow("llama.cpp: prefill over bare llama.cpp", ours_read / theirs_read, 0.95, "x"),
-        BenchRow("llama.cpp: prefill", ours_read, None, "tokens/s"),
+        BenchRow("llama.cpp: decode over bare llama.cpp", wrote / bare_wrote, 0.95, "x"),
+        BenchRow("llama.cpp: decode", wrote, None, "tokens/s"),
+        BenchRow("llama.cpp: prefill over bare llama.cpp", read / bare_read, 0.95, "x"),
+        BenchRow("llama.cpp: prefill", read, None, "tokens/s"),
     )
 
 
@@ -94,11 +103,11 @@ def _later_turn(engine: LlamaCppEngine, *, stable: int) -> tuple[BenchRow, ...]:
     )
 
 
-def _with_adapter(engine: LlamaCppEngine, adapter: AdapterFiles, *, rounds: int, tokens: int) -> tuple[BenchRow, ...]:
+def _with_adapter(engine: LlamaCppEngine, adapter: AdapterFiles, size: Size) -> tuple[BenchRow, ...]:
     off, on = [], []
-    for _ in range(rounds + 1):
-        off.append(_decode_speed(_reply(engine, (_STORY,), tokens)))
-        on.append(_decode_speed(_reply(engine, (_STORY,), tokens, adapter)))
+    for _ in range(size.rounds + 1):
+        off.append(_decode_speed(_reply(engine, (_STORY,), size.tokens)))
+        on.append(_decode_speed(_reply(engine, (_STORY,), size.tokens, adapter)))
     return (BenchRow("llama.cpp: decode with an adapter over without", max(on[1:]) / max(off[1:]), 0.9, "x"),)
 
 

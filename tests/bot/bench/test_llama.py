@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from bot.bench.llama import adapter_agreement, bench_llama
+from bot.bench.llama import Size, adapter_agreement, bench_llama
 from bot.conversion import convert_gguf
 from bot.engines.llama_cpp.conversion import convert_folder
 from tests.bot.engines.small_models import random_model
@@ -23,7 +23,7 @@ def test_speed_is_a_ratio_within_the_run(tmp_path: Path) -> None:
     """Beside bare llama.cpp, with adapters and when they change; each with its limit."""
     gguf = write_gguf(tmp_path / "small.gguf", template=TEMPLATE, context=1024)
     convert_gguf(gguf, tmp_path / "model")
-    rows = bench_llama(gguf, tmp_path / "model", tmp_path, threads=1, rounds=1, tokens=4, stable=300)
+    rows = bench_llama(gguf, tmp_path / "model", tmp_path, threads=1, size=Size(1, 4, 300))
     assert [row.limit for row in rows if row.limit is not None] == [0.95, 0.95, 0.1, 0.9, 50.0]
     assert all(row.value > 0 for row in rows if row.unit in ("x", "tokens/s", "s"))
 
@@ -32,7 +32,7 @@ def test_what_bare_llama_cpp_cannot_serve_is_left_out(small_model: Path, tmp_pat
     """A file converted here holds no vocabulary, over which llama.cpp's server ends the process."""
     gguf = tmp_path / "small.gguf"
     convert_folder(small_model, gguf, precision="f32", base_sha256="")
-    rows = bench_llama(gguf, small_model, tmp_path, threads=1, rounds=1, tokens=4, stable=300)
+    rows = bench_llama(gguf, small_model, tmp_path, threads=1, size=Size(1, 4, 300))
     assert [row.limit for row in rows if row.limit is not None] == [0.1, 0.9, 50.0]
 
 

@@ -66,7 +66,7 @@ def ask(
 
 
 def test_it_says_what_transformers_says(engine: LlamaCppEngine, folder: Path, adapters: list[AdapterFiles]) -> None:
-    """Greedy replies in float32; with adapters, whose factors have eight bits, likelihoods that lie far from others'."""
+    """Greedy replies in float32; with adapters, whose factors have eight bits, likelihoods."""
     local = LocalEngine(folder, model="small", dtype="float32")
     theirs = local.generate(Generation(QUESTION, 12), on_text=lambda _: None)
     ours = ask(engine, QUESTION)
