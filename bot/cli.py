@@ -251,6 +251,7 @@ def _measuring(add: Callable[[str, str, str], argparse.ArgumentParser]) -> None:
     )
     bench = add("bench", "benching:bench", "speed as ratios to the bare libraries within one run")
     ratios = ["help", "reply", "prefix", "adapters", "retrieval", "import", "formats", "embedding", "beside"]
+    ratios += ["llama", "agreement"]
     tables = ["rollback", "tune", "preference", "gate", "canaries"]
     bench.add_argument("what", nargs="*", choices=[*ratios, *tables, []], metavar="WHAT")
     bench.add_argument("--chunks", type=_at_least_one, metavar="N", help="retrieval in a made memory of that size")

@@ -26,6 +26,8 @@ from memory.errors import FamiliarError, UsageError
 __all__ = ["CatalogueEntry", "ReadyModel", "catalogue", "ensure", "find", "is_ready", "resolve"]
 
 MANIFEST = "familiar-model.json"
+SERVED_GGUF = "served.gguf"
+"""In a model's folder: the GGUF file that its weights were unpacked from, which llama.cpp serves."""
 AUTO = "auto"
 Tell = Callable[[str], None]
 
@@ -181,7 +183,7 @@ def _revision(source: Source) -> str:
         case WheelSource():
             return f"{source.version}+{source.sha256[:12]}"
         case LocalSource():
-            return _stamp(source.path)
+            return stamp(source.path)
 
 
 def _make_folder(folder: Path) -> None:
@@ -285,6 +287,8 @@ def _converted(fetched: Path, work: Path, entry: CatalogueEntry, tell: Tell) -> 
     if fetched.suffix == ".gguf":
         tell(f"Converting {entry.name} (once, about half a minute)")
         conversion.convert_gguf(fetched, built)
+        if fetched.parent == work:
+            fetched.rename(built / SERVED_GGUF)
     elif fetched.suffix == ".bin":
         tell(f"Converting {entry.name} (once, a few seconds)")
         conversion.convert_e5(fetched, built)
@@ -307,7 +311,7 @@ def _local_entry(path: Path) -> CatalogueEntry:
     embedder = (path / "modules.json").is_file()
     query, passage = _prompts(path) if embedder else ("", "")
     return CatalogueEntry(
-        name=path.name if path.is_dir() else f"{path.stem}-{_stamp(path)}",
+        name=path.name if path.is_dir() else f"{path.stem}-{stamp(path)}",
         kind="embedder" if embedder else "language",
         sources=(LocalSource(path),),
         licence="see its own",
@@ -339,10 +343,10 @@ def _own_model(entry: CatalogueEntry, path: Path) -> ReadyModel:
         raise UsageError(f"{path} holds no config.json, so it is no model folder; name one that transformers can load")
     if not any(path.glob("*.safetensors")):
         raise UsageError(f"{path} holds no *.safetensors; weights in other formats are not loaded")
-    return ReadyModel(entry, path, str(path), _stamp(path), "")
+    return ReadyModel(entry, path, str(path), stamp(path), "")
 
 
-def _stamp(path: Path) -> str:
+def stamp(path: Path) -> str:
     """A short hash that changes with a file or a folder's files: of names and sizes, and of what is small.
 
     Hashing gigabytes of weights at every start would take longer than loading them; a GGUF's header names its content.

@@ -14,6 +14,8 @@ if TYPE_CHECKING:
     from bot.bench.scale import ScaleConfig
 
 BENCHES = ("help", "reply", "prefix", "adapters", "retrieval", "import", "formats", "embedding", "beside", "rollback")
+OF_EXTRAS = ("llama", "agreement")
+"""Run where they are named: they need packages of an extra."""
 
 
 def run_bench(app: App, names: Sequence[str], *, scale: ScaleConfig | None = None) -> Iterator[BenchRow]:
@@ -46,6 +48,8 @@ def _one(app: App, name: str) -> Sequence[BenchRow]:
         from bot.bench.adapters import bench_adapters
 
         return bench_adapters(app.base_model.path)
+    if name in OF_EXTRAS:
+        return _of_llama_cpp(app, name)
     if name == "beside":
         from bot.bench.beside import bench_beside
         from bot.engines.local import LocalEngine
@@ -77,3 +81,19 @@ def _one(app: App, name: str) -> Sequence[BenchRow]:
     from bot.bench.memory import bench_import, bench_retrieval
 
     return (bench_retrieval if name == "retrieval" else bench_import)(app.embedder, app.settings)
+
+
+def _of_llama_cpp(app: App, name: str) -> Sequence[BenchRow]:
+    import tempfile
+
+    from bot.bench.llama import adapter_agreement, bench_llama
+    from bot.engines.llama_cpp.base import base_gguf
+    from bot.engines.llama_cpp.library import find_library
+
+    find_library()
+    model, settings = app.base_model, app.settings.model
+    with tempfile.TemporaryDirectory(prefix="familiar-bench-") as work:
+        if name == "agreement":
+            return adapter_agreement(model.path, Path(work), threads=settings.threads)
+        gguf = base_gguf(model, folder=app.model_folder, offline=settings.offline)
+        return bench_llama(gguf, model.path, Path(work), threads=settings.threads)

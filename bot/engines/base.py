@@ -23,6 +23,8 @@ class AdapterFiles:
 
     id: str
     folder: Path
+    base_sha256: str = ""
+    """Of the base that it was trained on; empty: not said, and whoever chose the adapter has compared it."""
 
 
 TURNS = "turn"

@@ -11,16 +11,14 @@ import threading
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import replace
-from functools import partial
 from pathlib import Path
 from typing import Any
 
 from bot.engines.base import AdapterFiles, Generated, Generation, Likelihood, Stop
 from bot.engines.prefix import PrefixKey, steps
 from bot.engines.queue import FairQueue
-from bot.engines.reply import ReplyText
 from bot.engines.scoring import log_likelihood
-from bot.engines.text import CLOSE, OPEN, Detokenizer
+from bot.engines.token_reply import TokenReply
 from bot.engines.weights import LocalOptions, Weights, context_length, load_tokenizer, load_weights
 from memory.errors import FamiliarError
 from memory.records import Message
@@ -155,7 +153,8 @@ class LocalEngine:
             held = f"{self._model} holds {self.context_tokens}"
             raise FamiliarError(f"the prompt has {len(prompt)} tokens, but {held}: there is no room for a reply")
         weights = self._loaded()
-        reply = _Reply(tokenizer, opens_reasoning(render_text(tokenizer, request.messages)), on_text)
+        reasoning = opens_reasoning(render_text(tokenizer, request.messages))
+        reply = TokenReply(tokenizer, reasoning=reasoning, on_text=on_text)
         with weights.adapters.active(request.adapter), torch.inference_mode():
             run = _Run(weights, prompt, request, cancel)
             stop = run.write(reply, min(request.max_tokens, room))
@@ -197,7 +196,7 @@ class _Run:
         """Of the tokens written so far."""
         return sum(float(value) for value in self._logprobs) / len(self._logprobs) if self._logprobs else None
 
-    def write(self, reply: _Reply, limit: int) -> Stop:
+    def write(self, reply: TokenReply, limit: int) -> Stop:
         """Feed ``reply`` until the model ends, ``limit`` tokens are written, a loop shows or cancel is set."""
         cache = self._cache()
         try:
@@ -245,20 +244,6 @@ class _Run:
         return model(input_ids=inputs, cache=cache, use_cache=True, logits_to_keep=1).logits[0, -1]
 
 
-class _Reply:
-    """What the written tokens say."""
-
-    def __init__(self, tokenizer: Any, reasoning: bool, on_text: Callable[[str], None]) -> None:
-        self._detokenizer = Detokenizer(partial(_decode, tokenizer, _unseen_ids(tokenizer)))
-        self._text = ReplyText(reasoning=reasoning, on_text=on_text)
-        self.loops, self.finish = self._text.loops, self._text.finish
-        self.tokens = 0
-
-    def push(self, token: int) -> None:
-        self.tokens += 1
-        self._text.push(self._detokenizer.push(token))
-
-
 def chooser(*, temperature: float, seed: int) -> Callable[[Any], int]:
     """From logits over the vocabulary to a token id: the likeliest, or a draw that the seed repeats."""
     import torch
@@ -274,17 +259,6 @@ def chooser(*, temperature: float, seed: int) -> Callable[[Any], int]:
         return int(best.indices[torch.multinomial(chances, 1, generator=generator)])
 
     return draw
-
-
-def _decode(tokenizer: Any, unseen: frozenset[int], ids: Sequence[int]) -> str:
-    kept = [token for token in ids if token not in unseen]
-    return str(tokenizer.decode(kept, skip_special_tokens=False, clean_up_tokenization_spaces=False))
-
-
-def _unseen_ids(tokenizer: Any) -> frozenset[int]:
-    """Special tokens, but not the tags of reasoning parts, which some tokenizers count among them."""
-    tags = set(tokenizer.convert_tokens_to_ids([OPEN, CLOSE]))
-    return frozenset(tokenizer.all_special_ids) - tags
 
 
 def _set(cancel: threading.Event | None) -> bool:

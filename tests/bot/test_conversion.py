@@ -27,7 +27,8 @@ def gguf_file(tmp_path: Path) -> Path:
     return write_gguf(tmp_path / "tiny.gguf", template=TEMPLATE)
 
 
-def write_gguf(path: Path, *, template: str | None) -> Path:
+def write_gguf(path: Path, *, template: str | None, context: int = 128) -> Path:
+    """The file itself."""
     import gguf
     from transformers.convert_slow_tokenizer import bytes_to_unicode
 
@@ -35,7 +36,7 @@ def write_gguf(path: Path, *, template: str | None) -> Path:
     hidden, inner, heads, layers = 32, 64, 4, 2
     tokens = ["<unk>", "<|im_start|>", "<|im_end|>", *sorted(bytes_to_unicode().values()), "Ġh", "he"]
     writer.add_name("tiny")
-    writer.add_context_length(128)
+    writer.add_context_length(context)
     writer.add_embedding_length(hidden)
     writer.add_block_count(layers)
     writer.add_feed_forward_length(inner)

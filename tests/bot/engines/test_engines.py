@@ -10,6 +10,8 @@ import pytest
 
 from bot.config import ServerConfig
 from bot.engines.base import Engine, Generation
+from bot.engines.llama_cpp.conversion import convert_folder
+from bot.engines.llama_cpp.engine import LlamaCppEngine
 from bot.engines.local import LocalEngine
 from bot.engines.server.engine import ServerEngine
 from memory.errors import FamiliarError
@@ -35,13 +37,24 @@ def server() -> Iterator[VllmServer]:
         yield running
 
 
-@pytest.fixture(params=["local", "scripted", "server"])
+@pytest.fixture(scope="module")
+def small_gguf(small_model: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The same weights for llama.cpp."""
+    target = tmp_path_factory.mktemp("gguf") / "small.gguf"
+    convert_folder(small_model, target, precision="f32", base_sha256="small")
+    return target
+
+
+@pytest.fixture(params=["local", "llama.cpp", "scripted", "server"])
 def engine(request: pytest.FixtureRequest) -> Iterator[Engine]:
     """Each implementation of the Protocol, with a context of 400 tokens."""
     if request.param == "scripted":
         made: Engine = ScriptedEngine(model="small", context_tokens=400)
     elif request.param == "server":
         made = ServerEngine(ServerConfig(url=request.getfixturevalue("server").url))
+    elif request.param == "llama.cpp":
+        gguf, folder = request.getfixturevalue("small_gguf"), request.getfixturevalue("small_model")
+        made = LlamaCppEngine(gguf, folder, model="small", base_sha256="small", threads=1)
     else:
         made = LocalEngine(request.getfixturevalue("small_model"), model="small", dtype="float32")
     yield made
@@ -50,7 +63,7 @@ def engine(request: pytest.FixtureRequest) -> Iterator[Engine]:
 
 def test_it_says_what_it_is(engine: Engine) -> None:
     """Kind, model and context are known before anything is generated."""
-    assert engine.name in ("local", "scripted", "server")
+    assert engine.name in ("local", "llama.cpp", "scripted", "server")
     assert engine.model == "small"
     assert engine.context_tokens == 400
     assert 0 < engine.count_tokens(HELLO[1:]) < engine.count_tokens(HELLO)

@@ -1,0 +1,250 @@
+"""The engine llama.cpp against bare llama.cpp, an adapter against none, and its logits against peft's.
+
+Bare llama.cpp is xllamacpp's own server without HTTP, with the same file, threads and token ids, timed by itself. Runs
+alternate and the best of each counts, as in `bot.bench.engine`; each round has its own first words.
+"""
+
+from __future__ import annotations
+
+import statistics
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from bot.bench.made_adapter import made_adapter
+from bot.bench.made_prompts import made_prompts
+from bot.bench.rows import BenchRow
+from bot.engines.base import AdapterFiles, Generated, Generation
+from bot.engines.llama_cpp.conversion import convert_folder
+from bot.engines.llama_cpp.engine import LlamaCppEngine, cores
+from bot.engines.llama_cpp.library import find_library
+from bot.engines.weights import load_tokenizer
+from memory.errors import FamiliarError
+from memory.records import Message
+from tuning.chat_format import encode_example, render
+
+_STORY = Message("user", "Write a very long story about a lighthouse, with as many people and places as you can.")
+_PREFILLS = 3
+"""Rounds in which a long prompt is read, which takes seconds."""
+_SENTENCE = "The cabin stands by the lake, and the boat is kept in the shed behind it. "
+
+
+@dataclass(frozen=True)
+class Size:
+    """How much is timed."""
+
+    rounds: int = 5
+    tokens: int = 48
+    """Of a reply."""
+    stable: int = 1000
+    """Tokens of a system message."""
+
+
+def bench_llama(
+    gguf: Path, folder: Path, work: Path, *, threads: int = 0, size: Size | None = None
+) -> tuple[BenchRow, ...]:
+    """Speed beside the bare library, of later turns, with an adapter and of changing it.
+
+    :param folder: the transformers folder of the same model
+    :param size: None: the usual one
+    :param work: where three made adapters are put
+    :raises UsageError: xllamacpp is not installed
+    """
+    find_library()
+    size, threads = size or Size(), threads or cores()
+    engine = LlamaCppEngine(gguf, folder, model=folder.name, base_sha256="", threads=threads)
+    adapters = [AdapterFiles(f"made{n}", made_adapter(work / f"made{n}", folder, seed=n)) for n in (1, 2, 3)]
+    bare = _bare(gguf, threads=threads, context=engine.context_tokens) if _has_vocabulary(gguf) else None
+    try:
+        return (
+            *(_beside_bare(engine, bare, load_tokenizer(folder), size) if bare else ()),
+            *_later_turn(engine, stable=size.stable),
+            *_with_adapter(engine, adapters[0], size),
+            *_switching(engine, adapters, rounds=size.rounds),
+        )
+    finally:
+        engine.close()
+
+
+def _beside_bare(engine: LlamaCppEngine, bare: Any, tokenizer: Any, size: Size) -> tuple[BenchRow, ...]:
+    decode, prefill = [], []
+    # The first round loads and warms up both sides, and is not counted.
+    for number in range(size.rounds + 1):
+        short = (Message("system", f"Story {number}."), _STORY)
+        ours = _decode_speed(_reply(engine, short, size.tokens))
+        decode.append((ours, _bare_decode(bare, render(tokenizer, short), size.tokens)))
+        if number < _PREFILLS:
+            long = (_stable_message(engine, number, size.stable), _STORY)
+            reply = _reply(engine, long, 1)
+            ours = reply.prompt_tokens / reply.first_token_s
+            prefill.append((ours, _bare_prefill(bare, render(tokenizer, long))))
+    wrote, bare_wrote = (max(pair[side] for pair in decode[1:]) for side in (0, 1))
+    read, bare_read = (max(pair[side] for pair in prefill[1:]) for side in (0, 1))
+    return (
+        BenchRow("llama.cpp: decode over bare llama.cpp", wrote / bare_wrote, 0.95, "x"),
+        BenchRow("llama.cpp: decode", wrote, None, "tokens/s"),
+        BenchRow("llama.cpp: prefill over bare llama.cpp", read / bare_read, 0.95, "x"),
+        BenchRow("llama.cpp: prefill", read, None, "tokens/s"),
+    )
+
+
+def _later_turn(engine: LlamaCppEngine, *, stable: int) -> tuple[BenchRow, ...]:
+    first_s, later_s = [], []
+    for number in (10, 11):
+        first = (_stable_message(engine, number, stable), Message("user", "Where is the boat?"))
+        one = _reply(engine, first, 8)
+        later = (*first, Message("assistant", one.text or "Yes."), Message("user", "And the cabin?"))
+        first_s.append(one.first_token_s)
+        later_s.append(_reply(engine, later, 8).first_token_s)
+    return (
+        BenchRow("llama.cpp: later turn's first token over cold", min(later_s) / min(first_s), 0.1, "x", "at most"),
+        BenchRow("llama.cpp: cold first token", min(first_s), None, "s"),
+    )
+
+
+def _with_adapter(engine: LlamaCppEngine, adapter: AdapterFiles, size: Size) -> tuple[BenchRow, ...]:
+    off, on = [], []
+    for _ in range(size.rounds + 1):
+        off.append(_decode_speed(_reply(engine, (_STORY,), size.tokens)))
+        on.append(_decode_speed(_reply(engine, (_STORY,), size.tokens, adapter)))
+    return (BenchRow("llama.cpp: decode with an adapter over without", max(on[1:]) / max(off[1:]), 0.9, "x"),)
+
+
+def _switching(engine: LlamaCppEngine, adapters: Sequence[AdapterFiles], *, rounds: int) -> tuple[BenchRow, ...]:
+    """First tokens of one short prompt after another adapter's, over those after its own; and of one never seen."""
+    one, two, new = adapters
+    question = (Message("user", "Hello!"),)
+    for adapter in (one, two):
+        _reply(engine, question, 1, adapter)
+    stays, changes = [], []
+    for _ in range(max(rounds, 2)):
+        changes.append(_reply(engine, question, 1, one).first_token_s)
+        stays.append(_reply(engine, question, 1, one).first_token_s)
+        changes.append(_reply(engine, question, 1, two).first_token_s)
+        stays.append(_reply(engine, question, 1, two).first_token_s)
+    same = statistics.median(stays)
+    first = _reply(engine, question, 1, new).first_token_s
+    return (
+        BenchRow(
+            "llama.cpp: changing the adapter", max(0.0, statistics.median(changes) - same) * 1e3, 50.0, "ms", "at most"
+        ),
+        BenchRow("llama.cpp: an adapter's first reply, converted and loaded", (first - same) * 1e3, None, "ms"),
+    )
+
+
+def adapter_agreement(
+    folder: Path, work: Path, *, adapter: Path | None = None, prompts: int = 50, tokens: int = 24, threads: int = 0
+) -> tuple[BenchRow, ...]:
+    """How often llama.cpp and peft find the same token likeliest, in float32, with an adapter, on its own replies.
+
+    :param adapter: a peft folder; None: a made one
+    :raises UsageError: xllamacpp is not installed
+    """
+    find_library()
+    gguf = work / "base.gguf"
+    convert_folder(folder, gguf, precision="f32", base_sha256="")
+    files = AdapterFiles("agreement", adapter or made_adapter(work / "agreement", folder))
+    engine = LlamaCppEngine(gguf, folder, model=folder.name, base_sha256="", threads=threads)
+    same = places = changed = 0
+    peft = _PeftChoices(folder, files)
+    try:
+        for prompt in made_prompts(prompts):
+            messages = (Message("user", prompt),)
+            text = _reply(engine, messages, tokens, files).text or "Yes."
+            ours, theirs = engine.greedy_tokens(messages, text, files), peft.choices(messages, text)
+            plain = engine.greedy_tokens(messages, text, None)
+            same += sum(one == other for one, other in zip(ours, theirs, strict=True))
+            changed += sum(one != other for one, other in zip(ours, plain, strict=True))
+            places += len(ours)
+    finally:
+        engine.close()
+    return (
+        BenchRow("agreement: same likeliest token as peft", same / places, 0.97, "share"),
+        BenchRow("agreement: tokens compared", places, None, "tokens"),
+        BenchRow("agreement: likeliest token changed by the adapter", changed / places, None, "share"),
+    )
+
+
+class _PeftChoices:
+    """The likeliest token at each place of a reply, by transformers and peft in float32."""
+
+    def __init__(self, folder: Path, adapter: AdapterFiles) -> None:
+        from bot.engines.weights import load_weights
+
+        self._tokenizer = load_tokenizer(folder)
+        self._weights = load_weights(folder, self._tokenizer, dtype="float32", threads=0)
+        self._adapter = adapter
+
+    def choices(self, messages: Sequence[Message], reply: str) -> tuple[int, ...]:
+        import torch
+
+        encoded = encode_example(self._tokenizer, messages, reply, max_tokens=4096)
+        if encoded is None:
+            raise FamiliarError("a prompt of the comparison is too long for the model")
+        start = sum(label < 0 for label in encoded.labels)
+        with self._weights.adapters.active(self._adapter), torch.inference_mode():
+            ids = torch.tensor([encoded.input_ids], device=self._weights.model.device)
+            logits = self._weights.model(input_ids=ids).logits[0, start - 1 : -1]
+        return tuple(int(token) for token in logits.argmax(-1))
+
+
+def _has_vocabulary(gguf: Path) -> bool:
+    """Whether bare llama.cpp can serve the file: its server ends the process over one that was converted here."""
+    from gguf import GGUFReader
+
+    kind = GGUFReader(gguf).get_field("tokenizer.ggml.model")
+    return kind is not None and kind.contents() != "no_vocab"
+
+
+def _bare(gguf: Path, *, threads: int, context: int) -> Any:
+    from xllamacpp import CommonParams, Server
+
+    params = CommonParams()
+    params.model.path = str(gguf)
+    params.n_ctx = context
+    params.n_parallel = 1
+    params.verbosity = -1
+    params.cpuparams.n_threads = params.cpuparams_batch.n_threads = threads
+    return Server(params)
+
+
+def _bare_decode(bare: Any, ids: Sequence[int], tokens: int) -> float:
+    """Tokens a second; the first comes out of the prompt, and its time is the prompt's."""
+    timings = _timings(bare, ids, tokens)
+    return float((timings["predicted_n"] - 1) / timings["predicted_ms"] * 1e3)
+
+
+def _bare_prefill(bare: Any, ids: Sequence[int]) -> float:
+    timings = _timings(bare, ids, 1)
+    return float(timings["prompt_n"] / timings["prompt_ms"] * 1e3)
+
+
+def _timings(bare: Any, ids: Sequence[int], tokens: int) -> Any:
+    request = {"prompt": list(ids), "n_predict": tokens, "temperature": 0, "cache_prompt": False, "ignore_eos": True}
+    answer = bare.handle_completions(request)
+    if "timings" not in answer:
+        raise FamiliarError("bare llama.cpp did not answer the benchmark's prompt")
+    return answer["timings"]
+
+
+def _decode_speed(reply: Generated) -> float:
+    return (reply.reply_tokens - 1) / (reply.total_s - reply.first_token_s)
+
+
+def _stable_message(engine: LlamaCppEngine, number: int, tokens: int) -> Message:
+    """A system message that renders to ``tokens`` tokens, or just above, and differs from its first word on."""
+    text = f"{number} is the number of this round. "
+    while engine.count_tokens([Message("system", text)]) < tokens:
+        text += _SENTENCE
+    return Message("system", text)
+
+
+def _reply(
+    engine: LlamaCppEngine, messages: Sequence[Message], tokens: int, adapter: AdapterFiles | None = None
+) -> Generated:
+    return engine.generate(Generation(tuple(messages), max_tokens=tokens, adapter=adapter), on_text=_drop)
+
+
+def _drop(_piece: str) -> None:
+    pass

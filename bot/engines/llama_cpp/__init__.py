@@ -1,0 +1,1 @@
+"""llama.cpp in this process, through the library that `xllamacpp` ships; fast on machines without a GPU."""
