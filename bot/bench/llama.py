@@ -170,10 +170,10 @@ class _PeftChoices:
     """The likeliest token at each place of a reply, by transformers and peft in float32."""
 
     def __init__(self, folder: Path, adapter: AdapterFiles) -> None:
-        from bot.engines.weights import load_weights
+        from bot.engines.weights import LocalOptions, load_weights
 
         self._tokenizer = load_tokenizer(folder)
-        self._weights = load_weights(folder, self._tokenizer, dtype="float32", threads=0)
+        self._weights = load_weights(folder, self._tokenizer, LocalOptions(dtype="float32"))
         self._adapter = adapter
 
     def choices(self, messages: Sequence[Message], reply: str) -> tuple[int, ...]:

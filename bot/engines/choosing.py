@@ -1,13 +1,14 @@
 """Which engine answers, and why: said in `familiar doctor`, decided before anything is loaded or fetched.
 
-A server that somebody configured wins. Else the measured figures of this machine decide, and without figures what is
-known of it: llama.cpp is for machines without an accelerator.
+A server that somebody configured wins. Else the measured figures of this machine decide; without figures transformers
+answers, which is always installed and computes what tunes and their gate compute.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
@@ -45,9 +46,7 @@ class Machine:
     """What the choice depends on besides the settings."""
 
     llama_cpp: bool = False
-    """Its packages are installed, and the model has a GGUF file."""
-    accelerator: bool = False
-    """torch would compute on a GPU."""
+    """Its packages are installed."""
 
 
 @dataclass(frozen=True)
@@ -94,19 +93,17 @@ def choose_engine(
 
 def _fastest(here: Machine, figures: Sequence[EngineFigures]) -> Choice:
     if not here.llama_cpp:
-        return Choice("local", "llama.cpp is not installed, or has no file of this model")
+        return Choice("local", "llama.cpp is not installed")
     measured = sorted((one for one in figures if one.name != "server"), key=lambda one: one.turn_s)
     if len(measured) > 1:
         best, other = measured[0], measured[1]
         return Choice(best.name, f"a turn takes {best.turn_s:.1f} s here, {other.turn_s:.1f} s with {other.name}")
-    if here.accelerator:
-        return Choice("local", "there is an accelerator, and nothing was measured")
-    return Choice("llama.cpp", "there is no accelerator, and nothing was measured")
+    return Choice("local", "llama.cpp was not measured here")
 
 
 def look_at_engines() -> Machine:
-    """This machine; the engine `llama.cpp` counts as not installed until there is one."""
-    return Machine()
+    """This machine, without loading anything."""
+    return Machine(llama_cpp=all(find_spec(package) is not None for package in ("xllamacpp", "gguf")))
 
 
 def chosen(settings: Settings) -> Choice:
@@ -130,14 +127,16 @@ def open_engine(
         from bot.engines.server.engine import open_server
 
         return open_server(settings.server, tell=tell)
+    ready, model = base(), settings.model
     if choice.engine == "llama.cpp":
-        raise _no_llama_cpp()
+        from bot.engines.llama_cpp.base import open_llama_cpp
+
+        return open_llama_cpp(ready, model_folder=folders.models, threads=model.threads, offline=model.offline)
     from bot.engines.local import LocalEngine
     from bot.engines.weights import local_options
 
-    ready = base()
     sha256 = ready.sha256 or ready.revision
-    options = local_options(settings.model, base=sha256, home=folders.home, models=folders.models)
+    options = local_options(model, base=sha256, home=folders.home, models=folders.models)
     return LocalEngine(ready.path, model=ready.name, options=options)
 
 

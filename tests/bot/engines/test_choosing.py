@@ -20,10 +20,9 @@ FAST_LOCAL = (EngineFigures("local", 60, 4000), EngineFigures("llama.cpp", 30, 4
     [
         ("auto", False, Machine(), (), "local"),
         ("auto", True, BOTH, FAST_LLAMA, "server"),
-        ("auto", False, BOTH, (), "llama.cpp"),
-        ("auto", False, Machine(llama_cpp=True, accelerator=True), (), "local"),
+        ("auto", False, BOTH, (), "local"),
+        ("auto", False, BOTH, FAST_LLAMA, "llama.cpp"),
         ("auto", False, BOTH, FAST_LOCAL, "local"),
-        ("auto", False, Machine(llama_cpp=True, accelerator=True), FAST_LLAMA, "llama.cpp"),
         ("auto", False, Machine(), FAST_LLAMA, "local"),
         ("local", True, BOTH, FAST_LLAMA, "local"),
         ("llama.cpp", True, BOTH, (), "llama.cpp"),
