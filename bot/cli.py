@@ -236,7 +236,7 @@ def _measuring(add: Callable[[str, str, str], argparse.ArgumentParser]) -> None:
     )
     bench = add("bench", "benching:bench", "speed as ratios to the bare libraries within one run")
     ratios = ["help", "reply", "prefix", "retrieval", "import", "formats", "embedding", "beside"]
-    tables = ["rollback", "tune", "preference", "gate", "canaries"]
+    tables = ["rollback", "tune", "preference", "gate", "canaries", "scaling"]
     bench.add_argument("what", nargs="*", choices=[*ratios, *tables, []], metavar="WHAT")
     bench.add_argument("--chunks", type=_at_least_one, metavar="N", help="retrieval in a made memory of that size")
     bench.add_argument("--owners", type=_at_least_one, metavar="M", help="dealt out to so many users (default: one)")
