@@ -83,6 +83,7 @@ def parser() -> argparse.ArgumentParser:
 
     _talking(add)
     _memory(add)
+    _sharding(add)
     _learning(add)
     _measuring(add)
     return root
@@ -169,6 +170,13 @@ def _memory(add: Callable[[str, str, str], argparse.ArgumentParser]) -> None:
     what = people.add_mutually_exclusive_group()
     what.add_argument("--erase", action="store_true", help="remove: with all that is theirs")
     what.add_argument("--keep", action="store_true", help="remove: and keep what is theirs")
+
+
+def _sharding(add: Callable[[str, str, str], argparse.ArgumentParser]) -> None:
+    shard = add("shard", "sharding:shard", "which of several homes a person is in; move one with all that is theirs")
+    shard.add_argument("action", choices=["of", "list", "move"])
+    shard.add_argument("person", nargs="?", metavar="USER", help="a name, or a Telegram account's number")
+    shard.add_argument("--to", type=Path, metavar="HOME", help="move: there (default: where a new one would come)")
 
 
 def _learning(add: Callable[[str, str, str], argparse.ArgumentParser]) -> None:
