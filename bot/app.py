@@ -25,6 +25,7 @@ from bot.locales import language_of
 from bot.private import DATABASE, tighten
 from memory.errors import FamiliarError, UsageError
 from memory.home_lock import HomeLock
+from memory.moving import gone, settle
 from memory.records import Message, Profile, Turn, User
 from memory.store import Store
 
@@ -90,7 +91,9 @@ class App:
         if tightened:
             _log.warning("%s was open to other accounts of this machine and is yours alone now", self.home)
         self.lock = HomeLock(self.home)
-        return Store(self.home / DATABASE)
+        store = Store(self.home / DATABASE)
+        settle(store)
+        return store
 
     @property
     def model_folder(self) -> Path:
@@ -443,6 +446,8 @@ class App:
             language = language_of(os.environ.get("LC_ALL") or os.environ.get("LANG"))
             return self.store.add_user(name or _login(), role="owner", profile=Profile(language=language))
         found = owner if name is None else self.store.user(name)
+        if found is not None and (moved := gone(self.store, found)) is not None:
+            raise UsageError(f"--user {name}: has moved to {moved.home}; use --home {moved.home}")
         if found is None or found.role in ("waiting", "refused"):
             known = ", ".join(user.name for user in self.store.users() if user.role in ("owner", "member"))
             raise UsageError(f"--user {name}: no such user here; there are {known}")

@@ -83,6 +83,7 @@ def parser() -> argparse.ArgumentParser:
 
     _talking(add)
     _memory(add)
+    _sharding(add)
     _learning(add)
     _measuring(add)
     return root
@@ -175,6 +176,13 @@ def _memory(add: Callable[[str, str, str], argparse.ArgumentParser]) -> None:
     what.add_argument("--keep", action="store_true", help="remove: and keep what is theirs")
 
 
+def _sharding(add: Callable[[str, str, str], argparse.ArgumentParser]) -> None:
+    shard = add("shard", "sharding:shard", "which of several homes a person is in; move one with all that is theirs")
+    shard.add_argument("action", choices=["of", "list", "move"])
+    shard.add_argument("person", nargs="?", metavar="USER", help="a name, or a Telegram account's number")
+    shard.add_argument("--to", type=Path, metavar="HOME", help="move: there (default: where a new one would come)")
+
+
 def _learning(add: Callable[[str, str, str], argparse.ArgumentParser]) -> None:
     tune = add("tune", "learning:tune", "train an adapter on approved and corrected replies, if one is due")
     tune.add_argument("--now", action="store_true", help="whether due or not")
@@ -252,7 +260,7 @@ def _measuring(add: Callable[[str, str, str], argparse.ArgumentParser]) -> None:
     bench = add("bench", "benching:bench", "speed as ratios to the bare libraries within one run")
     ratios = ["help", "reply", "prefix", "adapters", "retrieval", "import", "formats", "embedding", "beside"]
     ratios += ["llama", "agreement"]
-    tables = ["rollback", "tune", "preference", "gate", "canaries"]
+    tables = ["rollback", "tune", "preference", "gate", "canaries", "scaling"]
     bench.add_argument("what", nargs="*", choices=[*ratios, *tables, []], metavar="WHAT")
     bench.add_argument("--chunks", type=_at_least_one, metavar="N", help="retrieval in a made memory of that size")
     bench.add_argument("--owners", type=_at_least_one, metavar="M", help="dealt out to so many users (default: one)")

@@ -309,6 +309,14 @@ class AlertsConfig:
 
 
 @dataclass(frozen=True)
+class ShardsConfig:
+    """[shards] are the homes over which people are spread (docs/scaling.md)."""
+
+    homes: str = ""
+    """Their folders, as in "/srv/familiar/1, /srv/familiar/2"; empty: this home alone."""
+
+
+@dataclass(frozen=True)
 class Settings:
     """Everything in config.toml."""
 
@@ -331,6 +339,7 @@ class Settings:
     log: LogConfig = field(default_factory=LogConfig)
     metrics: MetricsConfig = field(default_factory=MetricsConfig)
     alerts: AlertsConfig = field(default_factory=AlertsConfig)
+    shards: ShardsConfig = field(default_factory=ShardsConfig)
 
 
 def secrets_of(settings: Settings) -> dict[str, Secret]:

@@ -12,6 +12,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Literal
 
 from memory.errors import FamiliarError
+from memory.moving import gone
 from memory.records import User
 from memory.store import Store
 
@@ -20,8 +21,9 @@ Standing = Literal["member", "guest", "refused"]
 
 
 def people(store: Store) -> list[User]:
-    """Everyone with a Telegram account but the owner, those who wait first."""
+    """Everyone with a Telegram account but the owner and those who moved to another home, those who wait first."""
     found = [user for user in store.users() if user.telegram_id is not None and user.role != "owner"]
+    found = [user for user in found if user.role != "refused" or gone(store, user) is None]
     order = ("waiting", "member", "guest", "refused")
     return sorted((user for user in found if user.role in order), key=lambda user: order.index(user.role))
 

@@ -33,7 +33,7 @@ class HomeLock:
             what = (
                 "is open in another Familiar; end it (the bot, chats, imports, tunes) and try again"
                 if alone
-                else "is being restored; wait until that has ended"
+                else "is being restored, or a user moves; wait until that has ended"
             )
             raise FamiliarError(f"{home} {what}") from exc
 

@@ -130,6 +130,7 @@ TABLES = (
     Table("turn_authors", everything=False),
     Table("business_connections", (), ("id", "at"), everything=False),
     Table("counters", (), ("name", "label"), everything=False),
+    Table("moves", (), ("token", "state", "role", "other_home", "at"), everything=False),
     Table("erasures", (), ("kind", "salt", "target", "at"), everything=False),
 )
 """Every table but SQLite's own and those that FTS5 keeps beside ``chunks_fts``."""

@@ -19,6 +19,7 @@ from memory.counters_table import STATEMENTS as COUNTERS
 from memory.errors import FamiliarError
 from memory.facts.tables import BY_MODEL as FACTS_BY_MODEL
 from memory.facts.tables import STATEMENTS as FACTS
+from memory.moves_table import STATEMENTS as MOVES
 from memory.people_tables import STATEMENTS as PEOPLE
 from memory.reminders_table import STATEMENTS as REMINDERS
 from memory.telegram_tables import BLOCKED, REFERRING
@@ -307,6 +308,7 @@ _LATER: tuple[tuple[str, Sequence[str]], ...] = (
     ("m0017_invitations", PEOPLE),
     ("m0025_counters", COUNTERS),
     ("m0030_unsupported", ("ALTER TABLE turns ADD COLUMN unsupported TEXT NOT NULL DEFAULT '[]'",)),
+    ("m0031_moves", MOVES),
 )
 """Steps that are nothing but statements, in their order; the next is added at the end."""
 

@@ -34,10 +34,10 @@ _REPLIES = 60
 
 def bench(app: App, args: argparse.Namespace, out: Output) -> int:
     """Ratios within one run, status 1 where one misses its limit; or one table."""
-    tables = {"tune": _tune, "preference": _preference, "gate": _gate, "canaries": _canaries}
+    tables = {"tune": _tune, "preference": _preference, "gate": _gate, "canaries": _canaries, "scaling": _scaling}
     named = [name for name in args.what if name in tables]
     if named and len(args.what) > 1:
-        raise UsageError(f"{named[0]} trains adapters for a long time; name it alone")
+        raise UsageError(f"{named[0]} takes long or the whole machine; name it alone")
     for option, about in _OPTIONS.items():
         if getattr(args, option) is not None and not set(about) & set(named):
             raise UsageError(f"--{option} is about `familiar bench {' | '.join(about)}`")
@@ -103,6 +103,22 @@ def _canaries(app: App, args: argparse.Namespace, out: Output) -> int:
     del args
     for row in bench_canaries(app.base, note=out.note):
         out.result(plain(row), row.line())
+    return 0
+
+
+def _scaling(app: App, args: argparse.Namespace, out: Output) -> int:
+    from bot.bench.scaling import HEAD, VLLM, Workload, deployments, limits
+    from bot.bench.scaling_costs import Measured, adapter_maker, measure_costs
+
+    del args
+    workload = Workload()
+    on = Measured(app.embedder, app.engine, adapter_maker(app.base_model.path), workload)
+    costs = measure_costs(on, note=out.note)
+    out.result({"costs": plain(costs), "model": app.base_model.name, "workload": plain(workload), "host": plain(VLLM)})
+    if not out.as_json:
+        out.result({}, f"{costs.table(app.base_model.name)}\n\n{HEAD}")
+    for limit in limits(costs, workload, VLLM, deployments(costs.cores)):
+        out.result(plain(limit), limit.line())
     return 0
 
 
