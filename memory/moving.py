@@ -204,7 +204,7 @@ def check(source: Store, target: Store, user: User) -> None:
     )
     if foreign:
         raise FamiliarError(
-            f"adapter {foreign[0]['id']} of {user.name} learned from a shared knowledge base of this home, and could not"
+            f"adapter {foreign[0]['id']} of {user.name} learned from a shared knowledge base of this home, could not"
             " be taken back where that is forgotten; tune again with [tuning] recalled_share = 0, then move"
         )
 
