@@ -53,11 +53,9 @@ def test_a_reply_is_computed_on_the_gpu_in_bfloat16(base: BaseModel) -> None:
     assert (first.cached_tokens, second.cached_tokens > 0) == (0, True)
 
 
-@pytest.mark.parametrize("quantize", ["", "4bit"])
+@pytest.mark.parametrize("quantize", ["", *(["4bit"] if find_spec("bitsandbytes") else [])])
 def test_a_tune_learns_there_and_its_adapter_answers(base: BaseModel, tmp_path: Path, quantize: str) -> None:
-    """A few steps in bfloat16, and over a base in four bits; the files are served on the whole base."""
-    if quantize and find_spec("bitsandbytes") is None:
-        pytest.skip("bitsandbytes is not installed: pip install 'familiar-assistant[qlora]'")
+    """A few steps in bfloat16, and over a base in four bits with the extra qlora; both are served on the whole base."""
     tune(base, tmp_path, quantize=quantize)
     engine = LocalEngine(base.folder, model="tiny")
     adapter = AdapterFiles("a", tmp_path)
