@@ -350,7 +350,7 @@ class App:
         from bot.engines.base import AdapterFiles
 
         adapter = self.registry.usable(adapter_id, user_id=user_id, base=self.base)
-        return AdapterFiles(adapter.id, adapter.folder)
+        return AdapterFiles(adapter.id, adapter.folder, adapter.base_sha256)
 
     def forget(
         self,

@@ -31,7 +31,7 @@ class RegistryAdapters:
         if not app.answering.uses_adapters or (app.answering.served and not self._base_is_here):
             return None
         adapter = app.registry.answering(user_id, base_sha256=app.base.sha256, template_sha256=self._template)
-        return AdapterFiles(adapter.id, adapter.folder) if adapter else None
+        return AdapterFiles(adapter.id, adapter.folder, adapter.base_sha256) if adapter else None
 
     @cached_property
     def _base_is_here(self) -> bool:
