@@ -50,6 +50,8 @@ class _Part:
     """Columns that refer to a table without saying so in the schema."""
     drop: tuple[str, ...] = ()
     """Columns that mean nothing in another home, and become NULL."""
+    needs: tuple[str, ...] = ()
+    """Columns that may be NULL; but a row says nothing any more once what it named there does not come along."""
 
 
 _OF_CHUNKS = "chunk_id IN (SELECT id FROM chunks WHERE user_id = ?)"
@@ -66,6 +68,7 @@ PARTS = (
         "adapter_sources",
         "adapter_id IN (SELECT id FROM adapters WHERE user_id = ?)",
         fixed=(("turn_id", "turns"), ("document_id", "documents")),
+        needs=("turn_id", "document_id"),
     ),
     _Part("telegram_replies", drop=("key",)),  # the updates that it names are another bot's
     _Part("telegram_outbox"),
@@ -80,7 +83,7 @@ PARTS = (
     _Part("files"),
     _Part("file_documents", "file_id IN (SELECT id FROM files WHERE user_id = ?)"),
     _Part("reminders"),
-    _Part("example_choices"),
+    _Part("example_choices", needs=("turn_id", "chunk_id")),
     _Part("personas"),
     _Part("digests"),
     _Part("timeless_reminders"),
@@ -326,6 +329,7 @@ def _references(db: sqlite3.Connection, part: _Part) -> dict[str, str]:
 def _copy(here: sqlite3.Connection, db: sqlite3.Connection, part: _Part, shift: _Shift) -> int:
     columns, references = _columns(db, part.table), _references(db, part)
     needed = {row["name"] for row in db.execute(f"PRAGMA table_info({part.table})") if row["notnull"]}
+    needed |= set(part.needs)
     free = _free_updates(db) if part.table == "telegram_inbox" else iter(())
     names, marks = ", ".join(f'"{name}"' for name in columns), ", ".join("?" * len(columns))
     written, count = _Sum(), 0
@@ -333,9 +337,10 @@ def _copy(here: sqlite3.Connection, db: sqlite3.Connection, part: _Part, shift: 
     while rows := cursor.fetchmany(_PAGE):
         moved = []
         for row in rows:
-            values = _moved(part, dict(zip(columns, row, strict=True)), references, shift, free)
-            lost = [key for key in references if values[key] is None and key in needed]
-            if not lost:  # else it belongs to somebody else's, such as a choice about a shared passage
+            before = dict(zip(columns, row, strict=True))
+            values = _moved(part, dict(before), references, shift, free)
+            lost = [key for key in references if key in needed and values[key] is None is not before[key]]
+            if not lost:  # else it is about somebody else's, such as a shared passage, or about what was forgotten
                 moved.append(tuple(values.values()))
         db.executemany(f"INSERT INTO {part.table} ({names}) VALUES ({marks})", moved)
         written.add(moved)
@@ -424,7 +429,11 @@ def _index_words(db: sqlite3.Connection, user_id: int) -> None:
 def _copy_folders(source: Store, target: Store, user_id: int) -> int:
     """The folders of the user's adapters, whole and compared, before their rows are to be seen."""
     count = 0
-    for row in source.rows("SELECT id FROM adapters WHERE user_id = ?", (user_id,)):
+    for row in source.rows(
+        "SELECT id FROM adapters a WHERE user_id = ?1 AND NOT EXISTS (SELECT 1 FROM adapter_sources WHERE adapter_id ="
+        " a.id AND document_id IN (SELECT id FROM documents WHERE user_id <> ?1))",  # what a tune left half done
+        (user_id,),
+    ):
         here, there = (store.path.parent / ADAPTERS / row["id"] for store in (source, target))
         if not here.is_dir():
             continue

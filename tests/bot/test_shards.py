@@ -256,6 +256,28 @@ def test_the_old_home_says_where_they_are(homes: tuple[Path, Path], capsys: pyte
         move(NAME, *homes)
 
 
+def test_what_is_about_others_is_left(homes: tuple[Path, Path]) -> None:
+    """A choice about a shared passage, and what a withdrawn adapter had learned from the shared or the forgotten; an
+    interrupted tune does not bring the texts of a shared document along."""
+    store = Store(homes[0] / "familiar.db")
+    with store.transaction() as db:
+        (adapter,) = db.execute("SELECT id FROM adapters").fetchone()
+        db.execute("UPDATE adapters SET status = 'failed', reason = 'interrupted'")
+        (shared,) = db.execute("SELECT id FROM documents WHERE title = 'handbook'").fetchone()
+        db.execute("INSERT INTO adapter_sources VALUES (?, 99999, NULL), (?, NULL, ?)", (adapter, adapter, shared))
+        db.execute(
+            "INSERT INTO example_choices (user_id, chunk_id, choice, at) SELECT u.id, min(c.id), 'struck', ''"
+            " FROM users u, chunks c WHERE u.name = ? AND c.document_id = ?",
+            (NAME, shared),
+        )
+    store.close()
+    assert move(NAME, *homes).adapters == 0
+    with opened(homes[1]) as life:
+        kept = life.store.rows("SELECT s.* FROM adapter_sources s JOIN adapters a ON a.id = s.adapter_id")
+        assert len(kept) == 2
+        assert not any(row["choice"] for row in life.store.rows("SELECT choice FROM example_choices WHERE at = ''"))
+
+
 def test_they_can_move_back(homes: tuple[Path, Path]) -> None:
     """The second move is like the first."""
     before = everything(homes[0])
