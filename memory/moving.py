@@ -70,10 +70,10 @@ PARTS = (
         fixed=(("turn_id", "turns"), ("document_id", "documents")),
         needs=("turn_id", "document_id"),
     ),
-    _Part("telegram_replies", drop=("key",)),  # the updates that it names are another bot's
-    _Part("telegram_outbox"),
-    _Part("telegram_inbox"),
-    _Part("telegram_messages"),
+    # Numbers of updates and messages are another bot's: here they would name what this home's bot has sent or got.
+    _Part("telegram_replies", drop=("key", "reply_to", "preview_id")),
+    _Part("telegram_outbox", drop=("message_id",)),
+    _Part("telegram_inbox", drop=("message_id",)),
     _Part("telegram_forwards"),
     _Part("facts"),
     _Part("fact_sources", _OF_CHUNKS),
@@ -94,6 +94,7 @@ LEFT = (
     *("memory_sizes", "vector_changes"),  # kept by triggers
     *("state", "backups", "counters", "telegram_blocked", "invitations", "arrivals"),  # of the home or its bot
     *("group_rules", "turn_authors", "business_connections"),  # of groups and of the owner, who stay
+    "telegram_messages",  # which of its bot's messages shows which turn
 )
 """Every other table."""
 _CITING = ("citations", "memories", "first_citations", "second_citations")
