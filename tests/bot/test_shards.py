@@ -238,6 +238,9 @@ def test_nothing_stays_behind(homes: tuple[Path, Path]) -> None:
     """Not a byte of what they wrote is in the old home's files, whose other people have all that was theirs."""
     with opened(homes[0]) as life:
         life.backup()
+    kept = homes[0] / "beginnings" / "base-1.safetensors"  # of a prompt, as an engine leaves it
+    kept.parent.mkdir(exist_ok=True)
+    kept.write_bytes(b"quexzil")
     move(NAME, *homes)
     for file in (path for path in homes[0].rglob("*") if path.is_file() and path.suffix != ".familiar"):
         held = file.read_bytes()
@@ -422,7 +425,15 @@ def test_what_can_not_move_is_said(homes: tuple[Path, Path], sql: str, reason: s
 def test_the_command_moves_and_finds(homes: tuple[Path, Path], capsys: pytest.CaptureFixture[str]) -> None:
     """of, list and move, over the homes of [shards]."""
     config = homes[0].parent / "shards.toml"
-    config.write_text(f'[shards]\nhomes = "{homes[0]}, {homes[1]}"\n', encoding="utf-8")
+    given = homes[0].parent / "server" / "familiar-x"  # a server's copy of an adapter of the home that is left
+    given.mkdir(parents=True)
+    source = {"folder": str(next((homes[0] / "adapters").glob("*/adapter")))}
+    (given / "familiar-source.json").write_text(json.dumps(source), encoding="utf-8")
+    config.write_text(
+        f'[shards]\nhomes = "{homes[0]}, {homes[1]}"\n'
+        f'[server]\nadapters = "folder"\nadapter_folder = "{given.parent}"\n',
+        encoding="utf-8",
+    )
 
     def shard(*arguments: str) -> list[dict[str, Any]]:
         assert main(["--config", str(config), "--home", str(homes[0]), "--json", "shard", *arguments]) == 0
@@ -434,6 +445,7 @@ def test_the_command_moves_and_finds(homes: tuple[Path, Path], capsys: pytest.Ca
     assert len(shard("list")) == 4
     (done,) = shard("move", NAME, "--to", str(homes[1]))
     assert (done["from"], done["to"], done["adapters"]) == (str(homes[0]), str(homes[1]), 1)
+    assert not given.exists()
     assert shard("of", str(ACCOUNT)) == [{"user": str(ACCOUNT), "home": str(homes[1]), "known": True}]
 
 
