@@ -173,6 +173,25 @@ def _drop(db: sqlite3.Connection, user_id: int) -> None:
     db.execute("DELETE FROM users WHERE id = ?", (user_id,))  # all else goes with it; folders with the next sweep
 
 
+def keep_gone(old: Store, new: sqlite3.Connection) -> None:
+    """Note in an older copy of a home who has left it since, or they would be served in two homes.
+
+    Who came back since has another row now, and stays as the copy has them.
+    """
+    for row in old.rows(
+        "SELECT m.token, m.state, m.user_id, m.role, m.other_home, m.at, u.name, u.telegram_id, u.created_at"
+        " FROM moves m JOIN users u ON u.id = m.user_id WHERE m.state IN ('left', 'erased') ORDER BY m.id"
+    ):
+        *move, name, account, since = row
+        same = "id = ? AND name = ? AND telegram_id IS ? AND created_at = ?"
+        known = new.execute("SELECT 1 FROM moves WHERE token = ?", (row["token"],)).fetchone()
+        left = f"UPDATE users SET role = 'refused', role_since = ? WHERE {same}"
+        if not known and new.execute(left, (row["at"], row["user_id"], name, account, since)).rowcount:
+            new.execute(
+                "INSERT INTO moves (token, state, user_id, role, other_home, at) VALUES (?, ?, ?, ?, ?, ?)", tuple(move)
+            )
+
+
 # -- moving
 
 

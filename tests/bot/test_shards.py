@@ -23,10 +23,11 @@ from memory.digest import sha256_of
 from memory.errors import FamiliarError, UsageError
 from memory.facts.store import facts_of
 from memory.home_lock import HomeLock
-from memory.moving import parts_named
+from memory.moving import gone, parts_named
 from memory.places import TABLES
 from memory.records import Profile
 from memory.reembedding import serving
+from memory.restoring import restore
 from memory.store import Store
 from memory.turns import turns_of
 from tests.memory.life import FERRY, QUESTIONS, Life, live
@@ -293,6 +294,21 @@ def test_messages_of_another_bot_name_nothing(homes: tuple[Path, Path]) -> None:
             rows = life.store.tuples(f"SELECT {columns} FROM telegram_{table} WHERE user_id = ?", (life.user_id,))
             assert rows
             assert {value for (value,) in rows} == {None}
+
+
+def test_an_older_backup_does_not_bring_them_back(homes: tuple[Path, Path]) -> None:
+    """Restored after the move, it serves the old home's other people, and says where who left is."""
+    with opened(homes[0]) as life:
+        saved = life.backup().path
+    move(NAME, *homes)
+    restore(homes[0], saved, erasers_of=lambda _: ())
+    assert (_people(homes[0]), _people(homes[1])) == (["bo"], ["ann", "bo", "cleo"])
+    with opened(homes[0]) as life:
+        left = life.store.user(NAME)
+        assert left is not None
+        where = gone(life.store, left)
+        assert where is not None
+        assert (where.home, where.erased) == (homes[1], True)
 
 
 def test_they_can_move_back(homes: tuple[Path, Path]) -> None:
