@@ -225,3 +225,10 @@ def marked(reply: str, found: Sequence[UnsupportedSentence], *, language: str) -
 
 def _with_mark(sentence: str, mark: str) -> str:
     return f"{sentence[:-1].rstrip()} {mark} |" if sentence.endswith("|") else f"{sentence} {mark}"
+
+
+def without_marks(text: str) -> str:
+    """What a person made of a marked reply, which must not be learned with its marks."""
+    for mark in (say(language, "unsupported_mark") for language in LANGUAGES):
+        text = text.replace(f" {mark}", "").replace(mark, "")
+    return text
