@@ -7,8 +7,9 @@ from dataclasses import dataclass
 from typing import Literal
 
 from bot.locales import say
+from bot.support import without_marks
 from memory.records import User
-from memory.turns import withdraw_vote
+from memory.turns import turn_by_id, withdraw_vote
 from tuning.adapters import Adapter, Registry
 from tuning.config import VotesConfig
 from tuning.votes import Compared, Judged, RolledBack, compared, judge_turn, roll_back_if_worse
@@ -63,6 +64,8 @@ class Learned:
         :raises FamiliarError: the user has no turn of that id, or the correction is empty
         """
         registry, config = self._registry, self._config
+        if correction is not None and turn_by_id(registry.store, turn_id, user_id=user.id).unsupported:
+            correction = without_marks(correction)  # it may be a copy of what was shown
         return judge_turn(registry, turn_id, user_id=user.id, config=config, vote=vote, correction=correction)
 
     def withdraw(self, turn_id: int, vote: Literal["up", "down"], *, user: User) -> bool:

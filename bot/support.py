@@ -57,9 +57,12 @@ class Statement:
 
 
 def statements(reply: str) -> list[Statement]:
-    """The sentences of a reply that state a fact, in order, each with the passages that it cites."""
+    """The sentences of a reply that state a fact, in order, each with the passages that it cites.
+
+    Code, headings and heads of tables state none, and a mark would break the first and the last.
+    """
     found: list[Statement] = []
-    for piece in sentences(reply):
+    for piece in sentences(_NO_SENTENCE.sub("\n", reply)):
         lead = _LEAD.match(piece)
         if lead and found:  # "She moved. [2] He stayed.": the number belongs to what stands before it
             found[-1] = replace(found[-1], cited=(*found[-1].cited, *_numbers(lead.group())))
@@ -73,6 +76,12 @@ def _numbers(text: str) -> tuple[int, ...]:
     return tuple(dict.fromkeys(int(n) for group in _CITED.findall(text) for n in re.findall(r"\d+", group)))
 
 
+_NO_SENTENCE = re.compile(
+    r"^[ \t]*(?P<fence>```|~~~)(?:.|\n)*?(?:^[ \t]*(?P=fence)[ \t]*$|\Z)"
+    r"|^[ \t]*#{1,6}[ \t].*$"
+    r"|^[^|\n]*\|.*\n[ \t]*\|?[ \t]*:?-+:?[ \t]*(?:\|[ \t]*:?-+:?[ \t]*)*\|?[ \t]*$",
+    re.MULTILINE,
+)
 _CITED = re.compile(r"\s*[\[【]\s*\d{1,3}(?:\s*[,，、;]\s*\d{1,3})*\s*[\]】]")
 _LEAD = re.compile(rf"(?:{_CITED.pattern})+[\s.]*")
 _MARKUP = re.compile(r"^(?:#{1,6}\s+|[-*+•]\s+|\d{1,3}[.)]\s+|>\s+)+|\*\*|__|`")
@@ -205,13 +214,21 @@ def _allowance(sentence: str, source: str) -> float:
 
 
 def marked(reply: str, found: Sequence[UnsupportedSentence], *, language: str) -> str:
-    """The reply with a mark behind each of the sentences, after their citations."""
+    """The reply with a mark behind each of the sentences, after their citations; of a table's row, in its last cell."""
+    mark = say(language, "unsupported_mark")
     for item in found:
         words = r"\s+".join(re.escape(word) for word in item.text.split())
-        reply = re.sub(
-            rf"{words}(?:{_CITED.pattern})*",
-            lambda match: f"{match.group()} {say(language, 'unsupported_mark')}",
-            reply,
-            count=1,
-        )
+        pattern = rf"{words}(?:{_CITED.pattern})*"
+        reply = re.sub(pattern, lambda match: _with_mark(match.group(), mark), reply, count=1)
     return reply
+
+
+def _with_mark(sentence: str, mark: str) -> str:
+    return f"{sentence[:-1].rstrip()} {mark} |" if sentence.endswith("|") else f"{sentence} {mark}"
+
+
+def without_marks(text: str) -> str:
+    """What a person made of a marked reply, which must not be learned with its marks."""
+    for mark in (say(language, "unsupported_mark") for language in LANGUAGES):
+        text = text.replace(f" {mark}", "").replace(mark, "")
+    return text

@@ -50,6 +50,8 @@ class _Part:
     """Columns that refer to a table without saying so in the schema."""
     drop: tuple[str, ...] = ()
     """Columns that mean nothing in another home, and become NULL."""
+    needs: tuple[str, ...] = ()
+    """Columns that may be NULL; but a row says nothing any more once what it named there does not come along."""
 
 
 _OF_CHUNKS = "chunk_id IN (SELECT id FROM chunks WHERE user_id = ?)"
@@ -66,11 +68,12 @@ PARTS = (
         "adapter_sources",
         "adapter_id IN (SELECT id FROM adapters WHERE user_id = ?)",
         fixed=(("turn_id", "turns"), ("document_id", "documents")),
+        needs=("turn_id", "document_id"),
     ),
-    _Part("telegram_replies", drop=("key",)),  # the updates that it names are another bot's
-    _Part("telegram_outbox"),
-    _Part("telegram_inbox"),
-    _Part("telegram_messages"),
+    # Numbers of updates and messages are another bot's: here they would name what this home's bot has sent or got.
+    _Part("telegram_replies", drop=("key", "reply_to", "preview_id")),
+    _Part("telegram_outbox", drop=("message_id",)),
+    _Part("telegram_inbox", drop=("message_id",)),
     _Part("telegram_forwards"),
     _Part("facts"),
     _Part("fact_sources", _OF_CHUNKS),
@@ -80,7 +83,7 @@ PARTS = (
     _Part("files"),
     _Part("file_documents", "file_id IN (SELECT id FROM files WHERE user_id = ?)"),
     _Part("reminders"),
-    _Part("example_choices"),
+    _Part("example_choices", needs=("turn_id", "chunk_id")),
     _Part("personas"),
     _Part("digests"),
     _Part("timeless_reminders"),
@@ -91,6 +94,7 @@ LEFT = (
     *("memory_sizes", "vector_changes"),  # kept by triggers
     *("state", "backups", "counters", "telegram_blocked", "invitations", "arrivals"),  # of the home or its bot
     *("group_rules", "turn_authors", "business_connections"),  # of groups and of the owner, who stay
+    "telegram_messages",  # which of its bot's messages shows which turn
 )
 """Every other table."""
 _CITING = ("citations", "memories", "first_citations", "second_citations")
@@ -167,6 +171,25 @@ def _serve(db: sqlite3.Connection, user_id: int, role: str) -> None:
 def _drop(db: sqlite3.Connection, user_id: int) -> None:
     db.execute("DELETE FROM chunks_fts WHERE rowid IN (SELECT id FROM chunks WHERE user_id = ?)", (user_id,))
     db.execute("DELETE FROM users WHERE id = ?", (user_id,))  # all else goes with it; folders with the next sweep
+
+
+def keep_gone(old: Store, new: sqlite3.Connection) -> None:
+    """Note in an older copy of a home who has left it since, or they would be served in two homes.
+
+    Who came back since has another row now, and stays as the copy has them.
+    """
+    for row in old.rows(
+        "SELECT m.token, m.state, m.user_id, m.role, m.other_home, m.at, u.name, u.telegram_id, u.created_at"
+        " FROM moves m JOIN users u ON u.id = m.user_id WHERE m.state IN ('left', 'erased') ORDER BY m.id"
+    ):
+        *move, name, account, since = row
+        same = "id = ? AND name = ? AND telegram_id IS ? AND created_at = ?"
+        known = new.execute("SELECT 1 FROM moves WHERE token = ?", (row["token"],)).fetchone()
+        left = f"UPDATE users SET role = 'refused', role_since = ? WHERE {same}"
+        if not known and new.execute(left, (row["at"], row["user_id"], name, account, since)).rowcount:
+            new.execute(
+                "INSERT INTO moves (token, state, user_id, role, other_home, at) VALUES (?, ?, ?, ?, ?, ?)", tuple(move)
+            )
 
 
 # -- moving
@@ -326,6 +349,7 @@ def _references(db: sqlite3.Connection, part: _Part) -> dict[str, str]:
 def _copy(here: sqlite3.Connection, db: sqlite3.Connection, part: _Part, shift: _Shift) -> int:
     columns, references = _columns(db, part.table), _references(db, part)
     needed = {row["name"] for row in db.execute(f"PRAGMA table_info({part.table})") if row["notnull"]}
+    needed |= set(part.needs)
     free = _free_updates(db) if part.table == "telegram_inbox" else iter(())
     names, marks = ", ".join(f'"{name}"' for name in columns), ", ".join("?" * len(columns))
     written, count = _Sum(), 0
@@ -333,9 +357,10 @@ def _copy(here: sqlite3.Connection, db: sqlite3.Connection, part: _Part, shift: 
     while rows := cursor.fetchmany(_PAGE):
         moved = []
         for row in rows:
-            values = _moved(part, dict(zip(columns, row, strict=True)), references, shift, free)
-            lost = [key for key in references if values[key] is None and key in needed]
-            if not lost:  # else it belongs to somebody else's, such as a choice about a shared passage
+            before = dict(zip(columns, row, strict=True))
+            values = _moved(part, dict(before), references, shift, free)
+            lost = [key for key in references if key in needed and values[key] is None is not before[key]]
+            if not lost:  # else it is about somebody else's, such as a shared passage, or about what was forgotten
                 moved.append(tuple(values.values()))
         db.executemany(f"INSERT INTO {part.table} ({names}) VALUES ({marks})", moved)
         written.add(moved)
@@ -424,7 +449,11 @@ def _index_words(db: sqlite3.Connection, user_id: int) -> None:
 def _copy_folders(source: Store, target: Store, user_id: int) -> int:
     """The folders of the user's adapters, whole and compared, before their rows are to be seen."""
     count = 0
-    for row in source.rows("SELECT id FROM adapters WHERE user_id = ?", (user_id,)):
+    for row in source.rows(
+        "SELECT id FROM adapters a WHERE user_id = ?1 AND NOT EXISTS (SELECT 1 FROM adapter_sources WHERE adapter_id ="
+        " a.id AND document_id IN (SELECT id FROM documents WHERE user_id <> ?1))",  # what a tune left half done
+        (user_id,),
+    ):
         here, there = (store.path.parent / ADAPTERS / row["id"] for store in (source, target))
         if not here.is_dir():
             continue

@@ -8,6 +8,7 @@ from pathlib import Path
 from bot.app import App
 from bot.commands.output import Output
 from bot.commands.wrong_use import refuse
+from bot.engines.server.adapters import sweep
 from bot.shards import Placed, find, hash_home, homes_of, move, placed, unfinished
 from memory.errors import FamiliarError, UsageError
 
@@ -28,7 +29,12 @@ def shard(app: App, args: argparse.Namespace, out: Output) -> int:
         return 0
     if args.person is None:
         raise UsageError(f"familiar shard {args.action} needs a USER: a name, or a Telegram account's number")
-    return (_of if args.action == "of" else _move)(homes, args, out)
+    if args.action == "of":
+        return _of(homes, args, out)
+    try:
+        return _move(homes, args, out)
+    finally:
+        sweep(app.settings.server)  # copies of adapters that lay in the home that was left
 
 
 def _of(homes: tuple[Path, ...], args: argparse.Namespace, out: Output) -> int:

@@ -39,7 +39,7 @@ from bot.reminders.zones import zone_of
 from memory.errors import FamiliarError, UsageError
 from memory.facts import store as facts_store
 from memory.facts.graph import around
-from memory.facts.store import PROGRAM_NOTE
+from memory.facts.store import MYSELF, PROGRAM_NOTE
 from memory.notes import NewNote, Words, keep_note
 from memory.records import Hit, Message, User
 
@@ -196,6 +196,8 @@ def note_of(text: str, *, client: str, user: User, now: datetime) -> NewNote:
     who = (
         " ".join("".join(sign if sign.isprintable() else " " for sign in client).split())[:_CLIENT_CHARACTERS] or "MCP"
     )
+    if who.casefold() in MYSELF | {user.name.casefold()}:
+        who += " (MCP)"  # else it would be cited as what the user said, and the same words of theirs taken for known
     title = say(language, "note_by", who=who, text=cut(" ".join(text.split()), _TITLE_CHARACTERS))
     return NewNote(
         key=f"mcp/{secrets.token_hex(8)}",

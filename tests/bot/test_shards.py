@@ -18,14 +18,16 @@ from bot.app import App
 from bot.cli import main
 from bot.config import Settings
 from bot.shards import find, homes_of, move, placed, unfinished
+from bot.telegram.ledger import turn_shown_in
 from memory.digest import sha256_of
 from memory.errors import FamiliarError, UsageError
 from memory.facts.store import facts_of
 from memory.home_lock import HomeLock
-from memory.moving import parts_named
+from memory.moving import gone, parts_named
 from memory.places import TABLES
 from memory.records import Profile
 from memory.reembedding import serving
+from memory.restoring import restore
 from memory.store import Store
 from memory.turns import turns_of
 from tests.memory.life import FERRY, QUESTIONS, Life, live
@@ -135,7 +137,9 @@ def everything(home: Path, name: str = NAME) -> dict[str, Any]:
             "texts": [store.document_text(d.id, user_id=user) for d in _documents(store, user)],
             "rows": {table: _rows(store, table, user) for table in _PLAIN},
             "counts": {
-                table.name: _count(store, table.name, table.owner, user) for table in TABLES if table.everything
+                table.name: _count(store, table.name, table.owner, user)
+                for table in TABLES
+                if table.everything and table.name != "telegram_messages"
             },
             "adapters": _adapters(life),
         }
@@ -146,9 +150,8 @@ _PLAIN = {
     "reminders": "key, text, due_at, zone, rule, channel, created_at",
     "candidates": "first, second, chosen, offered_at",
     "telegram_replies": "chat_id, private, at",
-    "telegram_outbox": "position, state, message_id, at",
-    "telegram_inbox": "chat_id, state, message_id",
-    "telegram_messages": "chat_id, message_id",
+    "telegram_outbox": "position, state, at",
+    "telegram_inbox": "chat_id, state, work, tokens",
     "files": "path, size, mtime_ns, sha256, status",
     "fact_names": "word, name_key, size",
 }
@@ -236,6 +239,9 @@ def test_nothing_stays_behind(homes: tuple[Path, Path]) -> None:
     """Not a byte of what they wrote is in the old home's files, whose other people have all that was theirs."""
     with opened(homes[0]) as life:
         life.backup()
+    kept = homes[0] / "beginnings" / "base-1.safetensors"  # of a prompt, as an engine leaves it
+    kept.parent.mkdir(exist_ok=True)
+    kept.write_bytes(b"quexzil")
     move(NAME, *homes)
     for file in (path for path in homes[0].rglob("*") if path.is_file() and path.suffix != ".familiar"):
         held = file.read_bytes()
@@ -254,6 +260,55 @@ def test_the_old_home_says_where_they_are(homes: tuple[Path, Path], capsys: pyte
     assert main(["--home", str(homes[0]), "people", "remove", NAME, "--keep"]) == 1
     with pytest.raises(FamiliarError, match="has moved"):
         move(NAME, *homes)
+
+
+def test_what_is_about_others_is_left(homes: tuple[Path, Path]) -> None:
+    """A choice about a shared passage, and what a withdrawn adapter had learned from the shared or the forgotten; an
+    interrupted tune does not bring the texts of a shared document along."""
+    store = Store(homes[0] / "familiar.db")
+    with store.transaction() as db:
+        (adapter,) = db.execute("SELECT id FROM adapters").fetchone()
+        db.execute("UPDATE adapters SET status = 'failed', reason = 'interrupted'")
+        (shared,) = db.execute("SELECT id FROM documents WHERE title = 'handbook'").fetchone()
+        db.execute("INSERT INTO adapter_sources VALUES (?, 99999, NULL), (?, NULL, ?)", (adapter, adapter, shared))
+        db.execute(
+            "INSERT INTO example_choices (user_id, chunk_id, choice, at) SELECT u.id, min(c.id), 'struck', ''"
+            " FROM users u, chunks c WHERE u.name = ? AND c.document_id = ?",
+            (NAME, shared),
+        )
+    store.close()
+    assert move(NAME, *homes).adapters == 0
+    with opened(homes[1]) as life:
+        kept = life.store.rows("SELECT s.* FROM adapter_sources s JOIN adapters a ON a.id = s.adapter_id")
+        assert len(kept) == 2
+        assert not any(row["choice"] for row in life.store.rows("SELECT choice FROM example_choices WHERE at = ''"))
+
+
+def test_messages_of_another_bot_name_nothing(homes: tuple[Path, Path]) -> None:
+    """Each bot counts its messages by itself: a number of the old one's would be another message of the new one's, and
+    judging or changing that would reach a turn that it has nothing to do with."""
+    move(NAME, *homes)
+    with opened(homes[1]) as life:
+        assert turn_shown_in(life.store, ACCOUNT, 12, user_id=life.user_id) is None
+        for table, columns in (("inbox", "message_id"), ("outbox", "message_id"), ("replies", "reply_to")):
+            rows = life.store.tuples(f"SELECT {columns} FROM telegram_{table} WHERE user_id = ?", (life.user_id,))
+            assert rows
+            assert {value for (value,) in rows} == {None}
+
+
+def test_an_older_backup_does_not_bring_them_back(homes: tuple[Path, Path]) -> None:
+    """Restored after the move, it serves the old home's other people, and says where who left is."""
+    with opened(homes[0]) as life:
+        saved = life.backup().path
+    move(NAME, *homes)
+    restore(homes[0], saved, erasers_of=lambda _: ())
+    assert (_people(homes[0]), _people(homes[1])) == (["bo"], ["ann", "bo", "cleo"])
+    with opened(homes[0]) as life:
+        left = life.store.user(NAME)
+        assert left is not None
+        where = gone(life.store, left)
+        assert where is not None
+        assert (where.home, where.erased) == (homes[1], True)
 
 
 def test_they_can_move_back(homes: tuple[Path, Path]) -> None:
@@ -386,7 +441,15 @@ def test_what_can_not_move_is_said(homes: tuple[Path, Path], sql: str, reason: s
 def test_the_command_moves_and_finds(homes: tuple[Path, Path], capsys: pytest.CaptureFixture[str]) -> None:
     """of, list and move, over the homes of [shards]."""
     config = homes[0].parent / "shards.toml"
-    config.write_text(f'[shards]\nhomes = "{homes[0]}, {homes[1]}"\n', encoding="utf-8")
+    given = homes[0].parent / "server" / "familiar-x"  # a server's copy of an adapter of the home that is left
+    given.mkdir(parents=True)
+    source = {"folder": str(next((homes[0] / "adapters").glob("*/adapter")))}
+    (given / "familiar-source.json").write_text(json.dumps(source), encoding="utf-8")
+    config.write_text(
+        f'[shards]\nhomes = "{homes[0]}, {homes[1]}"\n'
+        f'[server]\nadapters = "folder"\nadapter_folder = "{given.parent}"\n',
+        encoding="utf-8",
+    )
 
     def shard(*arguments: str) -> list[dict[str, Any]]:
         assert main(["--config", str(config), "--home", str(homes[0]), "--json", "shard", *arguments]) == 0
@@ -398,6 +461,7 @@ def test_the_command_moves_and_finds(homes: tuple[Path, Path], capsys: pytest.Ca
     assert len(shard("list")) == 4
     (done,) = shard("move", NAME, "--to", str(homes[1]))
     assert (done["from"], done["to"], done["adapters"]) == (str(homes[0]), str(homes[1]), 1)
+    assert not given.exists()
     assert shard("of", str(ACCOUNT)) == [{"user": str(ACCOUNT), "home": str(homes[1]), "known": True}]
 
 

@@ -131,3 +131,17 @@ def test_marks_stand_behind_sentence_and_citation() -> None:
     items = [UnsupportedSentence(text, (), 0.0, 0.5) for text in ("It is  red.", "It is old [2].", "Gone.")]
     assert marked("It is red. [1] It is old [2].", items, language="en") == "It is red. [1] (?) It is old [2]. (?)"
     assert marked("It is red.", items, language="zh") == "It is red. （？）"
+
+
+def test_marks_break_neither_code_nor_tables() -> None:
+    """Code, headings and a table's head are not judged; a row is marked in its last cell."""
+    code = "```python\nprint('Oslo')\n```\n## Trip to Rome"
+    head = "| Door | Key of |\n|:---|---|\n| front | Tom [1] |"
+    reply = f"{code}\n{head}\n| back | Oslo [1] |\nThe code is 4712."
+    stated = statements(reply)
+    assert [item.text for item in stated] == ["| front | Tom [1] |", "| back | Oslo [1] |", "The code is 4712."]
+    items = [UnsupportedSentence(item.text, (), 0.0, 0.5) for item in stated[1:]]
+    shown = marked(reply, items, language="en")
+    assert shown == f"{code}\n{head}\n| back | Oslo [1] (?) |\nThe code is 4712. (?)"
+    assert statements("~~~\nThe code is 4712.") == []
+    assert len(statements("The code is 4712 | 4713.\nIt is old.")) == 2

@@ -245,7 +245,13 @@ def test_a_note_bears_its_programs_name_whatever_that_is() -> None:
     """On one line and short; a program without a name is called by the protocol's."""
     user = User(1, "ann", "owner")
     now = datetime.now(UTC)
-    for client, name in (("a\nb\x00 c", "a b c"), ("n" * 500, "n" * 60), (" ", "MCP"), ("ann", "ann")):
+    for client, name in (
+        ("a\nb\x00 c", "a b c"),
+        ("n" * 500, "n" * 60),
+        (" ", "MCP"),
+        ("Ann", "Ann (MCP)"),
+        ("我", "我 (MCP)"),
+    ):
         made = note_of("I am\nhere " + "x" * 200, client=client, user=user, now=now)
         assert (made.words[0].speaker, made.me, made.format) == (name, None, PROGRAM_NOTE)
         assert made.title.startswith(f"{name}: I am here x")
