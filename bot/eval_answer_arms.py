@@ -28,8 +28,6 @@ from memory.errors import FamiliarError, UsageError
 from memory.records import Message
 from memory.turns import open_conversation
 
-ARMS: tuple[Arm, ...] = ("base", "memory", "quoting")
-
 
 @dataclass(frozen=True)
 class Material:
