@@ -143,7 +143,7 @@ class ChatConfig:
     """Most tokens that such a model writes around the quotes; what its passages don't support is not shown."""
     support_words: float = 0.5
     """Share of a sentence's words that must stand in its sources, or its meaning must be as near to one of theirs as
-    the next says; else it is marked. Both chosen on the half "dev" of examples/support (`familiar eval support`)."""
+    the next says; else it is marked. Both chosen on the pairs "dev" of examples/support (`familiar eval support`)."""
     support_meaning: float = 0.86
     """Cosine to a sentence of the sources (for e5-small; Chinese and other languages are made comparable); above 1
     words alone count."""

@@ -2,7 +2,7 @@
 
 The pairs of examples/support are in English and Chinese: copies, paraphrases, dates and numbers written otherwise, and
 sentences across languages; and beside them other names, numbers and days, invented details and denials. The limits
-were chosen with the half "dev" in view.
+were chosen with the pairs of "dev" in view; those held back were written afterwards and changed nothing.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ PAIRS = Path(__file__).resolve().parents[1] / "examples" / "support" / "pairs.js
 
 @dataclass(frozen=True)
 class SupportFigures:
-    """What was marked in one half of the pairs."""
+    """What was marked in one part of the pairs."""
 
     split: str
     supported: int
@@ -44,7 +44,7 @@ class SupportFigures:
 
 
 def evaluate_support(*, embedder: Embedder, chat: ChatConfig, path: Path = PAIRS) -> Iterator[SupportFigures]:
-    """The figures of both halves.
+    """The figures of both parts.
 
     :raises FamiliarError: the file is not there or has a row that is none
     """

@@ -158,8 +158,8 @@ def test_files_come_in_pairs(talk: tuple[Path, Path], capsys: pytest.CaptureFixt
 
 
 def test_the_made_pairs_are_whole() -> None:
-    """Both halves hold sentences of both kinds; names and numbers alone find many, and words alone are less lenient."""
+    """Both parts hold sentences of both kinds; names and numbers alone find many, and words alone are less lenient."""
     rows = list(evaluate_support(embedder=WordEmbedder(), chat=Settings().chat))
     assert [row.split for row in rows] == ["dev", "held"]
-    assert all(min(row.supported, row.unsupported) >= 12 for row in rows)
+    assert all(min(row.supported, row.unsupported) >= 10 for row in rows)
     assert all(row.marked > row.marked_by_words > 0.3 for row in rows)
