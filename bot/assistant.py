@@ -30,7 +30,7 @@ from bot.context import NO_CONTEXT, Context, Given, given_hits
 from bot.engines.base import AdapterFiles, Engine, Generated, Generation
 from bot.fact_answers import quote_facts
 from bot.locales import say
-from bot.prompts import build_prompt, system_prompt
+from bot.prompts import build_prompt, system_prompt, told_before
 from bot.support import find_unsupported, least_of, statements
 from memory.candidates import Candidates
 from memory.embedding import Embedder
@@ -223,8 +223,8 @@ class Assistant:
         if reply.result is None or not self._voice.trusted or not run.hits:
             return ()
         found = [item for item in statements(reply.text) if asked or item.cited]
-        least = least_of(self._chat)
-        return find_unsupported(found, run.hits, question=question, embedder=self._embedder, least=least)
+        least, told = least_of(self._chat), told_before(run.messages)
+        return find_unsupported(found, run.hits, question=question, embedder=self._embedder, least=least, told=told)
 
     def _history(self, conversation_id: int, *, user: User, without: int | None) -> list[Turn]:
         last = self._chat.history_turns + (without is not None)

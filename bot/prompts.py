@@ -131,3 +131,12 @@ def _messages(question: str, system: str, history: Sequence[Turn], hits: Sequenc
     notes = question_with_notes(question, [hit.chunk for hit in hits], [hit.remark for hit in hits])
     messages.append(Message("user", notes))
     return tuple(messages)
+
+
+def told_before(messages: Sequence[Message]) -> tuple[str, ...]:
+    """What a prompt holds of the user's own beside the newest message: what is known of them, what they said before."""
+    if not messages:
+        return ()
+    _, _, about = messages[0].content.partition(f"\n{ABOUT_USER}\n")
+    said = [message.content for message in messages[1:-1] if message.role == "user"]
+    return tuple(text for text in (*about.splitlines(), *said) if text.strip())

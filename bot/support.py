@@ -175,13 +175,24 @@ def source_text(hit: Hit) -> str:
 
 
 def find_unsupported(
-    found: Sequence[Statement], hits: Sequence[Hit], *, question: str, embedder: Embedder, least: Least
+    found: Sequence[Statement],
+    hits: Sequence[Hit],
+    *,
+    question: str,
+    embedder: Embedder,
+    least: Least,
+    told: Sequence[str] = (),
 ) -> tuple[UnsupportedSentence, ...]:
-    """Those of the statements that the passages, which are numbered from 1, don't support."""
-    sources = {n: source_text(hit) for n, hit in enumerate(hits, 1)}
+    """Those of the statements that the passages, which are numbered from 1, don't support.
+
+    :param told: what else the model had been given as true, on which a sentence that cites nothing may rest
+    """
+    beside = {-n: text for n, text in enumerate(told, 1)}  # numbers that nothing cites
+    sources = {n: source_text(hit) for n, hit in enumerate(hits, 1)} | beside
+    texts = {n: unwrap(hit.chunk.text) for n, hit in enumerate(hits, 1)} | beside
     judged = [judge_words(item, sources, question) for item in found]
     doubtful = [item for item in judged if not item.missing and item.shared < least.words]
-    meant = {id(item): near for item, near in zip(doubtful, nearness(doubtful, hits, embedder), strict=True)}
+    meant = {id(item): near for item, near in zip(doubtful, nearness(doubtful, texts, embedder), strict=True)}
     return tuple(
         UnsupportedSentence(item.statement.text, item.missing, round(item.shared, 3), meant.get(id(item)))
         for item in judged
@@ -189,9 +200,9 @@ def find_unsupported(
     )
 
 
-def nearness(judged: Sequence[Judged], hits: Sequence[Hit], embedder: Embedder) -> list[float]:
+def nearness(judged: Sequence[Judged], sources: Mapping[int, str], embedder: Embedder) -> list[float]:
     """Greatest cosine of each statement to a sentence of its sources, made comparable among languages."""
-    parts = {n: sentences(unwrap(hits[n - 1].chunk.text)) for n in {n for item in judged for n in item.sources}}
+    parts = {n: sentences(sources[n]) for n in {n for item in judged for n in item.sources}}
     texts = list(dict.fromkeys(text for n in sorted(parts) for text in parts[n]))
     if not texts:
         return [0.0] * len(judged)

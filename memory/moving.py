@@ -213,7 +213,7 @@ def check(source: Store, target: Store, user: User) -> None:
     _check_embedders(source, target)
     waiting = source.rows(
         "SELECT (SELECT count(*) FROM telegram_inbox WHERE user_id = ?1 AND state = 'waiting')"
-        " + (SELECT count(*) FROM telegram_outbox WHERE user_id = ?1 AND state IN ('waiting', 'sending', 'unknown'))",
+        " + (SELECT count(*) FROM telegram_outbox WHERE user_id = ?1 AND state IN ('waiting', 'sending'))",
         (user.id,),
     )[0][0]
     if waiting:

@@ -165,6 +165,17 @@ def test_what_the_sources_don_t_support_is_kept_with_the_turn(room: Callable[...
     ]
 
 
+def test_what_was_told_in_the_conversation_is_a_source(room: Callable[..., Room]) -> None:
+    """The model had the user's earlier messages and what is known of them; its own earlier replies prove nothing."""
+    replies = iter(["Noted.", "Marek painted it blue.", "Your parrot Zoltan is loud. Marek painted it blue."])
+    here = room(DOOR, lambda _: next(replies), trusted=True)
+    here.say("My parrot is called Zoltan and is very loud.")
+    here.say("What is the code of the front door?")
+    _, turn = here.say("What is the code of the front door?")
+    stored = turn_by_id(here.store, turn, user_id=here.user.id)
+    assert [item.text for item in stored.unsupported] == ["Marek painted it blue."]
+
+
 @pytest.mark.parametrize(
     ("text", "trusted", "marks"),
     [

@@ -19,6 +19,7 @@ from bot.cli import main
 from bot.config import Settings
 from bot.shards import find, homes_of, move, placed, unfinished
 from bot.telegram.ledger import turn_shown_in
+from bot.telegram.outbox import Outbox
 from memory.digest import sha256_of
 from memory.errors import FamiliarError, UsageError
 from memory.facts.store import facts_of
@@ -282,6 +283,18 @@ def test_what_is_about_others_is_left(homes: tuple[Path, Path]) -> None:
         kept = life.store.rows("SELECT s.* FROM adapter_sources s JOIN adapters a ON a.id = s.adapter_id")
         assert len(kept) == 2
         assert not any(row["choice"] for row in life.store.rows("SELECT choice FROM example_choices WHERE at = ''"))
+
+
+def test_what_may_not_have_arrived_holds_nobody_up(homes: tuple[Path, Path]) -> None:
+    """It waits for its reader, not for the bot; so it comes along, and the new home's bot offers it."""
+    store = Store(homes[0] / "familiar.db")
+    with store.transaction() as db:
+        db.execute("UPDATE telegram_outbox SET state = 'unknown', text = 'Maybe.', message_id = NULL")
+    store.close()
+    move(NAME, *homes)
+    with opened(homes[1]) as life:
+        (row,) = life.store.rows("SELECT reply_id FROM telegram_outbox WHERE user_id = ?", (life.user_id,))
+        assert row["reply_id"] in [reply.id for reply in Outbox(life.store, None).unannounced()]  # type: ignore[arg-type]
 
 
 def test_messages_of_another_bot_name_nothing(homes: tuple[Path, Path]) -> None:
