@@ -16,9 +16,12 @@ from tuning.chat_format import IGNORED, EncodedExample
 
 
 def log_likelihood(
-    weights: Weights, encoded: EncodedExample, *, adapter: str | None, asked_by: int | None
+    weights: Weights, encoded: EncodedExample, *, adapter: str | None, asked_by: int | None, asked_at: float
 ) -> Likelihood:
-    """The labelled tokens' log-likelihood under the model whose adapter of that id, or none, is active."""
+    """The labelled tokens' log-likelihood under the model whose adapter of that id, or none, is active.
+
+    :param asked_at: as of `PrefixCache.keep`
+    """
     import torch
     from transformers import DynamicCache
 
@@ -36,7 +39,7 @@ def log_likelihood(
             wanted = torch.tensor(answer[start + 1 : end + 1], device=logits.device)
             nats += float(logits.gather(1, wanted[:, None]).sum())
     finally:
-        weights.prefixes.keep(kept_as, prompt, cache)
+        weights.prefixes.keep(kept_as, prompt, cache, asked_at=asked_at)
     return Likelihood(nats, len(answer))
 
 

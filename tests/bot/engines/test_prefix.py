@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from typing import Any
 
 import pytest
@@ -174,5 +175,20 @@ def test_what_was_kept_before_an_erasure_is_never_written() -> None:
     assert files.kept == {}
     assert prefixes.take(MINE, [1, 2, 3]) is None
     prefixes.keep(MINE, [1, 2, 3], filled(3))
+    prefixes.write()
+    assert MINE in files.kept
+
+
+def test_a_prompt_that_waited_while_something_was_erased_is_not_kept() -> None:
+    """It was made before, and may hold what was erased."""
+    files = Files()
+    prefixes = PrefixCache(TWOS, files=files)
+    asked_at = time.perf_counter()
+    files.erased = True
+    prefixes.write()
+    prefixes.keep(MINE, [1, 2, 3], filled(3), asked_at=asked_at)
+    prefixes.write()
+    assert files.kept == {}
+    prefixes.keep(MINE, [1, 2, 3], filled(3), asked_at=time.perf_counter())
     prefixes.write()
     assert MINE in files.kept
