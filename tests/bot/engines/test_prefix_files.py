@@ -57,6 +57,19 @@ def test_a_damaged_file_is_none(tmp_path: Path, damage: str) -> None:
     assert files.read(MINE) is None
 
 
+def test_a_damaged_mark_is_made_anew(tmp_path: Path) -> None:
+    """It neither stops a start nor lets a process write that can't tell whether something was erased."""
+    files = saved(tmp_path)
+    (tmp_path / "mark").write_bytes(b"\xff\x00")
+    assert files.forgotten()
+    files.write(MINE, Prefix((1, 2, 3), filled(3)))
+    assert names(tmp_path) == []
+    again = saved(tmp_path)
+    again.write(MINE, Prefix((1, 2, 3), filled(3)))
+    assert len(names(tmp_path)) == 1
+    assert files.forgotten()
+
+
 def test_files_of_another_model_are_deleted(tmp_path: Path) -> None:
     """Also those of another format or version, which are named in the same text."""
     saved(tmp_path).write(MINE, Prefix((1, 2, 3), filled(3)))
