@@ -144,3 +144,20 @@ def test_a_restarted_engine_says_the_same_with_its_beginning(tmp_path: Path) -> 
     assert asked("Three?", options)[0] == 0
     assert asked("And four?", options) == (256, computed[1])
     assert asked("And four?", LocalOptions(dtype="float32", saved=tmp_path / "kept", base="other"))[0] == 0
+
+
+def test_weights_that_were_trained_further_in_place_reuse_nothing(tmp_path: Path) -> None:
+    """Their folder may have the same name, sizes and stamp."""
+    model = random_model(tmp_path / "model")
+    for reused in (0, 256):
+        assert asked_again(model, tmp_path / "kept")[0] == reused
+    random_model(model, seed=1)
+    assert asked_again(model, tmp_path / "kept") == (0, asked_again(model, tmp_path / "none")[1])
+
+
+def asked_again(model: Path, kept: Path) -> tuple[int, str]:
+    """Tokens reused and text of a new engine's reply."""
+    engine = LocalEngine(model, model="small", options=LocalOptions(dtype="float32", saved=kept, base="small"))
+    said = engine.generate(Generation((BEGINNING, Message("user", "Four?")), max_tokens=20), on_text=lambda _: None)
+    engine.close()
+    return said.cached_tokens, said.text
