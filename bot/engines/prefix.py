@@ -45,8 +45,9 @@ class Prefix:
 
     @property
     def nbytes(self) -> int:
-        """Memory of keys and values."""
-        return sum(layer.keys.nbytes + layer.values.nbytes for layer in self.cache.layers if _is_filled(layer))
+        """Memory of keys and values; a cache that was cut holds on to all that it was cut from."""
+        layers = (layer for layer in self.cache.layers if _is_filled(layer))
+        return sum(part.untyped_storage().nbytes() for layer in layers for part in (layer.keys, layer.values))
 
 
 class PrefixFiles(Protocol):

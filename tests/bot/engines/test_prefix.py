@@ -128,6 +128,15 @@ def test_memory_is_limited() -> None:
     assert small.take(MINE, [1, 2, 3]) is not None
 
 
+def test_memory_counts_what_a_beginning_was_cut_from() -> None:
+    """A few tokens of a long prompt hold as much as all of it."""
+    prefixes = PrefixCache(TWOS, memory_mb=1)
+    for user in (1, 2, 3):
+        prefixes.keep(PrefixKey(None, "turn", user), [user, 2, 3], filled(60_000))
+    held = [prefixes.take(PrefixKey(None, "turn", user), [user, 2, 9]) is not None for user in (1, 2, 3)]
+    assert held == [False, True, True]
+
+
 class Files:
     """Beginnings in a dictionary instead of on disk."""
 
