@@ -19,7 +19,6 @@ from memory import backup, ledger
 from memory.digest import sha256_of
 from memory.errors import FamiliarError
 from memory.home_lock import HomeLock
-from memory.moving import keep_gone
 from memory.reapply import ErasersOf, forget_again
 from memory.store import Store
 
@@ -58,7 +57,7 @@ def restore(home: Path, source: Path, *, erasers_of: ErasersOf) -> Restored:
 
 
 def _keep(home: Path, work: Path, erasers_of: ErasersOf) -> Path | None:
-    """Back up what is replaced, and take over what it knows: what was forgotten, who left, where other backups are."""
+    """Back up what is replaced, and take over what it knows: what was forgotten, and where other backups are."""
     database = home / DATABASE
     if not database.exists():
         return None
@@ -70,9 +69,8 @@ def _keep(home: Path, work: Path, erasers_of: ErasersOf) -> Path | None:
         kept = backup.make_backup(old, home, home / backup.FOLDER / f"replaced-{stamp}{backup.SUFFIX}").path
         forget_again(work, ledger.entries(old), erasers_of=erasers_of)
         rows = old.rows("SELECT id, path, sha256, made_at FROM backups")
-        with contextlib.closing(sqlite3.connect(work / DATABASE)) as new, new:
-            keep_gone(old, new)
-            new.executemany("INSERT OR REPLACE INTO backups VALUES (?, ?, ?, ?, 0)", [tuple(row) for row in rows])
+    with contextlib.closing(sqlite3.connect(work / DATABASE)) as new, new:
+        new.executemany("INSERT OR REPLACE INTO backups VALUES (?, ?, ?, ?, 0)", [tuple(row) for row in rows])
     return kept
 
 

@@ -205,24 +205,27 @@ class _Run:
     def write(self, reply: TokenReply, limit: int) -> Stop:
         """Feed ``reply`` until the model ends, ``limit`` tokens are written, a loop shows or cancel is set."""
         cache = self._cache()
-        try:
-            logits = self._read_prompt(cache)
-            for written in range(1, limit + 1):
-                if logits is None or _set(self._cancel):
-                    return "cancelled"
-                token = self._choose(logits)
-                scores = logits.float()
-                self._logprobs.append(scores[token] - scores.logsumexp(-1))  # read at the end: a GPU need not wait
-                self.first_token_at = self.first_token_at or time.perf_counter()
-                if token in self._weights.stops:
-                    return "end"
-                reply.push(token)
-                if reply.loops():
-                    return "loop"
-                logits = self._forward([token], cache) if written < limit else None
-            return "length"
-        finally:
-            self._weights.prefixes.keep(self._kept_as, self._prompt, cache, asked_at=self._began)
+        stop = self._written(reply, limit, cache)
+        # Not after an error: what failed within a model leaves some of its layers with fewer tokens than others.
+        self._weights.prefixes.keep(self._kept_as, self._prompt, cache, asked_at=self._began)
+        return stop
+
+    def _written(self, reply: TokenReply, limit: int, cache: Any) -> Stop:
+        logits = self._read_prompt(cache)
+        for written in range(1, limit + 1):
+            if logits is None or _set(self._cancel):
+                return "cancelled"
+            token = self._choose(logits)
+            scores = logits.float()
+            self._logprobs.append(scores[token] - scores.logsumexp(-1))  # read at the end: a GPU need not wait
+            self.first_token_at = self.first_token_at or time.perf_counter()
+            if token in self._weights.stops:
+                return "end"
+            reply.push(token)
+            if reply.loops():
+                return "loop"
+            logits = self._forward([token], cache) if written < limit else None
+        return "length"
 
     def _cache(self) -> Any:
         from transformers import DynamicCache
