@@ -12,7 +12,6 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from bot.engines.prefix_files import FOLDER, PrefixEraser
 from bot.private import DATABASE
 from memory.erasure import Eraser, forget_everything
 from memory.errors import FamiliarError, UsageError
@@ -144,7 +143,7 @@ def _erase(store: Store, home: Path, user_id: int, *, step: Step) -> None:
     """Erase what was left behind: tables, words, index, adapters, backups, and the bytes on disk."""
 
     def erasers_of(copy: Store) -> Sequence[Eraser]:
-        return [AdapterEraser(Registry(copy, home / ADAPTERS)), PrefixEraser(home / FOLDER)]
+        return [AdapterEraser(Registry(copy, home / ADAPTERS))]
 
     forget_everything(store, None, user_id=user_id, erasers=erasers_of(store))
     step("scrub")
