@@ -397,12 +397,14 @@ class App:
 
     def _everywhere(self, erase: Callable[..., Forgotten]) -> Forgotten:
         """Have something erased, by all who learned from it and in the backups as well."""
+        from bot.engines.prefix_files import FOLDER, PrefixEraser
         from bot.engines.server.adapters import sweep
 
         try:
             done = erase(self.store, self.indexes, erasers=self.erasers_of(self.store))
         finally:
             self.registry.sweep()
+            PrefixEraser(self.home / FOLDER).sweep()  # again: until the commit, others read what is now gone
             sweep(self.settings.server)
         return replace(done, unreached=self.catch_up().unreached)
 

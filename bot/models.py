@@ -359,3 +359,13 @@ def stamp(path: Path) -> str:
             head = opened.read(1 << 20)
         hashed.update(f"{name} {file.stat().st_size}\n".encode() + head)
     return hashed.hexdigest()[:12]
+
+
+def written(folder: Path) -> str:
+    """A short hash of when a folder's weights were written.
+
+    Weights that were trained further in place often have the same `stamp`: their size is the same, and a file begins
+    with the embedding, which most training leaves alone.
+    """
+    times = [f"{file.name} {file.stat().st_mtime_ns}" for file in sorted(folder.glob("*.safetensors"))]
+    return hashlib.sha256("\n".join(times).encode()).hexdigest()[:12]

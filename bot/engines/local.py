@@ -104,15 +104,15 @@ class LocalEngine:
         """
         import torch
 
+        began = time.perf_counter()
         with self._queue.turn(asked_by=asked_by):
             # One token more than fits would have the oldest message cut, and another prompt would be scored.
             encoded = encode_example(self._tokens(), messages, reply, max_tokens=self.context_tokens)
             if encoded is None or self.count_tokens(messages) != encoded.labels.count(IGNORED):
                 raise FamiliarError(f"prompt and reply don't fit the {self.context_tokens} tokens of {self._model}")
             with self._loaded().adapters.active(adapter), torch.inference_mode():
-                return log_likelihood(
-                    self._loaded(), encoded, adapter=adapter.id if adapter else None, asked_by=asked_by
-                )
+                id_ = adapter.id if adapter else None
+                return log_likelihood(self._loaded(), encoded, adapter=id_, asked_by=asked_by, asked_at=began)
 
     def close(self) -> None:
         """Give back the weights' memory once the waiting generations have ended; a later one reads them again."""
@@ -156,7 +156,7 @@ class LocalEngine:
         reasoning = opens_reasoning(render_text(tokenizer, request.messages))
         reply = TokenReply(tokenizer, reasoning=reasoning, on_text=on_text)
         with weights.adapters.active(request.adapter), torch.inference_mode():
-            run = _Run(weights, prompt, request, cancel)
+            run = _Run(weights, prompt, request, cancel, began)
             stop = run.write(reply, min(request.max_tokens, room))
         ended = time.perf_counter()
         self._when_idle()
@@ -179,12 +179,18 @@ class _Run:
     """One generation on the model: prompt in, tokens out, the prompt's keys and values kept for the next."""
 
     def __init__(
-        self, weights: Weights, prompt: Sequence[int], request: Generation, cancel: threading.Event | None
+        self,
+        weights: Weights,
+        prompt: Sequence[int],
+        request: Generation,
+        cancel: threading.Event | None,
+        began: float,
     ) -> None:
         self._weights = weights
         self._prompt = prompt
         self._request = request
         self._cancel = cancel
+        self._began = began
         self._kept_as = PrefixKey(request.adapter.id if request.adapter else None, request.kept_as, request.asked_by)
         self._choose = chooser(temperature=request.temperature, seed=request.seed)
         self.reused = 0
@@ -199,24 +205,27 @@ class _Run:
     def write(self, reply: TokenReply, limit: int) -> Stop:
         """Feed ``reply`` until the model ends, ``limit`` tokens are written, a loop shows or cancel is set."""
         cache = self._cache()
-        try:
-            logits = self._read_prompt(cache)
-            for written in range(1, limit + 1):
-                if logits is None or _set(self._cancel):
-                    return "cancelled"
-                token = self._choose(logits)
-                scores = logits.float()
-                self._logprobs.append(scores[token] - scores.logsumexp(-1))  # read at the end: a GPU need not wait
-                self.first_token_at = self.first_token_at or time.perf_counter()
-                if token in self._weights.stops:
-                    return "end"
-                reply.push(token)
-                if reply.loops():
-                    return "loop"
-                logits = self._forward([token], cache) if written < limit else None
-            return "length"
-        finally:
-            self._weights.prefixes.keep(self._kept_as, self._prompt, cache)
+        stop = self._written(reply, limit, cache)
+        # Not after an error: what failed within a model leaves some of its layers with fewer tokens than others.
+        self._weights.prefixes.keep(self._kept_as, self._prompt, cache, asked_at=self._began)
+        return stop
+
+    def _written(self, reply: TokenReply, limit: int, cache: Any) -> Stop:
+        logits = self._read_prompt(cache)
+        for written in range(1, limit + 1):
+            if logits is None or _set(self._cancel):
+                return "cancelled"
+            token = self._choose(logits)
+            scores = logits.float()
+            self._logprobs.append(scores[token] - scores.logsumexp(-1))  # read at the end: a GPU need not wait
+            self.first_token_at = self.first_token_at or time.perf_counter()
+            if token in self._weights.stops:
+                return "end"
+            reply.push(token)
+            if reply.loops():
+                return "loop"
+            logits = self._forward([token], cache) if written < limit else None
+        return "length"
 
     def _cache(self) -> Any:
         from transformers import DynamicCache

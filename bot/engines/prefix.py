@@ -8,8 +8,10 @@ again gives. Steps end with a message where they can, so that what comes before 
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from math import inf
 from typing import Any, Protocol
 
 
@@ -43,8 +45,9 @@ class Prefix:
 
     @property
     def nbytes(self) -> int:
-        """Memory of keys and values."""
-        return sum(layer.keys.nbytes + layer.values.nbytes for layer in self.cache.layers if _is_filled(layer))
+        """Memory of keys and values; a cache that was cut holds on to all that it was cut from."""
+        layers = (layer for layer in self.cache.layers if _is_filled(layer))
+        return sum(part.untyped_storage().nbytes() for layer in layers for part in (layer.keys, layer.values))
 
 
 class PrefixFiles(Protocol):
@@ -112,6 +115,7 @@ class PrefixCache:
         self._files = files
         self._kept: dict[PrefixKey, Prefix] = {}
         self._written: dict[PrefixKey, tuple[int, ...]] = {}
+        self._forgotten_at = -inf
 
     @property
     def nbytes(self) -> int:
@@ -131,8 +135,14 @@ class PrefixCache:
             return _copied(lent, longer), longer
         return (own.cache, shared) if shared and _crop(own.cache, len(own.ids) - shared) else None
 
-    def keep(self, key: PrefixKey, prompt: Sequence[int], cache: Any) -> None:
-        """Keep the whole steps of ``prompt`` that were computed; what was written after them is dropped."""
+    def keep(self, key: PrefixKey, prompt: Sequence[int], cache: Any, *, asked_at: float = inf) -> None:
+        """Keep the whole steps of ``prompt`` that were computed; what was written after them is dropped.
+
+        :param asked_at: when the prompt was there, by `time.perf_counter`; one that waited while something was erased
+            may hold it and is not kept
+        """
+        if asked_at < self._forgotten_at:
+            return
         computed = cache.get_seq_length()
         whole = max(whole_steps(prompt[:computed], self.rule), default=0)
         if whole and _crop(cache, computed - whole):
@@ -153,6 +163,7 @@ class PrefixCache:
         if self._files.forgotten():
             self._kept.clear()
             self._written.clear()
+            self._forgotten_at = time.perf_counter()
         for key, prefix in self._kept.items():
             if self._written.get(key) != prefix.ids:
                 self._files.write(key, prefix)

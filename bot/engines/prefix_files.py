@@ -40,7 +40,7 @@ class SavedPrefixes:
         self._most = most_mb * 2**20
         self._device = device
         with _locked(folder):
-            if not (folder / _MARK).exists():
+            if not _read_mark(folder):
                 _new_mark(folder)
             self._mark = _read_mark(folder)
             for file in _files(folder):
@@ -80,7 +80,7 @@ class SavedPrefixes:
             tensors |= {f"keys.{number}": layer.keys.contiguous(), f"values.{number}": layer.values.contiguous()}
         content = save(tensors)
         with _locked(self._folder):
-            if _read_mark(self._folder) == self._mark:
+            if self._mark and _read_mark(self._folder) == self._mark:
                 _write_private(self._file(key), content)
                 self._make_room()
 
@@ -117,6 +117,13 @@ class PrefixEraser:
         :raises FamiliarError: they can't be deleted
         """
         del user_id, turn_ids, document_ids
+        self.sweep()
+
+    def sweep(self) -> None:
+        """Delete them all, and have no process write what it holds.
+
+        :raises FamiliarError: they can't be deleted
+        """
         if self._folder.is_dir():
             with _locked(self._folder):
                 _new_mark(self._folder)
@@ -133,7 +140,8 @@ def _hash(text: str) -> str:
 
 
 def _read_mark(folder: Path) -> str:
-    with suppress(FileNotFoundError):
+    """Empty where there is none that can be read, as on Windows while it is replaced: no beginning is valid then."""
+    with suppress(OSError, ValueError):
         return (folder / _MARK).read_text(encoding="ascii")
     return ""
 

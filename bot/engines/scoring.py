@@ -16,9 +16,12 @@ from tuning.chat_format import IGNORED, EncodedExample
 
 
 def log_likelihood(
-    weights: Weights, encoded: EncodedExample, *, adapter: str | None, asked_by: int | None
+    weights: Weights, encoded: EncodedExample, *, adapter: str | None, asked_by: int | None, asked_at: float
 ) -> Likelihood:
-    """The labelled tokens' log-likelihood under the model whose adapter of that id, or none, is active."""
+    """The labelled tokens' log-likelihood under the model whose adapter of that id, or none, is active.
+
+    :param asked_at: as of `PrefixCache.keep`
+    """
     import torch
     from transformers import DynamicCache
 
@@ -27,16 +30,14 @@ def log_likelihood(
     kept_as = PrefixKey(adapter, TURNS, asked_by)
     kept = weights.prefixes.take(kept_as, prompt)
     cache, reused = kept or (DynamicCache(config=weights.model.config), 0)
-    try:
-        for start, end in steps(prompt, reused, weights.prefixes.rule):
-            logits = _forward(weights, prompt[start:end], cache, keep=1)
-        nats = float(torch.log_softmax(logits[-1].float(), dim=-1)[answer[0]])
-        for start, end in pieces(0, len(answer) - 1, weights.prefixes.rule.most):
-            logits = torch.log_softmax(_forward(weights, answer[start:end], cache, keep=0).float(), dim=-1)
-            wanted = torch.tensor(answer[start + 1 : end + 1], device=logits.device)
-            nats += float(logits.gather(1, wanted[:, None]).sum())
-    finally:
-        weights.prefixes.keep(kept_as, prompt, cache)
+    for start, end in steps(prompt, reused, weights.prefixes.rule):
+        logits = _forward(weights, prompt[start:end], cache, keep=1)
+    nats = float(torch.log_softmax(logits[-1].float(), dim=-1)[answer[0]])
+    for start, end in pieces(0, len(answer) - 1, weights.prefixes.rule.most):
+        logits = torch.log_softmax(_forward(weights, answer[start:end], cache, keep=0).float(), dim=-1)
+        wanted = torch.tensor(answer[start + 1 : end + 1], device=logits.device)
+        nats += float(logits.gather(1, wanted[:, None]).sum())
+    weights.prefixes.keep(kept_as, prompt, cache, asked_at=asked_at)
     return Likelihood(nats, len(answer))
 
 

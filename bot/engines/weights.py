@@ -11,6 +11,7 @@ from bot.engines.prefix import PrefixCache, StepRule
 from bot.engines.prefix_files import FOLDER, SavedPrefixes
 from bot.engines.speed import FILE as SPEED_FILE
 from bot.engines.speed import Speed, threads_here
+from bot.models import written
 from memory.errors import FamiliarError, first_line
 from tuning.chat_format import stop_ids
 from tuning.precision import DType, best_dtype
@@ -118,7 +119,7 @@ def load_weights(folder: Path, tokenizer: Any, options: LocalOptions) -> Weights
         torch.set_num_threads(threads_here(Speed(options.measured, options.base or folder.name), model))
     stops = stop_ids(tokenizer, model.generation_config)
     rule = StepRule(_LEAST_STEP, _longest_step(model), stops)
-    prefixes = PrefixCache(rule, memory_mb=options.beginnings_mb, files=_saved(model, rule, options))
+    prefixes = PrefixCache(rule, memory_mb=options.beginnings_mb, files=_saved(folder, model, rule, options))
     adapters = Adapters(model, held_mb=options.adapters_mb, merged=options.merge_adapters)
     return Weights(model, adapters, prefixes, stops)
 
@@ -152,7 +153,7 @@ def _longest_step(model: Any) -> int:
     return 1024 if model.device.type != "cpu" or model.num_parameters() < _SMALL else 512
 
 
-def _saved(model: Any, rule: StepRule, options: LocalOptions) -> SavedPrefixes | None:
+def _saved(folder: Path, model: Any, rule: StepRule, options: LocalOptions) -> SavedPrefixes | None:
     """The files of beginnings that are bit for bit what this process would compute."""
     import torch
     import transformers
@@ -161,5 +162,5 @@ def _saved(model: Any, rule: StepRule, options: LocalOptions) -> SavedPrefixes |
         return None
     libraries = (torch.__version__, transformers.__version__, torch.backends.cpu.get_cpu_capability())
     held = (str(model.dtype), str(model.device), torch.get_num_threads(), options.merge_adapters)
-    valid_for = repr((options.base, rule.least, rule.most, *libraries, *held))
+    valid_for = repr((options.base, written(folder), rule.least, rule.most, *libraries, *held))
     return SavedPrefixes(options.saved, valid_for=valid_for, most_mb=options.saved_mb, device=str(model.device))

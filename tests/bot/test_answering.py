@@ -22,6 +22,7 @@ from bot.engines.server.adapters import put_copy
 from bot.live_adapters import RegistryAdapters
 from bot.tunes import NOT_USED
 from bot.web.views.health import look_at
+from memory import erasure
 from memory.config import SearchConfig
 from memory.turns import open_conversation
 from tests.embedder import WordEmbedder
@@ -200,6 +201,21 @@ def test_without_the_base_here_no_adapter_can_be_checked(
     adapters = RegistryAdapters(elsewhere)
     assert [adapters.live(app.user(None).id) for _ in range(2)] == [None, None]
     assert [record.getMessage().split(":")[0] for record in caplog.records] == ["adapters do not answer"]
+
+
+def test_forgetting_reaches_beginnings_written_before_its_commit(app: App, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Another process reads what is being erased until then, and may keep it on disk."""
+    forget, folder = erasure.forget_everything, app.home / "beginnings"
+    folder.mkdir(parents=True)
+
+    def forget_beside_a_bot(*given: Any, **options: Any) -> erasure.Forgotten:
+        done = forget(*given, **options)
+        (folder / "late.safetensors").write_bytes(b"")
+        return done
+
+    monkeypatch.setattr(erasure, "forget_everything", forget_beside_a_bot)
+    app.forget(user_id=app.user(None).id, everything=True)
+    assert [file.name for file in folder.iterdir() if file.suffix == ".safetensors"] == []
 
 
 def test_forgetting_reaches_the_servers_folder(app: App, tmp_path: Path) -> None:

@@ -101,9 +101,15 @@ def _write(folder: Path, target: Path, base: BaseShape) -> None:
         tensors = read_tensors(folder / _WEIGHTS)
     except (OSError, ValueError, KeyError) as exc:
         raise FamiliarError(f"{folder / _WEIGHTS} is damaged: {first_line(exc)}") from exc
-    converted = convert_tensors(tensors, base, where=folder)
+    rank = int(settings["r"])
+    try:
+        converted = convert_tensors(tensors, base, where=folder)
+    except (ValueError, IndexError) as exc:  # its rows don't make up the heads, or it is no matrix
+        raise FamiliarError(f"{folder} does not hold an adapter of this model: {first_line(exc)}") from exc
+    if any(values.shape[".lora_B." in name] != rank for name, values in tensors.items()):
+        raise FamiliarError(f"{folder}: the adapter's weights are not of the rank {rank} that its settings name")
     draft = target.with_name(f".{target.name}.{os.getpid()}")
-    alpha = scaling(settings) * padded_rank(int(settings["r"]))
+    alpha = scaling(settings) * padded_rank(rank)
     try:
         write_adapter(draft, converted, architecture=base.architecture, alpha=alpha)
         draft.replace(target)

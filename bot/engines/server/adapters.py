@@ -8,6 +8,7 @@ copies whose adapter is gone are deleted, and what this process loaded is unload
 from __future__ import annotations
 
 import json
+import os
 import shutil
 from collections import OrderedDict
 from pathlib import Path
@@ -195,19 +196,22 @@ def put_copy(adapter: AdapterFiles, place: Path, *, base: str | None) -> None:
     """
     if (place / _SOURCE).is_file():
         return
-    draft = place.with_name(f".{place.name}.new")
+    draft = place.with_name(f".{place.name}.{os.getpid()}.new")  # a bot and a chat may need it at once
     try:
         shutil.rmtree(draft, ignore_errors=True)
         draft.mkdir(parents=True)
+        _write(draft / _SOURCE, {"folder": str(adapter.folder.absolute())})  # first, so that a draft left behind goes
         for name in _FILES:
             shutil.copyfile(adapter.folder / name, draft / name)
         if base is not None:
             _name_base(draft / "adapter_config.json", base)
-        _write(draft / _SOURCE, {"folder": str(adapter.folder.absolute())})
         for path in (draft, *draft.iterdir()):  # a home's files are its owner's alone, but the server has to read these
             path.chmod(0o755 if path.is_dir() else 0o644)
         draft.rename(place)
     except OSError as exc:
+        shutil.rmtree(draft, ignore_errors=True)
+        if (place / _SOURCE).is_file():
+            return
         why = exc.strerror or type(exc).__name__
         raise FamiliarError(
             f"adapter {adapter.id} can't be put into [server] adapter_folder {place.parent}: {why}"
@@ -216,9 +220,17 @@ def put_copy(adapter: AdapterFiles, place: Path, *, base: str | None) -> None:
 
 def sweep_copies(folder: Path) -> None:
     """Delete copies whose adapters are gone, as after something was forgotten that they had learned from."""
-    for source in folder.glob(f"{_PREFIX}*/{_SOURCE}"):
-        if not Path(json.loads(source.read_text(encoding="utf-8"))["folder"]).is_dir():
+    for source in [*folder.glob(f"{_PREFIX}*/{_SOURCE}"), *folder.glob(f".{_PREFIX}*.new/{_SOURCE}")]:
+        if not _is_kept(source):
             shutil.rmtree(source.parent, ignore_errors=True)
+
+
+def _is_kept(source: Path) -> bool:
+    """Whether a copy's adapter is there; one that can't be told is copied again when it is next needed."""
+    try:
+        return Path(json.loads(source.read_text(encoding="utf-8"))["folder"]).is_dir()
+    except (OSError, ValueError, KeyError, TypeError):  # damaged, or another process has just deleted it
+        return False
 
 
 def _name_base(config: Path, base: str) -> None:

@@ -257,6 +257,26 @@ def test_a_closed_engine_reads_the_model_again(small_model: Path) -> None:
     assert say(engine).text == before
 
 
+@pytest.mark.parametrize("scored", [False, True])
+def test_what_failed_within_the_model_is_not_kept(
+    small_model: Path, monkeypatch: pytest.MonkeyPatch, scored: bool
+) -> None:
+    """As when memory ran out in a layer: the next reply is what it would have been."""
+    import torch
+
+    def fail(*_: Any, **__: Any) -> None:
+        raise torch.OutOfMemoryError
+
+    expected = say(engine_of(small_model), PAST).text
+    engine = engine_of(small_model)
+    say(engine)
+    with monkeypatch.context() as patched:
+        patched.setattr(engine._loaded().model.model.layers[1], "forward", fail)
+        with pytest.raises(torch.OutOfMemoryError):
+            engine.log_likelihood(PAST, "Hello", None) if scored else say(engine, PAST)
+    assert say(engine, PAST).text == expected
+
+
 def test_seeds_differ_and_repeat() -> None:
     """A seed repeats its draws, another seed makes others, and none at zero temperature."""
     import torch

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from typing import Any
 
 import pytest
@@ -127,6 +128,15 @@ def test_memory_is_limited() -> None:
     assert small.take(MINE, [1, 2, 3]) is not None
 
 
+def test_memory_counts_what_a_beginning_was_cut_from() -> None:
+    """A few tokens of a long prompt hold as much as all of it."""
+    prefixes = PrefixCache(TWOS, memory_mb=1)
+    for user in (1, 2, 3):
+        prefixes.keep(PrefixKey(None, "turn", user), [user, 2, 3], filled(60_000))
+    held = [prefixes.take(PrefixKey(None, "turn", user), [user, 2, 9]) is not None for user in (1, 2, 3)]
+    assert held == [False, True, True]
+
+
 class Files:
     """Beginnings in a dictionary instead of on disk."""
 
@@ -174,5 +184,20 @@ def test_what_was_kept_before_an_erasure_is_never_written() -> None:
     assert files.kept == {}
     assert prefixes.take(MINE, [1, 2, 3]) is None
     prefixes.keep(MINE, [1, 2, 3], filled(3))
+    prefixes.write()
+    assert MINE in files.kept
+
+
+def test_a_prompt_that_waited_while_something_was_erased_is_not_kept() -> None:
+    """It was made before, and may hold what was erased."""
+    files = Files()
+    prefixes = PrefixCache(TWOS, files=files)
+    asked_at = time.perf_counter()
+    files.erased = True
+    prefixes.write()
+    prefixes.keep(MINE, [1, 2, 3], filled(3), asked_at=asked_at)
+    prefixes.write()
+    assert files.kept == {}
+    prefixes.keep(MINE, [1, 2, 3], filled(3), asked_at=time.perf_counter())
     prefixes.write()
     assert MINE in files.kept

@@ -57,6 +57,19 @@ def test_a_damaged_file_is_none(tmp_path: Path, damage: str) -> None:
     assert files.read(MINE) is None
 
 
+def test_a_damaged_mark_is_made_anew(tmp_path: Path) -> None:
+    """It neither stops a start nor lets a process write that can't tell whether something was erased."""
+    files = saved(tmp_path)
+    (tmp_path / "mark").write_bytes(b"\xff\x00")
+    assert files.forgotten()
+    files.write(MINE, Prefix((1, 2, 3), filled(3)))
+    assert names(tmp_path) == []
+    again = saved(tmp_path)
+    again.write(MINE, Prefix((1, 2, 3), filled(3)))
+    assert len(names(tmp_path)) == 1
+    assert files.forgotten()
+
+
 def test_files_of_another_model_are_deleted(tmp_path: Path) -> None:
     """Also those of another format or version, which are named in the same text."""
     saved(tmp_path).write(MINE, Prefix((1, 2, 3), filled(3)))
@@ -131,3 +144,20 @@ def test_a_restarted_engine_says_the_same_with_its_beginning(tmp_path: Path) -> 
     assert asked("Three?", options)[0] == 0
     assert asked("And four?", options) == (256, computed[1])
     assert asked("And four?", LocalOptions(dtype="float32", saved=tmp_path / "kept", base="other"))[0] == 0
+
+
+def test_weights_that_were_trained_further_in_place_reuse_nothing(tmp_path: Path) -> None:
+    """Their folder may have the same name, sizes and stamp."""
+    model = random_model(tmp_path / "model")
+    for reused in (0, 256):
+        assert asked_again(model, tmp_path / "kept")[0] == reused
+    random_model(model, seed=1)
+    assert asked_again(model, tmp_path / "kept") == (0, asked_again(model, tmp_path / "none")[1])
+
+
+def asked_again(model: Path, kept: Path) -> tuple[int, str]:
+    """Tokens reused and text of a new engine's reply."""
+    engine = LocalEngine(model, model="small", options=LocalOptions(dtype="float32", saved=kept, base="small"))
+    said = engine.generate(Generation((BEGINNING, Message("user", "Four?")), max_tokens=20), on_text=lambda _: None)
+    engine.close()
+    return said.cached_tokens, said.text

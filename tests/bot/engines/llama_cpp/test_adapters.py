@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import shutil
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -118,6 +119,21 @@ def test_other_layers_are_refused(name: str, reason: str) -> None:
     """A part left out would answer worse in silence."""
     with pytest.raises(FamiliarError, match=reason):
         convert_tensors({name: np.zeros((4, 4), np.float32)}, PLAIN, where=Path("x"))
+
+
+@pytest.mark.parametrize(
+    ("shape", "settings", "reason"),
+    [((7, 4), {}, "does not hold an adapter of this model"), ((4,), {}, "does not hold"), ((8, 4), {"r": 2}, "rank 2")],
+)
+def test_an_adapter_of_another_shape_is_refused(
+    adapter: Path, shape: tuple[int, ...], settings: dict[str, Any], reason: str
+) -> None:
+    """Heads that don't come out even, and a rank by which the scale would be another."""
+    from safetensors.numpy import save_file
+
+    save_file({Q_B: np.ones(shape, np.float32)}, adapter / "adapter_model.safetensors")
+    with pytest.raises(FamiliarError, match=reason):
+        adapter_gguf(change(adapter, **settings), LLAMA)
 
 
 def test_a_folder_without_an_adapter_is_named(tmp_path: Path, base: Path) -> None:

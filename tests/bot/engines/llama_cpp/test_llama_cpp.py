@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 import threading
 import time
@@ -195,13 +196,21 @@ def test_sampling_is_repeated_by_its_seed() -> None:
 
 
 def test_a_folder_is_converted_once(folder: Path, tmp_path: Path) -> None:
-    """Under the hash of what it was made from."""
+    """Under the hash of what it was made from, and again when somebody's own weights were written anew in place."""
     said: list[str] = []
-    ready = ReadyModel(find(str(folder)), folder, str(folder), "0123456789ab", "")
-    first = base_gguf(ready, folder=tmp_path, precision="f16", tell=said.append)
-    assert first == tmp_path / "gguf" / f"{folder.name}-0123456789ab-f16.gguf"
-    assert base_gguf(ready, folder=tmp_path, precision="f16", tell=said.append) == first
-    assert len(said) == 1
+    own = Path(shutil.copytree(folder, tmp_path / "own"))
+
+    def made(sha256: str) -> Path:
+        ready = ReadyModel(find(str(own)), own, str(own), "0123456789ab", sha256)
+        return base_gguf(ready, folder=tmp_path, precision="f16", tell=said.append)
+
+    assert made("ba9876543210") == tmp_path / "gguf" / "own-ba9876543210-f16.gguf"
+    first = made("")
+    assert first.name.startswith("own-0123456789ab-")
+    assert made("") == first
+    os.utime(own / "model.safetensors", (1, 1))
+    assert made("") != first
+    assert len(said) == 3
 
 
 @pytest.mark.parametrize("precision", ["f16", "q8_0"])

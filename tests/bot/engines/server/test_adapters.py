@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import shutil
 from collections.abc import Iterator
 from dataclasses import replace
@@ -164,6 +165,34 @@ def test_copies_go_with_their_adapters(tmp_path: Path) -> None:
     sweep(ServerConfig(adapters="folder", adapter_folder=str(shared)))
     sweep_copies(tmp_path / "nowhere")
     assert {path.name for path in shared.iterdir()} == {"familiar-kept", "familiar-of-somebody"}
+
+
+@pytest.mark.parametrize("source", ["", "[]", "{}", '{"folder": 1}', "\xff"])
+def test_a_copy_that_cant_be_told_goes(tmp_path: Path, source: str) -> None:
+    """Forgetting goes on over a damaged file, and over one that another process deletes at the same time."""
+    copy = tmp_path / "familiar-one"
+    copy.mkdir()
+    (copy / "familiar-source.json").write_bytes(source.encode("latin-1"))
+    (tmp_path / "familiar-two" / "familiar-source.json").mkdir(parents=True)
+    (tmp_path / ".familiar-three.1.new" / "familiar-source.json").mkdir(parents=True)
+    sweep_copies(tmp_path)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_two_processes_may_copy_at_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The one that comes second takes the first one's copy and leaves no draft."""
+    one, place = adapter(tmp_path / "home", "one"), tmp_path / "shared" / "familiar-one"
+    copied = shutil.copyfile
+
+    def after_the_other(source: Path, target: Path) -> None:
+        monkeypatch.setattr(shutil, "copyfile", copied)
+        monkeypatch.setattr(os, "getpid", lambda: 1)
+        put_copy(one, place, base=None)
+        copied(source, target)
+
+    monkeypatch.setattr(shutil, "copyfile", after_the_other)
+    put_copy(one, place, base=None)
+    assert [path.name for path in place.parent.iterdir()] == ["familiar-one"]
 
 
 def test_a_folder_that_cant_be_written_is_named(tmp_path: Path) -> None:
