@@ -8,6 +8,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable, Sequence
 from functools import cached_property
+from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
 from bot.recollecting import most_passages, recall_in, recollect_with
@@ -15,6 +16,7 @@ from memory.records import User
 from tuning.due import tune_due
 from tuning.preparing import Prepared, prepare
 from tuning.recollection import Recollect, Recollection
+from tuning.remote import Exported, export_tune, import_adapter
 from tuning.schedule import Due
 from tuning.search import Tried
 from tuning.searching import run_search
@@ -50,6 +52,21 @@ class Tunes:
         """
         app, request = self._app, self._request(user, started_by)
         return run_tune(app.store, app.home, app.base, request, on_progress=on_progress, cancel=cancel)
+
+    def export(self, user: User, file: Path, *, on_progress: Callable[[str], None]) -> Exported:
+        """Write what a tune of a user would learn from, for another machine.
+
+        :raises FamiliarError: there are too few examples, or the file can't be written
+        """
+        return export_tune(self._app.store, self._app.base, self._request(user, "hand"), file, note=on_progress)
+
+    def import_(self, user: User, file: Path, *, on_progress: Callable[[str], None]) -> TuneResult:
+        """Take in the adapter that another machine trained from such a file; it answers if it passes its checks.
+
+        :raises FamiliarError: it was changed, or something that it learned was forgotten meanwhile
+        """
+        app, request = self._app, self._request(user, "hand")
+        return import_adapter(app.store, app.home, app.base, request, file, on_progress=on_progress)
 
     def search(self, user: User, *, budget_minutes: float, on_progress: Callable[[str], None]) -> Sequence[Tried]:
         """Hyperparameters tried on a user's examples within a time, best first.

@@ -98,7 +98,7 @@ LEFT = (
 )
 """Every other table."""
 _CITING = ("citations", "memories", "first_citations", "second_citations")
-_EXAMPLE = re.compile(r"(turn|corrected|vote|votes|document):(\d+)(?::(\d+))?")
+_EXAMPLE = re.compile(r"(turn|corrected|choice|neither|vote|votes|document):(\d+)(?::(\d+))?")
 
 
 @dataclass(frozen=True)
@@ -227,8 +227,8 @@ def check(source: Store, target: Store, user: User) -> None:
     )
     if foreign:
         raise FamiliarError(
-            f"adapter {foreign[0]['id']} of {user.name} learned from a shared knowledge base of this home, could not"
-            " be taken back where that is forgotten; tune again with [tuning] recalled_share = 0, then move"
+            f"adapter {foreign[0]['id']} of {user.name} learned from a shared knowledge base of this home, and could"
+            " not be taken back where that is forgotten; tune again with [tuning] recalled_share = 0, then move"
         )
 
 

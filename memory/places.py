@@ -145,6 +145,7 @@ FILES = (
     Files("backups/*.familiar", "erased in place by memory.reapply.erase_in_backups"),
     Files("backups/replaced-*.db*", "named to the user as out of reach: it could not be read when it was put aside"),
     Files("home.lock", "empty"),
+    Files("bot.lock", "empty"),
     Files("config.toml", "the user's own settings"),
     Files("beginnings/*.safetensors*", "deleted, all of them, by bot.engines.prefix_files.PrefixEraser"),
     Files("beginnings/*", "a lock and a random mark"),

@@ -93,12 +93,12 @@ def run_tune(
         # Filtering takes too long for a transaction, in which the chat could store nothing.
         prepared, preferences = prepared_for(store, request), preferred_for(store, request)
         with store.transaction():  # nothing can be forgotten between reading it and naming it as a source
-            dataset = _still_there(store, request, prepared)
+            dataset = unchanged(store, request, prepared)
             examples = dataset.examples
             preferences = still_there(store, preferences, user_id=request.user_id)
             if len(examples) < request.config.min_pairs:
                 note_skipped(store, user_id=request.user_id)
-                reason = _too_few(len(examples), prepared.report, request.config)
+                reason = too_few(len(examples), prepared.report, request.config)
                 return TuneResult(None, "skipped", len(examples), reason=reason)
             adapter = registry.begin(
                 user_id=request.user_id,
@@ -108,14 +108,14 @@ def run_tune(
                 beside=(*preferences.pairs, *preferences.votes, *secret_examples(dataset)),
             )
         try:
-            with _failing(registry, adapter):
+            with failing(registry, adapter):
                 noted = _noted(registry, adapter, request, dataset.examples, note=on_progress)
                 dataset = dataclasses.replace(dataset, examples=noted)
-                learned = _Learned(dataset, preferences)
+                learned = Learned(dataset, preferences)
                 finished = _train_and_judge(registry, adapter, base, request, learned, _Watch(on_progress, cancel))
         finally:
             registry.sweep()
-    return _result(finished)
+    return result_of(finished)
 
 
 def prepared_for(store: Store, request: TuneRequest) -> Prepared:
@@ -142,7 +142,7 @@ def preferred_for(store: Store, request: TuneRequest) -> Preferences:
     return read_preferences(store, user_id=user_id, fault=fault, struck=struck_turns(store, user_id=user_id))
 
 
-def _still_there(store: Store, request: TuneRequest, prepared: Prepared) -> Prepared:
+def unchanged(store: Store, request: TuneRequest, prepared: Prepared) -> Prepared:
     """What was filtered and is still as it was: what was forgotten or changed meanwhile waits for the next tune."""
     config, now = request.config, datetime.now(UTC)
     found = read(store, user_id=request.user_id, persona=request.persona, config=config, now=now).examples
@@ -157,7 +157,9 @@ def _still_there(store: Store, request: TuneRequest, prepared: Prepared) -> Prep
 
 
 @dataclass(frozen=True)
-class _Learned:
+class Learned:
+    """What there was to learn from."""
+
     dataset: Prepared
     preferences: Preferences
 
@@ -198,7 +200,7 @@ def _generations(store: Store, user_id: int) -> list[int]:
 
 
 @contextmanager
-def _failing(registry: Registry, adapter: Adapter) -> Iterator[None]:
+def failing(registry: Registry, adapter: Adapter) -> Iterator[None]:
     """Whatever ends a run early is written into its row."""
     try:
         yield
@@ -215,7 +217,7 @@ def _failing(registry: Registry, adapter: Adapter) -> Iterator[None]:
 
 
 def _train_and_judge(
-    registry: Registry, adapter: Adapter, base: BaseModel, request: TuneRequest, learned: _Learned, watch: _Watch
+    registry: Registry, adapter: Adapter, base: BaseModel, request: TuneRequest, learned: Learned, watch: _Watch
 ) -> Adapter:
     folder = registry.root / adapter.id
     train, test = split_by_time(learned.dataset.examples, share=request.gate.held_out)
@@ -230,12 +232,12 @@ def _train_and_judge(
         request.config,
         train,
         test,
-        general=_general(base, request.config, beside=len(train), note=watch.on_progress),
+        general=general_for(base, request.config, beside=len(train), note=watch.on_progress),
         base_sha256=base.sha256,
         preferred=preferred,
         preferred_test=preferred_test,
         figures=str(registry.root.parent / FIGURES),
-        live=_live(registry.live(request.user_id), base, adapter.template_sha256),
+        live=live_to_beat(registry.live(request.user_id), base, adapter.template_sha256),
         secrets=secrets_of(learned.dataset),
     )
     write_job(folder, job)
@@ -249,6 +251,23 @@ def _train_and_judge(
         )
     except Stopped:
         return registry.finish(adapter.id, Outcome("skipped", CANCELLED), user_id=adapter.user_id)
+    return judged(registry, adapter, base, request, (learned, train, test), metrics)
+
+
+def judged(
+    registry: Registry,
+    adapter: Adapter,
+    base: BaseModel,
+    request: TuneRequest,
+    parts: tuple[Learned, Sequence[Example], Sequence[Example]],
+    metrics: Metrics,
+) -> Adapter:
+    """Judge a trained adapter in its folder by its measures; it answers, or its row says why not.
+
+    :param parts: what was there to learn from, what was trained on and what was held out
+    :raises FamiliarError: the base's chat template is not the one that it was trained with
+    """
+    folder, (learned, train, test) = registry.root / adapter.id, parts
     if metrics.template_sha256 != adapter.template_sha256:
         raise FamiliarError(f"the chat template of {base.folder} changed during the tune; tune again")
     drop_texts(folder)
@@ -273,14 +292,14 @@ def secret_examples(dataset: Prepared) -> tuple[Example, ...]:
     return tuple(item.example for item in dataset.left_out if item.reason == "secret or personal data")
 
 
-def _live(live: Adapter | None, base: BaseModel, template: str) -> LiveAdapter | None:
+def live_to_beat(live: Adapter | None, base: BaseModel, template: str) -> LiveAdapter | None:
     """The adapter to beat; one of another base or template can't answer on this one, so there is none to beat."""
     if live is None or (live.base_sha256, live.template_sha256) != (base.sha256, template):
         return None
     return LiveAdapter(str(live.folder), tuple(json.loads(live.manifest)["trained_on"]))
 
 
-def _general(base: BaseModel, config: TuneConfig, *, beside: int, note: OnProgress) -> tuple[Example, ...]:
+def general_for(base: BaseModel, config: TuneConfig, *, beside: int, note: OnProgress) -> tuple[Example, ...]:
     """General examples to mix in, where the settings want any."""
     if config.general_share == 0:
         return ()
@@ -302,7 +321,7 @@ def _stop(registry: Registry, adapter: Adapter, watch: _Watch) -> Callable[[], b
 def _manifest(
     adapter: Adapter,
     request: TuneRequest,
-    learned: _Learned,
+    learned: Learned,
     parts: tuple[Sequence[Example], Sequence[Example]],
     metrics: Metrics,
     checks: Sequence[Check],
@@ -336,12 +355,12 @@ def _manifest(
     return json.dumps(values, ensure_ascii=False, indent=1)
 
 
-def _too_few(count: int, report: DataReport, config: TuneConfig) -> str:
+def too_few(count: int, report: DataReport, config: TuneConfig) -> str:
     left_out = ", ".join(f"{number} {reason}" for reason, number in report.left_out)
     return f"too few pairs: {count}; need {config.min_pairs}" + (f" (left out: {left_out})" if left_out else "")
 
 
-def _result(adapter: Adapter) -> TuneResult:
+def result_of(adapter: Adapter) -> TuneResult:
     """Cancelled and withdrawn runs count as skipped: nothing was judged."""
     status: Literal["live", "rejected", "skipped"] = "skipped"
     if adapter.status == "live" or adapter.status == "rejected":

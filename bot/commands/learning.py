@@ -7,6 +7,8 @@ import re
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING
 
 from bot.app import App
 from bot.commands.output import Output, plain
@@ -19,6 +21,9 @@ from bot.tunes import NOT_USED
 from memory.errors import UsageError
 from memory.records import User
 
+if TYPE_CHECKING:
+    from tuning.tune import TuneResult
+
 
 def tune(app: App, args: argparse.Namespace, out: Output) -> int:
     """Train an adapter if one is due, or now."""
@@ -27,6 +32,9 @@ def tune(app: App, args: argparse.Namespace, out: Output) -> int:
         refuse(args, "now", about="a tune, and a search begins at once")
         return _search(app, user, args, out)
     refuse(args, "apply", "budget_minutes", about="a search: `familiar tune --search`")
+    if args.export is not None:
+        refuse(args, "now", about="a tune here, and --export writes one for another machine")
+        return _export(app, user, args, out)
     if not args.now and not (found := app.tunes.due(user)).due:
         text = f"skipped: no tune is due: {found.reason}; `familiar tune --now` starts one all the same"
         out.result(_skipped(f"no tune is due: {found.reason}"), text)
@@ -39,6 +47,35 @@ def tune(app: App, args: argparse.Namespace, out: Output) -> int:
         out.note(f"what is learned will not answer for now: {NOT_USED}")
     with progress(out) as show:
         result = app.tunes.tune(user, started_by="hand" if args.now else "schedule", on_progress=show)
+    return _tuned(result, out)
+
+
+def _export(app: App, user: User, args: argparse.Namespace, out: Output) -> int:
+    done = app.tunes.export(user, args.export, on_progress=out.note)
+    out.note(
+        f"{done.file} holds what {user.name} wrote, and `familiar forget` can't reach it: delete it when it is done"
+    )
+    text = (
+        f"{done.examples} examples in {done.file}; on the other machine: familiar train-remote {done.file} --out FILE"
+    )
+    out.result({"file": str(done.file), "sha256": done.sha256, "examples": done.examples}, text)
+    return 0
+
+
+def train_remote(app: App, args: argparse.Namespace, out: Output) -> int:
+    """Train the adapter of a file that `familiar tune --export` wrote on another machine; needs no home.
+
+    :raises FamiliarError: the file was changed, another base is here, or training failed
+    """
+    from tuning.remote import train_remote as train
+
+    with progress(out) as show:
+        train(app.base, args.file, args.out, on_progress=show, accelerate=app.settings.tuning.accelerate)
+    out.result({"file": str(args.out)}, f"adapter in {args.out}; at home: familiar adapters import {args.out}")
+    return 0
+
+
+def _tuned(result: TuneResult, out: Output) -> int:
     record = {
         "adapter": result.adapter,
         "status": result.status,
@@ -110,7 +147,7 @@ BASE = "base"
 
 
 def adapters(app: App, args: argparse.Namespace, out: Output) -> int:
-    """List, show, promote, roll back, compare."""
+    """List, show, promote, roll back, compare, import."""
     _check_use(args)
     user = app.user(args.user)
     if args.action == "list":
@@ -124,6 +161,9 @@ def adapters(app: App, args: argparse.Namespace, out: Output) -> int:
         return 0
     if args.action == "compare":
         return _compare(app, args, user, out)
+    if args.action == "import":
+        with progress(out) as show:
+            return _tuned(app.tunes.import_(user, Path(args.id), on_progress=show), out)
     if args.action == "promote":
         app.registry.promote(args.id, user_id=user.id, base=app.base)
     shown = app.learned.show(args.id, user)

@@ -58,6 +58,7 @@ from bot.telegram.undelivered import announce_unknown, deliver_left, deliver_qui
 from bot.telegram.updates import taken_updates
 from bot.threads import first_of, in_thread, pause
 from memory.errors import FamiliarError, UsageError
+from memory.home_lock import BotLock
 from memory.notes import KeptNote, NewNote, keep_note
 from memory.records import Found, Receipt, Turn, User
 
@@ -83,15 +84,21 @@ def serve(app: App, *, note: Note) -> int:
     """Answer on Telegram until SIGINT or SIGTERM; gives the exit status.
 
     :raises UsageError: the token or the webhook setting is wrong
-    :raises FamiliarError: another bot uses the same token
+    :raises FamiliarError: another bot uses the same token, or the same home
     """
     return asyncio.run(_serve(app, note))
 
 
 async def _serve(app: App, note: Note) -> int:
     stop = asyncio.Event()
-    with stopping(stop):
-        await run(lambda: services_of(app), app.settings.telegram, note=note, stop=stop)
+    with stopping(stop), contextlib.ExitStack() as held:
+
+        def services() -> Services:
+            _ = app.store  # which closes a new home to others, while nothing is in it
+            held.callback(BotLock(app.home).release)
+            return services_of(app)
+
+        await run(services, app.settings.telegram, note=note, stop=stop)
     return 0
 
 
