@@ -22,7 +22,7 @@ class Costs:
     turn_s: float
     """Processor seconds of a turn without the language model, in a memory of the fewest chunks below."""
     search_s: tuple[tuple[int, float], ...]
-    """Chunks of one user, and the p95 seconds of a search among them, the question's embedding left out."""
+    """Chunks of one user, and the median seconds of a search among them, the question's embedding left out."""
     write_s: float
     """Seconds of a transaction that stores a turn, one process writing."""
     write_contended_s: float
@@ -42,7 +42,7 @@ class Costs:
 
     def table(self, model: str) -> str:
         """The costs as a table in Markdown."""
-        searches = [(f"p95 of a search in {size:,} passages", f"{s * 1000:.3g} ms") for size, s in self.search_s]
+        searches = [(f"median search in {size:,} passages", f"{s * 1000:.3g} ms") for size, s in self.search_s]
         rows = [
             ("processor time of a turn without the language model", f"{self.turn_s * 1000:.3g} ms"),
             *searches,
@@ -98,14 +98,15 @@ class Workload:
     """Messages of one user in a day."""
     busy_share: float = 0.15
     """Share of a day's messages in its busiest hour."""
-    transactions: float = 6.0
-    """Of one message: the update, its handling, the turn, the reply before and after it is sent, the update's end."""
+    transactions: float = 8.0
+    """Of one message in Telegram, as counted with the loopback server: the update, its handling, the turn, the reply
+    before and after it is sent."""
     chunks: int = 10_000
     """Passages of one user."""
-    patience_s: float = 10.0
+    patience_s: float = 30.0
     """p95 of waiting in queues, before and between the work itself."""
     search_s: float = 0.5
-    """p95 of a search up to which a memory counts as small enough."""
+    """Median of a search up to which a memory counts as small enough."""
     disk_bytes: float = 500e9
     """For databases, indexes and adapters of one home."""
 
@@ -137,6 +138,7 @@ def deployments(cores: int) -> tuple[Deployment, ...]:
         Deployment("one machine, one vLLM host", cores, 1, 1),
         Deployment("4 workers on 16 cores, one vLLM host", 16, 4, 1),
         Deployment("4 workers on 16 cores, 4 vLLM hosts", 16, 4, 4),
+        Deployment("4 workers on 16 cores, as many vLLM hosts as it can use", 16, 4, 64),
         Deployment("4 shards, each 4 workers on 16 cores, 4 vLLM hosts", 16, 4, 4, 4),
         Deployment("16 shards, each 4 workers on 16 cores, 4 vLLM hosts", 16, 4, 4, 16),
     )

@@ -15,6 +15,7 @@ from memory.store import Store
 from tests.tuning.tiny import CONFIG, EASY, HARMLESS, PERSONA, add_dialogue, tiny_base
 from tuning.adapters import AdapterEraser, Registry
 from tuning.job import BaseModel
+from tuning.remeasure import remeasure
 from tuning.remote import ADAPTER, JOB, Exported, export_tune, import_adapter, train_remote
 from tuning.signed import read_archive, write_archive
 from tuning.tune import FOLDER, TuneRequest, TuneResult
@@ -79,8 +80,12 @@ def test_an_adapter_comes_back_and_answers(home: tuple[Path, Store], trained: tu
     assert registry.show(live.id, user_id=1).status == "withdrawn"
 
 
-def test_the_gate_judges_at_home(home: tuple[Path, Store], trained: tuple[Path, BaseModel]) -> None:
-    """What another machine says of its work does not count: figures that would pass any gate are measured again."""
+def test_the_gate_judges_at_home(
+    home: tuple[Path, Store], trained: tuple[Path, BaseModel], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """An adapter that does not pass there never answers, whatever its own machine found."""
+    # in this process, which has loaded torch; the test above has the real one
+    monkeypatch.setattr("tuning.remote.run_child", lambda _command, folder, **_options: remeasure(folder))
     result = take_in(home, trained, request=replace(REQUEST, gate=replace(EASY, max_loss_ratio=0.0001)))
     assert result.status == "rejected"
     assert "held-out loss" in (result.reason or "")
