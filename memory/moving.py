@@ -91,6 +91,7 @@ LEFT = (
     *("memory_sizes", "vector_changes"),  # kept by triggers
     *("state", "backups", "counters", "telegram_blocked", "invitations", "arrivals"),  # of the home or its bot
     *("group_rules", "turn_authors", "business_connections"),  # of groups and of the owner, who stay
+    *("api_tokens", "api_uses"),  # of the address at which the home is served
 )
 """Every other table."""
 _CITING = ("citations", "memories", "first_citations", "second_citations")
