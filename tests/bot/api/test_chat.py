@@ -18,7 +18,7 @@ def say(client: openai.OpenAI, *said: str, **fields: Any) -> Any:
     """A whole reply to messages of user and assistant in turn."""
     roles = ["user", "assistant"]
     messages = [{"role": roles[number % 2], "content": text} for number, text in enumerate(said)]
-    return client.chat.completions.create(**{"model": "familiar", "messages": messages, **fields})  # type: ignore[call-overload]
+    return client.chat.completions.create(**{"model": "familiar", "messages": messages, **fields})
 
 
 def extra(reply: Any) -> dict[str, Any]:
