@@ -26,7 +26,7 @@ from bot.answers import (
 )
 from bot.candidates import SecondAnswers
 from bot.config import ChatConfig, ModelConfig
-from bot.context import NO_CONTEXT, Context, Given, given_hits
+from bot.context import NO_CONTEXT, Context, Exchange, Given, given_hits
 from bot.engines.base import AdapterFiles, Engine, Generated, Generation
 from bot.fact_answers import quote_facts
 from bot.locales import say
@@ -157,7 +157,7 @@ class Assistant:
         clock = _Clock(on_text)
         keep: Kept = "history" if user.role == "guest" and context.keep == "memory" else context.keep
         user = replace(user, profile=standing_of(text).applied(user.profile))  # "answer in Chinese": from this reply on
-        history = self._history(conversation_id, user=user, without=context.replaces)
+        history = self._history(conversation_id, user=user, context=context)
         recent = [*(turn.user_text for turn in history), *(item.texts[0] for item in context.given)][-2:]
         found = self._recall.search(text, user_id=user.id, k=self._passages, recent=recent)
         found = self._without_turn(found, context.replaces, user=user)
@@ -173,7 +173,7 @@ class Assistant:
         plan = plan_for(intent, answerable=found.answerable, about=bool(about), trusted=trusted, refers=refers)
         hits = (*(hits if trusted else hits[:QUOTED_PASSAGES]), *given)
         asks_model = plan in ("quote", "generate")
-        system = self._system(user, without=context.replaces)
+        system = self._system(user, context)
         messages, hits = self._prompt(text, system, history=history, hits=hits) if asks_model else ((), hits[:1])
         adapter = self._adapter(user, conversation_id) if asks_model else None
         about = tuple(hit for hit in hits if hit in about or hit.chunk.id == GIVEN_ID)
@@ -226,10 +226,13 @@ class Assistant:
         least, told = least_of(self._chat), told_before(run.messages)
         return find_unsupported(found, run.hits, question=question, embedder=self._embedder, least=least, told=told)
 
-    def _history(self, conversation_id: int, *, user: User, without: int | None) -> list[Turn]:
-        last = self._chat.history_turns + (without is not None)
-        turns = turns_of(self._store, user_id=user.id, conversation_id=conversation_id, last=last)
-        return [turn for turn in turns if turn.id != without][-self._chat.history_turns :]
+    def _history(self, conversation_id: int, *, user: User, context: Context) -> Sequence[Turn | Exchange]:
+        without, last = context.replaces, self._chat.history_turns
+        if context.history is not None:
+            return context.history[-last:] if last else ()
+        more = last + (without is not None)
+        turns = turns_of(self._store, user_id=user.id, conversation_id=conversation_id, last=more)
+        return [turn for turn in turns if turn.id != without][-last:]
 
     def _without_turn(self, found: Found, turn_id: int | None, *, user: User) -> Found:
         """What was found but for what the user said in a turn that is about to be replaced."""
@@ -257,7 +260,7 @@ class Assistant:
         self._second.interrupt()
 
     def _prompt(
-        self, text: str, system: str, *, history: Sequence[Turn], hits: Sequence[Hit]
+        self, text: str, system: str, *, history: Sequence[Turn | Exchange], hits: Sequence[Hit]
     ) -> tuple[tuple[Message, ...], tuple[Hit, ...]]:
         messages, kept = build_prompt(
             text,
@@ -269,10 +272,10 @@ class Assistant:
         )
         return messages, kept
 
-    def _system(self, user: User, *, without: int | None) -> str:
+    def _system(self, user: User, context: Context) -> str:
         """The system prompt with what is known of the user; of a guest nothing is, also if they were a member."""
-        about = about_user(self._store, user_id=user.id, without=without) if user.role != "guest" else ()
-        return system_prompt(self._chat.persona, user.profile, about)
+        about = about_user(self._store, user_id=user.id, without=context.replaces) if user.role != "guest" else ()
+        return system_prompt(self._chat.persona, user.profile, about, added=context.instructions)
 
     def _adapter(self, user: User, conversation_id: int) -> AdapterFiles | None:
         """Who answers the next turn of a conversation; None: the base model, now and then for comparison."""

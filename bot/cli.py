@@ -102,7 +102,10 @@ def _common() -> argparse.ArgumentParser:
 
 def _talking(add: Callable[[str, str, str], argparse.ArgumentParser]) -> None:
     add("run", "chat:run", "the Telegram bot where a token is set, else a chat in the terminal")
-    serve = add("serve", "serving:serve", "a web page to look at and act on all this, for you alone (extra web)")
+    serve = add("serve", "serving:serve", "a web page for you alone, and an OpenAI-compatible API (extra web)")
+    serve.add_argument("what", nargs="?", choices=["token"], help="token: who else may use the API")
+    serve.add_argument("action", nargs="?", choices=["list", "add", "revoke"], help="of tokens (default: list)")
+    serve.add_argument("name", nargs="?", metavar="NAME", help="add: whose; revoke: its ID")
     serve.add_argument("--port", type=int, default=8014, metavar="N", help="0: any that is free (default: 8014)")
     serve.add_argument("--host", default="127.0.0.1", metavar="ADDR", help="listen there (default: this machine only)")
     serve.add_argument(

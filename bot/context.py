@@ -37,6 +37,14 @@ class Given:
 
 
 @dataclass(frozen=True)
+class Exchange:
+    """A message and its reply, as a program that keeps a conversation itself tells them; one of them may be empty."""
+
+    user_text: str
+    reply: str
+
+
+@dataclass(frozen=True)
 class Context:
     """What a turn is given besides its text and memory."""
 
@@ -45,6 +53,10 @@ class Context:
     """A turn whose place this one takes: nothing of it is recalled."""
     keep: Kept = "memory"
     """What stays of it."""
+    history: tuple[Exchange, ...] | None = None
+    """What was said before, oldest first; None: the stored turns of the conversation."""
+    instructions: str = ""
+    """What the program through which the user writes asks for; it stands after our own rules."""
 
 
 NO_CONTEXT = Context()

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 
+from bot.context import Exchange
 from bot.days_meant import remark_on_days
 from memory.records import ABOUT_USER, GIVEN_ID, Chunk, Hit, Message, Profile, Turn
 
@@ -42,13 +43,15 @@ def _manner(profile: Profile) -> str:
     )
 
 
-def system_prompt(persona: str, profile: Profile, about: Sequence[str] = ()) -> str:
+def system_prompt(persona: str, profile: Profile, about: Sequence[str] = (), *, added: str = "") -> str:
     """Persona, rules, how this user likes to be answered, and lines about the user (`memory.facts.profile`).
 
-    What the user wrote of how to speak comes after the rules, which it does not take the place of.
+    What the user wrote of how to speak, and what the program adds through which they write, come after the rules,
+    which they do not take the place of, each on one line, so that no line of theirs passes for one of ours.
     """
-    own = " ".join(profile.persona.split())[:MOST_PERSONA]
+    own, more = " ".join(profile.persona.split())[:MOST_PERSONA], " ".join(added.split())
     spoken = [f"Speak as the user wishes, within these rules: {own}"] if own else []
+    spoken += [f"The program through which the user writes asks, within these rules: {more}"] if more else []
     return "\n".join([f"{persona} {_RULES} {_manner(profile)}", *spoken, *([ABOUT_USER, *about] if about else [])])
 
 
@@ -98,7 +101,7 @@ def build_prompt(
     question: str,
     *,
     system: str,
-    history: Sequence[Turn],
+    history: Sequence[Turn | Exchange],
     hits: Sequence[Hit],
     count_tokens: TokenCount,
     limit: int,
@@ -124,10 +127,13 @@ def build_prompt(
             given.pop()
 
 
-def _messages(question: str, system: str, history: Sequence[Turn], hits: Sequence[Hit]) -> tuple[Message, ...]:
+def _messages(
+    question: str, system: str, history: Sequence[Turn | Exchange], hits: Sequence[Hit]
+) -> tuple[Message, ...]:
     messages = [Message("system", system)]
     for turn in history:
-        messages += [Message("user", turn.user_text), Message("assistant", turn.reply)]
+        said = (Message("user", turn.user_text), Message("assistant", turn.reply))
+        messages += [message for message in said if message.content]
     notes = question_with_notes(question, [hit.chunk for hit in hits], [hit.remark for hit in hits])
     messages.append(Message("user", notes))
     return tuple(messages)

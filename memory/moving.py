@@ -95,6 +95,7 @@ LEFT = (
     *("state", "backups", "counters", "telegram_blocked", "invitations", "arrivals"),  # of the home or its bot
     *("group_rules", "turn_authors", "business_connections"),  # of groups and of the owner, who stay
     "telegram_messages",  # which of its bot's messages shows which turn
+    *("api_tokens", "api_uses"),  # of the address at which the home is served
 )
 """Every other table."""
 _CITING = ("citations", "memories", "first_citations", "second_citations")

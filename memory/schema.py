@@ -14,6 +14,7 @@ from pathlib import Path
 from sqlite_utils import Database
 from sqlite_utils.migrations import Migrations
 
+from memory.api_tables import STATEMENTS as API
 from memory.candidates_table import STATEMENTS as CANDIDATES
 from memory.counters_table import STATEMENTS as COUNTERS
 from memory.errors import FamiliarError
@@ -309,6 +310,7 @@ _LATER: tuple[tuple[str, Sequence[str]], ...] = (
     ("m0025_counters", COUNTERS),
     ("m0030_unsupported", ("ALTER TABLE turns ADD COLUMN unsupported TEXT NOT NULL DEFAULT '[]'",)),
     ("m0031_moves", MOVES),
+    ("m0032_api", API),
 )
 """Steps that are nothing but statements, in their order; the next is added at the end."""
 

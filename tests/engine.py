@@ -39,7 +39,7 @@ class ScriptedEngine:
         self._model = model
         self._context_tokens = context_tokens
         self._before_word = before_word
-        self._queue = FairQueue()
+        self.queue = FairQueue()
 
     @property
     def name(self) -> str:
@@ -67,7 +67,7 @@ class ScriptedEngine:
 
         :raises FamiliarError: the prompt leaves no room for a reply
         """
-        with self._queue.turn(cancel, asked_by=request.asked_by) as mine:
+        with self.queue.turn(cancel, asked_by=request.asked_by) as mine:
             self.requests.append(request)
             if not mine:
                 return Generated("", "cancelled", 0, 0, 0, 0.0, 0.0)
@@ -95,7 +95,7 @@ class ScriptedEngine:
 
     def close(self) -> None:
         """Wait for the reply that is being written."""
-        with self._queue.turn():
+        with self.queue.turn():
             self.closed = True
 
 

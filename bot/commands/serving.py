@@ -1,4 +1,4 @@
-"""`familiar serve`: the web page, until Ctrl-C."""
+"""`familiar serve`: the web page and the API, until Ctrl-C."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import argparse
 import os
 
 from bot.app import App
+from bot.commands.api_tokens import token
 from bot.commands.output import Output
 from bot.threads import end_after
 from memory.errors import UsageError
@@ -15,10 +16,12 @@ _CLOSE_SECONDS = 3.0
 
 
 def serve(app: App, args: argparse.Namespace, out: Output) -> int:
-    """Serve the page.
+    """Serve the page and the API, or see to the API's tokens.
 
     :raises UsageError: the extra is not installed, there is no such user, or the address can't be listened on
     """
+    if args.what == "token":
+        return token(app, args, out)
     try:
         from bot.web import server
     except ImportError as exc:

@@ -19,27 +19,11 @@ from bot.telegram.desk import Desk
 from bot.telegram.render import plain_parts
 from bot.telegram.sending import Place
 from bot.threads import in_thread
+from bot.used import history_of
 from memory.records import Turn, User
 from memory.store import Store
 
 _log = logging.getLogger(__name__)
-
-
-def history_of(store: Store, person_id: int, *, since: datetime, without: Sequence[int] = ()) -> tuple[Used, ...]:
-    """What was done for a person since a moment, oldest first.
-
-    :param without: updates that are being handled, perhaps not for the first time
-    """
-    rows = store.rows(
-        "SELECT update_id, received_at, work, tokens FROM telegram_inbox"
-        " WHERE author_id = ? AND work IS NOT NULL AND received_at > ? ORDER BY received_at, update_id",
-        (person_id, since.astimezone(UTC).isoformat()),
-    )
-    return tuple(
-        Used(datetime.fromisoformat(row["received_at"]), row["work"], row["tokens"])
-        for row in rows
-        if row["update_id"] not in without
-    )
 
 
 def note_work(store: Store, update_ids: Sequence[int], work: Work, *, person: User, tokens: int = 0) -> None:

@@ -10,7 +10,7 @@ from starlette.routing import BaseRoute, Mount
 from starlette.staticfiles import StaticFiles
 from starlette.types import ASGIApp
 
-from bot.web.guard import Guard
+from bot.web.guard import OPEN, Guard
 from bot.web.pages import (
     adapters,
     conversations,
@@ -64,14 +64,15 @@ def pages(most_bytes: int) -> Sequence[Page]:
     )
 
 
-def make_app(site: Site, *, more: Sequence[BaseRoute] = ()) -> ASGIApp:
+def make_app(site: Site, *, more: Sequence[BaseRoute] = (), open_: Sequence[str] = ()) -> ASGIApp:
     """The application that a server runs.
 
     :param more: routes of other parts, behind the same guard; where ``request.state.session`` is not None the request
         came with a cookie, so a route that changes something has to check a CSRF token or refuse it
+    :param open_: addresses of these whose own door lets in; the guard checks the host and adds its headers
     """
     routes = [route(page, site) for page in pages(site.app.settings.import_.max_file_mb << 20)]
     static = Mount("/static", StaticFiles(directory=FOLDER / "static"))
     answer = refused(site)
     made = Starlette(routes=[*routes, static, *more], exception_handlers={HTTPException: answer, Exception: answer})
-    return Guard(made, site.access)
+    return Guard(made, site.access, open_=(*OPEN, *open_))

@@ -16,7 +16,10 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 import uvicorn
+from starlette.types import ASGIApp
 
+from bot.api.routes import PATH as API_PATH
+from bot.api.routes import api
 from bot.app import App
 from bot.config import Secret
 from bot.web.app import make_app
@@ -61,8 +64,13 @@ def serve(app: App, address: Address, *, user: str | None, environment: Mapping[
     if made:
         note(f"token: {token.reveal()}")
     with listening, signals_end_here():
-        server = uvicorn.Server(config_of(make_app(Site(app, user, access, Checkup(app)))))
+        server = uvicorn.Server(config_of(application(Site(app, user, access, Checkup(app)))))
         asyncio.run(run(server, listening, lambda: note(f"ready http://{shown_host(host)}:{port}/")))
+
+
+def application(site: Site) -> ASGIApp:
+    """The page, and the API beside it."""
+    return make_app(site, more=[api(site)], open_=[f"{API_PATH}/"])
 
 
 _OPEN = (

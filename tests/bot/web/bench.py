@@ -16,9 +16,9 @@ import uvicorn
 
 from bot.app import App
 from bot.config import ModelConfig, Secret, Settings, TelegramConfig
-from bot.web.app import make_app
+from bot.engines.base import Engine
 from bot.web.guard import Access
-from bot.web.server import Address, config_of, listen
+from bot.web.server import Address, application, config_of, listen
 from bot.web.visit import Checkup, Site
 from memory.facts.store import learn_document
 from memory.records import NewDocument, Passage, Profile, User
@@ -50,6 +50,8 @@ class Bench:
         user: str | None = None,
         language: str = "en",
         names: tuple[str, ...] = (),
+        engine: Engine | None = None,
+        quality: float = 1.0,
     ) -> None:
         settings = Settings(
             model=ModelConfig(name="smollm2-135m", folder=str(folder / "models")),
@@ -59,7 +61,8 @@ class Bench:
         self.app = App(folder / "home", settings)
         self.engine = ScoringEngine(lambda _: "A story from the base.")
         self.base = model_files(folder / "base")
-        parts = {"embedder": WordEmbedder(), "engine": self.engine, "base_model": _ready(self.base)}
+        ready = _ready(self.base, quality)
+        parts = {"embedder": WordEmbedder(), "engine": engine or self.engine, "base_model": ready}
         self.app.__dict__.update(parts)
         self.app.tunes.__dict__["detectors"] = HARMLESS
         self.ada = self.app.store.add_user("ada", role="owner", profile=Profile(language=language))
@@ -70,7 +73,7 @@ class Bench:
         self.port = listening.getsockname()[1]
         self.access = Access(Secret(TOKEN), "127.0.0.1", names, cookie=f"familiar_{self.port}")
         site = Site(self.app, user, self.access, Checkup(self.app))
-        self._server = uvicorn.Server(config_of(make_app(site)))
+        self._server = uvicorn.Server(config_of(application(site)))
         self._thread = threading.Thread(
             target=lambda: asyncio.run(self._server.serve(sockets=[listening])), name="web", daemon=True
         )
@@ -176,6 +179,6 @@ def model_files(folder: Path) -> BaseModel:
     return BaseModel("scripted", folder, "sha-of-the-base")
 
 
-def _ready(base: BaseModel) -> object:
-    entry = SimpleNamespace(answer_quality=1.0)
+def _ready(base: BaseModel, quality: float) -> object:
+    entry = SimpleNamespace(answer_quality=quality)
     return SimpleNamespace(name=base.name, path=base.folder, sha256=base.sha256, revision="1", entry=entry)

@@ -17,7 +17,7 @@ PATHS = [page.path.replace("{id}", "1") for page in pages(1)]
 def test_nothing_is_seen_without_token(bench: Bench) -> None:
     """At every address: a browser is led to the login page, a script told to authenticate, and no form acts."""
     with bench.client(token=None) as client:
-        for path in [*(path for path in PATHS if path != "/login"), "/nowhere", "/v1/chat/completions"]:
+        for path in [*(path for path in PATHS if path != "/login"), "/nowhere", "/v1"]:
             led = client.get(path, headers={"Accept": "text/html"})
             assert (led.status_code, led.headers["location"]) == (303, "/login")
             for answer in (client.get(path), client.post(path)):

@@ -153,7 +153,7 @@ user = app.user(None)
 turn = NewTurn(open_conversation(app.store, user_id=user.id, channel="terminal"), "Hello", "Hi", "Hi",
     (Message("user", "Hello"),), (), (), "scripted", "scripted", None, Timings(), "2026-01-01T00:00:00+00:00")
 add_turn(app.store, turn, user_id=user.id, said=None)
-options = argparse.Namespace(host="127.0.0.1", port=0, allow_host=[], user=None)
+options = argparse.Namespace(what=None, host="127.0.0.1", port=0, allow_host=[], user=None)
 serving.serve(app, options, Output(as_json=False))
 app.close()
 """

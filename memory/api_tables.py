@@ -1,0 +1,26 @@
+"""Who may use the API, and how much they did: for the schema, which may import nothing that opens a store.
+
+A token is kept as a salted hash, so that whoever reads a backup can't come in by it.
+"""
+
+from __future__ import annotations
+
+STATEMENTS = (
+    """CREATE TABLE api_tokens (
+    id INTEGER PRIMARY KEY AUTOINCREMENT,
+    user_id INTEGER NOT NULL REFERENCES users(id) ON DELETE CASCADE,
+    salt TEXT NOT NULL,
+    sha256 TEXT NOT NULL,
+    created_at TEXT NOT NULL
+)""",
+    "CREATE INDEX api_tokens_user ON api_tokens(user_id)",
+    """CREATE TABLE api_uses (
+    id INTEGER PRIMARY KEY AUTOINCREMENT,
+    user_id INTEGER NOT NULL REFERENCES users(id) ON DELETE CASCADE,
+    work TEXT NOT NULL CHECK (work IN ('message', 'reply')),
+    tokens INTEGER NOT NULL DEFAULT 0,
+    at TEXT NOT NULL
+)""",
+    "CREATE INDEX api_uses_user ON api_uses(user_id, at)",
+)
+"""``sha256``: of salt and token, one after the other. ``api_uses``: of the last day, for limits; no text."""
