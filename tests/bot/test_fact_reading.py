@@ -87,7 +87,7 @@ def test_a_turn_interrupts_it_and_it_reads_again_afterwards(home: Home) -> None:
     assert begun.wait(10)
     with work.turn():
         answering.set()
-        until(lambda: not len(engine._queue))
+        until(lambda: not len(engine.queue))
         time.sleep(0.1)
         assert len(engine.requests) == 1
         assert values(home) == []
