@@ -10,8 +10,10 @@ from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
+import openai
 import pytest
 
+from bot.api import routes
 from tests.bot.api.conftest import Home, MakeHome
 from tests.bot.api.test_chat import say
 from tests.bot.web.bench import TOKEN
@@ -96,6 +98,27 @@ def test_who_leaves_while_waiting_is_not_answered(make_home: MakeHome, gate: Gat
         assert first.result(20).choices[0].message.content == LONG
     until(home.idle)
     assert home.turns() == 1
+
+
+def test_who_is_sent_away_while_waiting_is_not_answered(
+    make_home: MakeHome, gate: Gate, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A request that waits for room is its person's as they are when its turn comes: nothing is recalled for it."""
+    monkeypatch.setattr(routes, "_AT_ONCE", 1)
+    home = make_home(lambda _: LONG, before_word=gate)
+    user, bo = home.person("bo")
+    with ThreadPoolExecutor(3) as pool:
+        asked = [pool.submit(say, bo, "Good morning!")]
+        assert gate.reached.wait(20)
+        asked.append(pool.submit(say, bo, "Good evening!", model="familiar-base"))
+        asked.append(pool.submit(bo.embeddings.create, model="familiar-embedding", input="x"))
+        time.sleep(0.3)  # they wait by then
+        home.role(user, "refused")
+        gate.opened.set()
+        for request in asked:
+            with pytest.raises(openai.PermissionDeniedError):
+                request.result(20)
+    assert len(home.engine.requests) == 1
 
 
 def test_a_slow_reader_holds_up_nobody(make_home: MakeHome) -> None:
