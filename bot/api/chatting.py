@@ -111,11 +111,15 @@ class Chats:
         user = served_now(store, user)  # the request may have waited long for its turn
         check_chat(asked, user)
         use = take(store, user, self._app.settings.people, reply=True)
+        request = None
         try:
             request = _Request(self._app, asked, user, waiting, self.ready())
             return request.plain(on_text, use) if asked.memory == "off" else request.turn(on_text, use)
         except BaseException:
-            came_to_nothing(store, use)
+            if request is not None and request.spent:  # whoever leaves near the end has read it, and is counted
+                note_tokens(store, use, request.spent)
+            else:
+                came_to_nothing(store, use)
             raise
 
 
@@ -147,6 +151,12 @@ class _Request:
         cited = asked.memory != "off"
         self._engine = RequestEngine(voice.engine, stop=wish.stop, cancel=waiting.cancel, cited=cited)
         self._voice = replace(voice, engine=self._engine, config=config, candidates_share=0.0)
+
+    @property
+    def spent(self) -> int:
+        """Tokens that the model read and wrote for it; 0 where it wrote none."""
+        written = self._engine.written
+        return written.prompt_tokens + written.reply_tokens if written and written.reply_tokens else 0
 
     def turn(self, on_text: OnText, use: int | None) -> Answered:
         """A turn of the assistant."""
