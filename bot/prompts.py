@@ -8,6 +8,7 @@ cut first, then old history, then what the message refers to; persona and questi
 
 from __future__ import annotations
 
+from bisect import bisect_left
 from collections.abc import Callable, Sequence
 
 from bot.context import Exchange
@@ -114,6 +115,10 @@ def build_prompt(
     recalled = [hit for hit in hits if hit.chunk.id != GIVEN_ID]
     given, kept_history = list(hits[len(recalled) :]), list(history)
     least = 0 if given else 1
+
+    def fits(said: Sequence[Turn | Exchange]) -> bool:
+        return count_tokens(_messages(question, system, said, kept)) <= limit
+
     while True:
         kept = (*recalled, *given)
         messages = _messages(question, system, kept_history, kept)
@@ -122,9 +127,17 @@ def build_prompt(
         if recalled and (len(recalled) > least or not kept_history):
             recalled.pop()
         elif kept_history:
-            kept_history.pop(0)
+            kept_history = kept_history[_oldest_kept(kept_history, fits) :]
         else:
             given.pop()
+
+
+def _oldest_kept(history: Sequence[Turn | Exchange], fits: Callable[[Sequence[Turn | Exchange]], bool]) -> int:
+    """The least number of oldest turns, at least one, without which the rest fits; all where nothing does.
+
+    A program may send a thousand of them, and counted anew without one after the other they take minutes.
+    """
+    return 1 + bisect_left(range(1, len(history)), True, key=lambda first: fits(history[first:]))
 
 
 def _messages(

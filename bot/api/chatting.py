@@ -28,6 +28,7 @@ from bot.prompts import bare_prompt, build_prompt
 from memory.embedding import Embedder
 from memory.erasure import replace_turn
 from memory.records import Message, Turn, User
+from memory.store import Store
 
 _MOST_SEED = 1 << 31
 _KEPT_AS = "api"
@@ -106,14 +107,19 @@ class Chats:
         :raises ApiError: the user may not have it, a limit is reached, or the messages don't fit the model
         :raises FamiliarError: something here does not work
         """
-        check_chat(asked, user)
         store = self._app.store
+        user = served_now(store, user)  # the request may have waited long for its turn
+        check_chat(asked, user)
         use = take(store, user, self._app.settings.people, reply=True)
+        request = None
         try:
             request = _Request(self._app, asked, user, waiting, self.ready())
             return request.plain(on_text, use) if asked.memory == "off" else request.turn(on_text, use)
         except BaseException:
-            came_to_nothing(store, use)
+            if request is not None and request.spent:  # whoever leaves near the end has read it, and is counted
+                note_tokens(store, use, request.spent)
+            else:
+                came_to_nothing(store, use)
             raise
 
 
@@ -145,6 +151,12 @@ class _Request:
         cited = asked.memory != "off"
         self._engine = RequestEngine(voice.engine, stop=wish.stop, cancel=waiting.cancel, cited=cited)
         self._voice = replace(voice, engine=self._engine, config=config, candidates_share=0.0)
+
+    @property
+    def spent(self) -> int:
+        """Tokens that the model read and wrote for it; 0 where it wrote none."""
+        written = self._engine.written
+        return written.prompt_tokens + written.reply_tokens if written and written.reply_tokens else 0
 
     def turn(self, on_text: OnText, use: int | None) -> Answered:
         """A turn of the assistant."""
@@ -223,7 +235,7 @@ class _Request:
     def _check_still_served(self) -> None:
         if self._waiting.gone.is_set():
             raise Abandoned("nobody waits for the reply any more", 499)
-        check_served(self._app.store.user_by_id(self._user.id))
+        served_now(self._app.store, self._user)
 
     def _answered(self, text: str, *, adapter: str | None, turn: Turn | None = None) -> Answered:
         written, limit = self._engine.written, self._voice.config.max_reply_tokens
@@ -232,6 +244,16 @@ class _Request:
         cut = written.stop == "length" and self._engine.limit >= limit  # below, it was our own limit for a wording
         usage = Usage(written.prompt_tokens, written.cached_tokens, written.reply_tokens)
         return Answered(text, "length" if cut else "stop", usage, turn, adapter, self._voice.config.seed)
+
+
+def served_now(store: Store, user: User) -> User:
+    """Somebody as they are stored now.
+
+    :raises ApiError: they may not use the API any more
+    """
+    now = store.user_by_id(user.id)
+    check_served(now)
+    return now
 
 
 def check_served(user: User) -> None:

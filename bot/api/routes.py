@@ -17,7 +17,7 @@ from starlette.routing import Mount, Route
 
 from bot.api.access import BearerOnly, as_response
 from bot.api.asked import chat_asked
-from bot.api.chatting import Chats, Waiting, check_chat
+from bot.api.chatting import Chats, Waiting, check_chat, served_now
 from bot.api.embedding import embed, embedding_asked, embedding_object
 from bot.api.errors import ApiError, too_large
 from bot.api.limiting import take
@@ -83,7 +83,7 @@ class Api:
         asked = embedding_asked(await body_of(request), role=user.role)
 
         def work() -> Response:
-            take(self._app.store, user, self._app.settings.people, reply=False)
+            take(self._app.store, served_now(self._app.store, user), self._app.settings.people, reply=False)
             return JSONResponse(embedding_object(asked, embed(asked, self._chats.embedder())))
 
         async with self._rooms[user.id]:

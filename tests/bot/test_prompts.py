@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Sequence
 
+from bot.context import Exchange
 from bot.prompts import build_prompt, passage_line, question_with_notes, system_prompt
 from memory.records import Chunk, Hit, Message, Profile, Timings, Turn
 
@@ -65,6 +66,22 @@ def test_passages_are_cut_before_history_and_never_the_question() -> None:
     assert (kept, len(messages)) == (1, 4)
     messages, kept = build("Which code?", hits=3, turns=2, limit=1)
     assert [message.content for message in messages] == ["You help.", "Which code?"]
+
+
+def test_a_very_long_history_is_counted_a_few_times() -> None:
+    """Of two thousand exchanges the newest that fit are kept, without one count for each that is left out."""
+    counted: list[int] = []
+
+    def count(messages: Sequence[Message]) -> int:
+        counted.append(len(messages))
+        return words(messages)
+
+    said = [Exchange(f"question {number}", f"answer {number}") for number in range(2000)]
+    for limit, kept in ((2 + 1 + 4 * 3 + 3, 3), (3, 0)):
+        counted.clear()
+        messages, _ = build_prompt("Why?", system="You help.", history=said, hits=(), count_tokens=count, limit=limit)
+        assert [message.content for message in messages[1:-1:2]] == [item.user_text for item in said[2000 - kept :]]
+        assert len(counted) < 20
 
 
 def test_no_passages_no_fence() -> None:

@@ -10,8 +10,11 @@ from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
+import openai
 import pytest
 
+from bot.api import routes
+from bot.api.tokens import add_token
 from tests.bot.api.conftest import Home, MakeHome
 from tests.bot.api.test_chat import say
 from tests.bot.web.bench import TOKEN
@@ -48,11 +51,11 @@ def until(holds: Callable[[], bool]) -> None:
         time.sleep(0.01)
 
 
-def sent(home: Home, **fields: Any) -> socket.socket:
+def sent(home: Home, *, token: str = TOKEN, **fields: Any) -> socket.socket:
     """A connection on which a request was sent."""
     body = json.dumps({"model": "familiar", "messages": [{"role": "user", "content": "My bike is red."}]} | fields)
     head = (
-        f"POST /v1/chat/completions HTTP/1.1\r\nHost: localhost\r\nAuthorization: Bearer {TOKEN}\r\n"
+        f"POST /v1/chat/completions HTTP/1.1\r\nHost: localhost\r\nAuthorization: Bearer {token}\r\n"
         f"Content-Type: application/json\r\nContent-Length: {len(body)}\r\n\r\n"
     )
     made = socket.socket()
@@ -96,6 +99,43 @@ def test_who_leaves_while_waiting_is_not_answered(make_home: MakeHome, gate: Gat
         assert first.result(20).choices[0].message.content == LONG
     until(home.idle)
     assert home.turns() == 1
+
+
+@pytest.mark.parametrize("fields", [{}, {"memory": "off"}])
+def test_who_leaves_near_the_end_is_counted(make_home: MakeHome, gate: Gate, fields: dict[str, Any]) -> None:
+    """Who reads a reply and hangs up before its end has had a reply, with its tokens: else no limit would hold."""
+    home = make_home(lambda _: LONG, before_word=gate)
+    user, _ = home.person("bo")
+    home.configure("people", member_replies_per_day=1)
+    connection = sent(home, token=add_token(home.bench.store, user)[1], stream=True, **fields)
+    assert gate.reached.wait(20)
+    connection.close()
+    time.sleep(0.3)  # that it left is seen by the server meanwhile
+    gate.opened.set()
+    until(lambda: home.bench.store.rows("SELECT tokens FROM api_uses WHERE tokens > 2") != [])
+    assert home.bench.store.rows("SELECT work FROM api_uses")[0]["work"] == "reply"
+    assert home.turns() == 0
+
+
+def test_who_is_sent_away_while_waiting_is_not_answered(
+    make_home: MakeHome, gate: Gate, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A request that waits for room is its person's as they are when its turn comes: nothing is recalled for it."""
+    monkeypatch.setattr(routes, "_AT_ONCE", 1)
+    home = make_home(lambda _: LONG, before_word=gate)
+    user, bo = home.person("bo")
+    with ThreadPoolExecutor(3) as pool:
+        asked = [pool.submit(say, bo, "Good morning!")]
+        assert gate.reached.wait(20)
+        asked.append(pool.submit(say, bo, "Good evening!", model="familiar-base"))
+        asked.append(pool.submit(bo.embeddings.create, model="familiar-embedding", input="x"))
+        time.sleep(0.3)  # they wait by then
+        home.role(user, "refused")
+        gate.opened.set()
+        for request in asked:
+            with pytest.raises(openai.PermissionDeniedError):
+                request.result(20)
+    assert len(home.engine.requests) == 1
 
 
 def test_a_slow_reader_holds_up_nobody(make_home: MakeHome) -> None:
