@@ -34,7 +34,7 @@ def test_without_a_browser_its_tests_are_left_out_and_counted(
     python = tools / "python"
     python.write_text('#!/bin/sh\ncase "$*" in *scripts.browser*) exit 1;; *) echo "12/70 tests collected";; esac\n')
     python.chmod(0o755)
-    assert start.without_browser(tools, tmp_path) == ["-m", "not chaos and not browser"]
+    assert start.without_browser(tools, tmp_path) == ["-m", "not chaos and not gpu and not browser"]
     assert capfd.readouterr().err == "no Chromium here: the 12 browser tests did not run\n"
     python.write_text("#!/bin/sh\nexit 0\n")
     assert start.without_browser(tools, tmp_path) == []

@@ -117,7 +117,7 @@ def test_bench_trains_measures_and_resumes(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("arguments", "told"),
     [
-        (["gate", "help"], "gate trains adapters for a long time; name it alone"),
+        (["gate", "help"], "gate takes long or the whole machine; name it alone"),
         (["help", "--minutes", "3"], "--minutes is about `familiar bench preference | gate`"),
         (["help", "--only", "good"], "--only is about `familiar bench gate`"),
         (["gate", "--plot", "gate.png"], "--plot draws ratios and their limits; gate has none"),

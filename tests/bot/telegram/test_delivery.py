@@ -280,7 +280,7 @@ async def test_one_persons_chats_are_answered_one_after_the_other(live: Bench) -
     for group in groups:
         ada.send(f"@familiar_test_bot {STORY}", chat=group)
     while len(under_way) < 4:
-        most = max(most, len(live.engine._queue))  # type: ignore[union-attr]
+        most = max(most, len(live.engine.queue))  # type: ignore[union-attr]
         await asyncio.sleep(0.005)
     assert most == 1
     for group in groups:
