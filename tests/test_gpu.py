@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from bot.engines.base import AdapterFiles, Generation
-from bot.engines.local import LocalEngine
+from bot.engines.local import LocalModel, open_local
 from memory.records import Message
 from tests.tuning.made import made_windows, quiet
 from tests.tuning.tiny import CONFIG, tiny_base
@@ -45,10 +45,11 @@ def test_a_reply_is_computed_on_the_gpu_in_bfloat16(base: BaseModel) -> None:
     """The same request gives the same reply, with its beginning reused too."""
     import torch
 
-    engine = LocalEngine(base.folder, model="tiny")
+    engine = open_local(base.folder, model="tiny")
     first, second = (engine.generate(Generation(PROMPT, max_tokens=16), on_text=lambda _: None) for _ in range(2))
-    assert engine._weights is not None
-    assert (engine._weights.model.device.type, engine._weights.model.dtype) == ("cuda", torch.bfloat16)
+    assert isinstance(engine._loaded, LocalModel)
+    model = engine._loaded.weights.model
+    assert (model.device.type, model.dtype) == ("cuda", torch.bfloat16)
     assert first.text == second.text
     assert (first.cached_tokens, second.cached_tokens > 0) == (0, True)
 
@@ -57,7 +58,7 @@ def test_a_reply_is_computed_on_the_gpu_in_bfloat16(base: BaseModel) -> None:
 def test_a_tune_learns_there_and_its_adapter_answers(base: BaseModel, tmp_path: Path, quantize: str) -> None:
     """A few steps in bfloat16, and over a base in four bits with the extra qlora; both are served on the whole base."""
     tune(base, tmp_path, quantize=quantize)
-    engine = LocalEngine(base.folder, model="tiny")
+    engine = open_local(base.folder, model="tiny")
     adapter = AdapterFiles("a", tmp_path)
     said = engine.generate(Generation(PROMPT, max_tokens=8, adapter=adapter), on_text=lambda _: None)
     assert said.reply_tokens > 0

@@ -15,7 +15,8 @@ from bot.bench.made_adapter import made_adapter
 from bot.bench.rows import BenchRow
 from bot.engines.adapters import Adapters
 from bot.engines.base import AdapterFiles, Generation
-from bot.engines.local import LocalEngine
+from bot.engines.local import open_local
+from bot.engines.token_engine import TokenEngine
 from bot.engines.weights import LocalOptions, load_tokenizer, load_weights
 from memory.records import Message
 from tuning.precision import DType
@@ -77,7 +78,7 @@ def _throughput(folder: Path, files: Sequence[AdapterFiles], turns: int, dtype: 
     """Turns of several users one after the other, where all adapters are held and where half of them are."""
     size = sum(file.stat().st_size for file in files[0].folder.glob("*.safetensors"))
     engines = [
-        LocalEngine(folder, model=folder.name, options=LocalOptions(dtype=dtype, adapters_mb=megabytes))
+        open_local(folder, model=folder.name, options=LocalOptions(dtype=dtype, adapters_mb=megabytes))
         for megabytes in (_megabytes(size * (len(files) + 1)), _megabytes(size * len(files) // 2))
     ]
     best = [float("inf"), float("inf")]
@@ -96,7 +97,7 @@ def _megabytes(size: int) -> int:
 def _decoding(folder: Path, adapter: AdapterFiles, turns: int, tokens: int, dtype: DType) -> tuple[BenchRow, ...]:
     """Tokens a second with an adapter over those without: computed beside the layers, and merged."""
     beside, merged = (
-        LocalEngine(folder, model=folder.name, options=LocalOptions(dtype=dtype, merge_adapters=merge))
+        open_local(folder, model=folder.name, options=LocalOptions(dtype=dtype, merge_adapters=merge))
         for merge in (False, True)
     )
     kinds = ((beside, None), (beside, adapter), (merged, adapter))
@@ -112,11 +113,11 @@ def _decoding(folder: Path, adapter: AdapterFiles, turns: int, tokens: int, dtyp
     )
 
 
-def _turn_s(engine: LocalEngine, adapter: AdapterFiles | None, tokens: int) -> float:
+def _turn_s(engine: TokenEngine, adapter: AdapterFiles | None, tokens: int) -> float:
     return engine.generate(Generation(_PROMPT, max_tokens=tokens, adapter=adapter), on_text=_drop).total_s
 
 
-def _token_s(engine: LocalEngine, adapter: AdapterFiles | None, tokens: int) -> float:
+def _token_s(engine: TokenEngine, adapter: AdapterFiles | None, tokens: int) -> float:
     """Seconds of a token after the first; sampled, since a random adapter's likeliest words go round in circles."""
     request = Generation(_PROMPT, max_tokens=tokens, adapter=adapter, temperature=1.0, seed=1)
     said = engine.generate(request, on_text=_drop)

@@ -8,13 +8,14 @@ from __future__ import annotations
 
 import tempfile
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
 from bot.bench.rows import BenchRow
-from bot.engines.base import Generated, Generation
-from bot.engines.local import LocalEngine
+from bot.engines.base import AdapterFiles, Generated, Generation
+from bot.engines.local import open_local
+from bot.engines.token_engine import TokenEngine
 from bot.engines.weights import LocalOptions, Weights, load_tokenizer, load_weights
 from memory.records import Message
 from tuning.chat_format import render
@@ -33,15 +34,15 @@ def bench_reply(
     :param prompt: tokens of the prompt that is timed; its question comes after most of them, as in a turn
     :raises FamiliarError: the model folder is missing or damaged
     """
-    engine = LocalEngine(folder, model=folder.name, dtype=dtype)
+    engine = open_local(folder, model=folder.name, dtype=dtype)
     tokenizer = load_tokenizer(folder)
     bare = load_weights(folder, tokenizer, LocalOptions(dtype=dtype))
     ours, theirs = _Times(), _Times()
     # The first round loads and warms up both sides, and is not counted.
     for number in range(rounds + 1):
         short = (Message("system", f"Story {number}."), _STORY)
-        long = (_stable_message(engine, number, prompt), _STORY)
-        reply, first = _reply(engine, short, tokens), _reply(engine, long, 1)
+        long = (stable_message(engine, number, prompt), _STORY)
+        reply, first = ask(engine, short, tokens), ask(engine, long, 1)
         _, token_s = _generate(bare, render(tokenizer, short), reply.reply_tokens)
         prompt_s, _ = _generate(bare, render(tokenizer, long), 1)
         if number:
@@ -71,34 +72,49 @@ def bench_prefix(folder: Path, *, rounds: int = 3, stable: int = 1000, dtype: DT
 
     :raises FamiliarError: the model folder is missing or damaged
     """
+
+    def opened(saved: Path) -> TokenEngine:
+        options = LocalOptions(dtype=dtype, saved=saved, base=folder.name)
+        return open_local(folder, model=folder.name, options=options)
+
+    return bench_later_turns(opened, limit=0.25, name="prefix", rounds=rounds, stable=stable)
+
+
+def bench_later_turns(
+    opened: Callable[[Path], TokenEngine], *, limit: float, name: str, rounds: int, stable: int
+) -> tuple[BenchRow, ...]:
+    """The same of any engine.
+
+    :param opened: makes it, keeping beginnings in a folder
+    :param limit: for the later turn's share of the first
+    """
     with tempfile.TemporaryDirectory(prefix="familiar-bench-") as saved:
-        options = LocalOptions(dtype=dtype, saved=Path(saved), base=folder.name)
-        engine = LocalEngine(folder, model=folder.name, options=options)
-        _reply(engine, (_WARM_UP,), 2)
+        engine = opened(Path(saved))
+        ask(engine, (_WARM_UP,), 2)
         first_s, second_s, later = [], [], []
         for number in range(rounds):
-            first = (_stable_message(engine, number, stable), Message("user", "Where is the boat?"))
-            one = _reply(engine, first, 8, asked_by=number)
+            first = (stable_message(engine, number, stable), Message("user", "Where is the boat?"))
+            one = ask(engine, first, 8, asked_by=number)
             second = (*first, Message("assistant", one.text or "Yes."), Message("user", "And the cabin?"))
             first_s.append(one.first_token_s)
-            second_s.append(_reply(engine, second, 8, asked_by=number).first_token_s)
+            second_s.append(ask(engine, second, 8, asked_by=number).first_token_s)
             later.append(second)
         engine.close()
-        engine = LocalEngine(folder, model=folder.name, options=options)
-        _reply(engine, (_WARM_UP,), 2)
-        restarted_s = [_reply(engine, turn, 1, asked_by=user).first_token_s for user, turn in enumerate(later)]
+        engine = opened(Path(saved))
+        ask(engine, (_WARM_UP,), 2)
+        restarted_s = [ask(engine, turn, 1, asked_by=user).first_token_s for user, turn in enumerate(later)]
         engine.close()
     cold = min(first_s)
     return (
-        BenchRow("prefix: second first token over first", min(second_s) / cold, 0.25, "x", "at most"),
-        BenchRow("prefix: first token after a restart over first", min(restarted_s) / cold, 0.4, "x", "at most"),
-        BenchRow("prefix: first turn's first token", cold, None, "s"),
-        BenchRow("prefix: second turn's first token", min(second_s), None, "s"),
-        BenchRow("prefix: first token after a restart", min(restarted_s), None, "s"),
+        BenchRow(f"{name}: second first token over first", min(second_s) / cold, limit, "x", "at most"),
+        BenchRow(f"{name}: first token after a restart over first", min(restarted_s) / cold, 0.4, "x", "at most"),
+        BenchRow(f"{name}: first turn's first token", cold, None, "s"),
+        BenchRow(f"{name}: second turn's first token", min(second_s), None, "s"),
+        BenchRow(f"{name}: first token after a restart", min(restarted_s), None, "s"),
     )
 
 
-def _stable_message(engine: LocalEngine, number: int, tokens: int) -> Message:
+def stable_message(engine: TokenEngine, number: int, tokens: int) -> Message:
     """A system message that renders to ``tokens`` tokens, or just above, and differs from its first word on."""
     text = f"{number} is the number of this round. "
     while engine.count_tokens([Message("system", text)]) < tokens:
@@ -106,8 +122,17 @@ def _stable_message(engine: LocalEngine, number: int, tokens: int) -> Message:
     return Message("system", text)
 
 
-def _reply(engine: LocalEngine, messages: Sequence[Message], tokens: int, *, asked_by: int | None = None) -> Generated:
-    return engine.generate(Generation(tuple(messages), max_tokens=tokens, asked_by=asked_by), on_text=_drop)
+def ask(
+    engine: TokenEngine,
+    messages: Sequence[Message],
+    tokens: int,
+    *,
+    adapter: AdapterFiles | None = None,
+    asked_by: int | None = None,
+) -> Generated:
+    """A reply of at most so many tokens."""
+    request = Generation(tuple(messages), max_tokens=tokens, adapter=adapter, asked_by=asked_by)
+    return engine.generate(request, on_text=_drop)
 
 
 def _generate(weights: Weights, prompt: Sequence[int], tokens: int) -> tuple[float, float]:

@@ -12,13 +12,15 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from bot.bench.engine import ask, bench_later_turns, stable_message
 from bot.bench.made_adapter import made_adapter
 from bot.bench.made_prompts import made_prompts
 from bot.bench.rows import BenchRow
-from bot.engines.base import AdapterFiles, Generated, Generation
+from bot.engines.base import AdapterFiles, Generated
 from bot.engines.llama_cpp.conversion import convert_folder
-from bot.engines.llama_cpp.engine import LlamaCppEngine, cores
+from bot.engines.llama_cpp.engine import LlamaOptions, cores, open_gguf
 from bot.engines.llama_cpp.library import find_library
+from bot.engines.token_engine import TokenEngine
 from bot.engines.weights import load_tokenizer
 from memory.errors import FamiliarError
 from memory.records import Message
@@ -27,7 +29,6 @@ from tuning.chat_format import encode_example, render
 _STORY = Message("user", "Write a very long story about a lighthouse, with as many people and places as you can.")
 _PREFILLS = 3
 """Rounds in which a long prompt is read, which takes seconds."""
-_SENTENCE = "The cabin stands by the lake, and the boat is kept in the shed behind it. "
 
 
 @dataclass(frozen=True)
@@ -37,6 +38,8 @@ class Size:
     rounds: int = 5
     tokens: int = 48
     """Of a reply."""
+    later: int = 2
+    """Rounds of a first and a later turn."""
     stable: int = 1000
     """Tokens of a system message."""
 
@@ -53,13 +56,17 @@ def bench_llama(
     """
     find_library()
     size, threads = size or Size(), threads or cores()
-    engine = LlamaCppEngine(gguf, folder, model=folder.name, base_sha256="", threads=threads)
+
+    def opened(saved: Path | None = None) -> TokenEngine:
+        return open_gguf(gguf, folder, model=folder.name, options=LlamaOptions(threads=threads, saved=saved))
+
+    engine = opened()
     adapters = [AdapterFiles(f"made{n}", made_adapter(work / f"made{n}", folder, seed=n)) for n in (1, 2, 3)]
     bare = _bare(gguf, threads=threads, context=engine.context_tokens) if _has_vocabulary(gguf) else None
     try:
         return (
             *(_beside_bare(engine, bare, load_tokenizer(folder), size) if bare else ()),
-            *_later_turn(engine, stable=size.stable),
+            *bench_later_turns(opened, limit=0.1, name="llama.cpp", rounds=size.later, stable=size.stable),
             *_with_adapter(engine, adapters[0], size),
             *_switching(engine, adapters, rounds=size.rounds),
         )
@@ -67,16 +74,16 @@ def bench_llama(
         engine.close()
 
 
-def _beside_bare(engine: LlamaCppEngine, bare: Any, tokenizer: Any, size: Size) -> tuple[BenchRow, ...]:
+def _beside_bare(engine: TokenEngine, bare: Any, tokenizer: Any, size: Size) -> tuple[BenchRow, ...]:
     decode, prefill = [], []
     # The first round loads and warms up both sides, and is not counted.
     for number in range(size.rounds + 1):
         short = (Message("system", f"Story {number}."), _STORY)
-        ours = _decode_speed(_reply(engine, short, size.tokens))
+        ours = _decode_speed(ask(engine, short, size.tokens))
         decode.append((ours, _bare_decode(bare, render(tokenizer, short), size.tokens)))
         if number < _PREFILLS:
-            long = (_stable_message(engine, number, size.stable), _STORY)
-            reply = _reply(engine, long, 1)
+            long = (stable_message(engine, number, size.stable), _STORY)
+            reply = ask(engine, long, 1)
             ours = reply.prompt_tokens / reply.first_token_s
             prefill.append((ours, _bare_prefill(bare, render(tokenizer, long))))
     wrote, bare_wrote = (max(pair[side] for pair in decode[1:]) for side in (0, 1))
@@ -89,42 +96,28 @@ def _beside_bare(engine: LlamaCppEngine, bare: Any, tokenizer: Any, size: Size) 
     )
 
 
-def _later_turn(engine: LlamaCppEngine, *, stable: int) -> tuple[BenchRow, ...]:
-    first_s, later_s = [], []
-    for number in (10, 11):
-        first = (_stable_message(engine, number, stable), Message("user", "Where is the boat?"))
-        one = _reply(engine, first, 8)
-        later = (*first, Message("assistant", one.text or "Yes."), Message("user", "And the cabin?"))
-        first_s.append(one.first_token_s)
-        later_s.append(_reply(engine, later, 8).first_token_s)
-    return (
-        BenchRow("llama.cpp: later turn's first token over cold", min(later_s) / min(first_s), 0.1, "x", "at most"),
-        BenchRow("llama.cpp: cold first token", min(first_s), None, "s"),
-    )
-
-
-def _with_adapter(engine: LlamaCppEngine, adapter: AdapterFiles, size: Size) -> tuple[BenchRow, ...]:
+def _with_adapter(engine: TokenEngine, adapter: AdapterFiles, size: Size) -> tuple[BenchRow, ...]:
     off, on = [], []
     for _ in range(size.rounds + 1):
-        off.append(_decode_speed(_reply(engine, (_STORY,), size.tokens)))
-        on.append(_decode_speed(_reply(engine, (_STORY,), size.tokens, adapter)))
+        off.append(_decode_speed(ask(engine, (_STORY,), size.tokens)))
+        on.append(_decode_speed(ask(engine, (_STORY,), size.tokens, adapter=adapter)))
     return (BenchRow("llama.cpp: decode with an adapter over without", max(on[1:]) / max(off[1:]), 0.9, "x"),)
 
 
-def _switching(engine: LlamaCppEngine, adapters: Sequence[AdapterFiles], *, rounds: int) -> tuple[BenchRow, ...]:
+def _switching(engine: TokenEngine, adapters: Sequence[AdapterFiles], *, rounds: int) -> tuple[BenchRow, ...]:
     """First tokens of one short prompt after another adapter's, over those after its own; and of one never seen."""
     one, two, new = adapters
     question = (Message("user", "Hello!"),)
     for adapter in (one, two):
-        _reply(engine, question, 1, adapter)
+        ask(engine, question, 1, adapter=adapter)
     stays, changes = [], []
     for _ in range(max(rounds, 2)):
-        changes.append(_reply(engine, question, 1, one).first_token_s)
-        stays.append(_reply(engine, question, 1, one).first_token_s)
-        changes.append(_reply(engine, question, 1, two).first_token_s)
-        stays.append(_reply(engine, question, 1, two).first_token_s)
+        changes.append(ask(engine, question, 1, adapter=one).first_token_s)
+        stays.append(ask(engine, question, 1, adapter=one).first_token_s)
+        changes.append(ask(engine, question, 1, adapter=two).first_token_s)
+        stays.append(ask(engine, question, 1, adapter=two).first_token_s)
     same = statistics.median(stays)
-    first = _reply(engine, question, 1, new).first_token_s
+    first = ask(engine, question, 1, adapter=new).first_token_s
     return (
         BenchRow(
             "llama.cpp: changing the adapter", max(0.0, statistics.median(changes) - same) * 1e3, 50.0, "ms", "at most"
@@ -145,13 +138,13 @@ def adapter_agreement(
     gguf = work / "base.gguf"
     convert_folder(folder, gguf, precision="f32", base_sha256="")
     files = AdapterFiles("agreement", adapter or made_adapter(work / "agreement", folder))
-    engine = LlamaCppEngine(gguf, folder, model=folder.name, base_sha256="", threads=threads)
+    engine = open_gguf(gguf, folder, model=folder.name, options=LlamaOptions(base_sha256="", threads=threads))
     same = places = changed = 0
     peft = _PeftChoices(folder, files)
     try:
         for prompt in made_prompts(prompts):
             messages = (Message("user", prompt),)
-            text = _reply(engine, messages, tokens, files).text or "Yes."
+            text = ask(engine, messages, tokens, adapter=files).text or "Yes."
             ours, theirs = engine.greedy_tokens(messages, text, files), peft.choices(messages, text)
             plain = engine.greedy_tokens(messages, text, None)
             same += sum(one == other for one, other in zip(ours, theirs, strict=True))
@@ -230,21 +223,3 @@ def _timings(bare: Any, ids: Sequence[int], tokens: int) -> Any:
 
 def _decode_speed(reply: Generated) -> float:
     return (reply.reply_tokens - 1) / (reply.total_s - reply.first_token_s)
-
-
-def _stable_message(engine: LlamaCppEngine, number: int, tokens: int) -> Message:
-    """A system message that renders to ``tokens`` tokens, or just above, and differs from its first word on."""
-    text = f"{number} is the number of this round. "
-    while engine.count_tokens([Message("system", text)]) < tokens:
-        text += _SENTENCE
-    return Message("system", text)
-
-
-def _reply(
-    engine: LlamaCppEngine, messages: Sequence[Message], tokens: int, adapter: AdapterFiles | None = None
-) -> Generated:
-    return engine.generate(Generation(tuple(messages), max_tokens=tokens, adapter=adapter), on_text=_drop)
-
-
-def _drop(_piece: str) -> None:
-    pass

@@ -52,12 +52,12 @@ def _one(app: App, name: str) -> Sequence[BenchRow]:
         return _of_llama_cpp(app, name)
     if name == "beside":
         from bot.bench.beside import bench_beside
-        from bot.engines.local import LocalEngine
+        from bot.engines.local import open_local
         from bot.engines.weights import LocalOptions
 
         # a reply of a server would show nothing of what a tune takes from this machine
         options = LocalOptions(threads=app.settings.model.threads)
-        engine = LocalEngine(app.base.folder, model=app.base.name, options=options)
+        engine = open_local(app.base.folder, model=app.base.name, options=options)
         with closing(engine):
             return bench_beside(app.base, engine, app.settings.tuning)
     if name == "help":

@@ -128,3 +128,8 @@ class Engine(Protocol):
     def close(self) -> None:
         """Give back memory; waiting generations end first."""
         ...
+
+
+def is_set(cancel: threading.Event | None) -> bool:
+    """Whether it ends what it was given to."""
+    return cancel is not None and cancel.is_set()

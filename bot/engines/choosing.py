@@ -128,16 +128,21 @@ def open_engine(
 
         return open_server(settings.server, tell=tell)
     ready, model = base(), settings.model
+    sha256 = ready.sha256 or ready.revision
     if choice.engine == "llama.cpp":
         from bot.engines.llama_cpp.base import open_llama_cpp
+        from bot.engines.llama_cpp.engine import llama_options
 
-        return open_llama_cpp(ready, model_folder=folders.models, threads=model.threads, offline=model.offline)
-    from bot.engines.local import LocalEngine
+        options = llama_options(model, base=sha256, home=folders.home)
+        return open_llama_cpp(ready, model_folder=folders.models, options=options, offline=model.offline)
+    from bot.engines.local import open_local
     from bot.engines.weights import local_options
 
-    sha256 = ready.sha256 or ready.revision
-    options = local_options(model, base=sha256, home=folders.home, models=folders.models)
-    return LocalEngine(ready.path, model=ready.name, options=options)
+    return open_local(
+        ready.path,
+        model=ready.name,
+        options=local_options(model, base=sha256, home=folders.home, models=folders.models),
+    )
 
 
 def _no_llama_cpp() -> UsageError:

@@ -12,7 +12,9 @@ import time
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from math import inf
-from typing import Any, Protocol
+from typing import Generic, Protocol, TypeVar
+
+C = TypeVar("C")
 
 
 @dataclass(frozen=True)
@@ -37,27 +39,52 @@ class PrefixKey:
 
 
 @dataclass(frozen=True)
-class Prefix:
-    """A beginning and its keys and values, a transformers cache of as many tokens."""
+class Prefix(Generic[C]):
+    """A beginning and its keys and values, a cache of at least as many tokens."""
 
     ids: tuple[int, ...]
-    cache: Any
+    cache: C
 
-    @property
-    def nbytes(self) -> int:
-        """Memory of keys and values; a cache that was cut holds on to all that it was cut from."""
-        layers = (layer for layer in self.cache.layers if _is_filled(layer))
-        return sum(part.untyped_storage().nbytes() for layer in layers for part in (layer.keys, layer.values))
+
+class CacheKind(Protocol[C]):
+    """How an engine's caches of keys and values are handled."""
+
+    def tokens(self, cache: C) -> int:
+        """How many tokens it holds."""
+        ...
+
+    def nbytes(self, cache: C) -> int:
+        """Memory that it takes, all that it was cut from included."""
+        ...
+
+    def crop(self, cache: C, *, tokens: int) -> bool:
+        """Take the last ``tokens`` away; False where the model's kind of state can't be taken back."""
+        ...
+
+    def copied(self, cache: C, *, tokens: int) -> C | None:
+        """A cache of its first ``tokens`` that may be changed without changing this one; None where there is none."""
+        ...
+
+    def dump(self, prefix: Prefix[C]) -> bytes | None:
+        """What a file keeps of it; None where its kind can't be kept."""
+        ...
+
+    def load(self, content: bytes) -> Prefix[C]:
+        """What was dumped.
+
+        :raises ValueError: it is damaged
+        """
+        ...
 
 
 class PrefixFiles(Protocol):
     """Where beginnings are kept for the next start."""
 
-    def read(self, key: PrefixKey) -> Prefix | None:
-        """The beginning kept under a key, if there is one that is valid here."""
+    def read(self, key: PrefixKey) -> bytes | None:
+        """What is kept under a key, if it is valid here."""
         ...
 
-    def write(self, key: PrefixKey, prefix: Prefix) -> None:
+    def write(self, key: PrefixKey, content: bytes) -> None:
         """Keep it."""
         ...
 
@@ -101,41 +128,54 @@ def reusable(kept: Sequence[int], wanted: Sequence[int], rule: StepRule) -> int:
     return max(whole_steps(wanted[:shared], rule), default=0)
 
 
-class PrefixCache:
+class PrefixCache(Generic[C]):
     """The last prompt's keys and values for each user, kind of work and adapter.
 
     :param rule: where steps end
+    :param kind: what handles the caches
     :param memory_mb: most memory; the beginnings used longest ago make room
     :param files: where they are kept for the next start; None: nowhere
     """
 
-    def __init__(self, rule: StepRule, *, memory_mb: int = 512, files: PrefixFiles | None = None) -> None:
+    def __init__(
+        self, rule: StepRule, kind: CacheKind[C], *, memory_mb: int = 512, files: PrefixFiles | None = None
+    ) -> None:
         self.rule = rule
+        self._kind = kind
         self._limit = memory_mb * 2**20
         self._files = files
-        self._kept: dict[PrefixKey, Prefix] = {}
+        self._kept: dict[PrefixKey, Prefix[C]] = {}
         self._written: dict[PrefixKey, tuple[int, ...]] = {}
         self._forgotten_at = -inf
 
     @property
     def nbytes(self) -> int:
         """Memory of all that is kept."""
-        return sum(prefix.nbytes for prefix in self._kept.values())
+        return sum(self._kind.nbytes(prefix.cache) for prefix in self._kept.values())
 
-    def take(self, key: PrefixKey, prompt: Sequence[int]) -> tuple[Any, int] | None:
+    @property
+    def lasting(self) -> bool:
+        """Whether `write` puts anything anywhere."""
+        return self._files is not None
+
+    def take(self, key: PrefixKey, prompt: Sequence[int]) -> tuple[C, int] | None:
         """The cache cut to what ``prompt`` shares with it, and how many tokens that is; it is the caller's from now."""
-        own = self._kept.pop(key, None) or self._read(key) or Prefix((), None)
-        shared = reusable(own.ids, prompt, self.rule)
+        own = self._kept.pop(key, None) or self._read(key)
+        shared = reusable(own.ids, prompt, self.rule) if own else 0
         lent, longer = max(
-            ((prefix, reusable(prefix.ids, prompt, self.rule)) for prefix in self._same(key)),
+            ((prefix.cache, reusable(prefix.ids, prompt, self.rule)) for prefix in self._same(key)),
             key=lambda found: found[1],
-            default=(own, 0),
+            default=(None, 0),
         )
-        if longer > shared:  # another user's prompt begins with the same tokens, whose keys and values are the same
-            return _copied(lent, longer), longer
-        return (own.cache, shared) if shared and _crop(own.cache, len(own.ids) - shared) else None
+        if longer > shared and lent is not None:  # another user's prompt begins with the same tokens
+            copy = self._kind.copied(lent, tokens=longer)
+            if copy is not None:
+                return copy, longer
+        if own and shared and self._kind.crop(own.cache, tokens=len(own.ids) - shared):
+            return own.cache, shared
+        return None
 
-    def keep(self, key: PrefixKey, prompt: Sequence[int], cache: Any, *, asked_at: float = inf) -> None:
+    def keep(self, key: PrefixKey, prompt: Sequence[int], cache: C, *, asked_at: float = inf) -> None:
         """Keep the whole steps of ``prompt`` that were computed; what was written after them is dropped.
 
         :param asked_at: when the prompt was there, by `time.perf_counter`; one that waited while something was erased
@@ -143,73 +183,47 @@ class PrefixCache:
         """
         if asked_at < self._forgotten_at:
             return
-        computed = cache.get_seq_length()
+        computed = self._kind.tokens(cache)
         whole = max(whole_steps(prompt[:computed], self.rule), default=0)
-        if whole and _crop(cache, computed - whole):
+        if whole and self._kind.crop(cache, tokens=computed - whole):
             self._kept[key] = Prefix(tuple(prompt[:whole]), cache)
         total = self.nbytes
         for oldest in list(self._kept)[:-1]:
             if total <= self._limit:
                 break
-            total -= self._kept.pop(oldest).nbytes
+            total -= self._kind.nbytes(self._kept.pop(oldest).cache)
 
-    def write(self) -> None:
+    def write(self) -> bool:
         """Put what is new into the files; what was kept before something was erased is dropped instead.
+
+        :returns: whether it was dropped
 
         :raises FamiliarError: they can't be written
         """
         if self._files is None:
-            return
-        if self._files.forgotten():
+            return False
+        dropped = self._files.forgotten()
+        if dropped:
             self._kept.clear()
             self._written.clear()
             self._forgotten_at = time.perf_counter()
         for key, prefix in self._kept.items():
-            if self._written.get(key) != prefix.ids:
-                self._files.write(key, prefix)
+            if self._written.get(key) != prefix.ids and (content := self._kind.dump(prefix)) is not None:
+                self._files.write(key, content)
                 self._written[key] = prefix.ids
+        return dropped
 
-    def _read(self, key: PrefixKey) -> Prefix | None:
-        found = self._files.read(key) if self._files else None
-        if found:
-            self._written[key] = found.ids
+    def _read(self, key: PrefixKey) -> Prefix[C] | None:
+        content = self._files.read(key) if self._files else None
+        if content is None:
+            return None
+        try:
+            found = self._kind.load(content)
+        except ValueError:
+            return None  # a damaged file costs some seconds: the beginning is computed
+        self._written[key] = found.ids
         return found
 
-    def _same(self, key: PrefixKey) -> Iterator[Prefix]:
-        """Beginnings under the same adapter that can be copied."""
-        for other, prefix in self._kept.items():
-            if other.adapter == key.adapter and is_plain(prefix.cache):
-                yield prefix
-
-
-def is_plain(cache: Any) -> bool:
-    """Whether a cache is keys and values of all tokens and nothing else: no window, no state of another kind."""
-    from transformers.cache_utils import DynamicLayer
-
-    return all(type(layer) is DynamicLayer and _is_filled(layer) for layer in cache.layers)
-
-
-def _is_filled(layer: Any) -> bool:
-    return getattr(layer, "keys", None) is not None and getattr(layer, "values", None) is not None
-
-
-def _copied(prefix: Prefix, tokens: int) -> Any:
-    """A cache of its first ``tokens``."""
-    from transformers import DynamicCache
-
-    cache = DynamicCache()
-    for number, layer in enumerate(prefix.cache.layers):
-        cache.update(layer.keys[..., :tokens, :].clone(), layer.values[..., :tokens, :].clone(), number)
-    return cache
-
-
-def _crop(cache: Any, tokens: int) -> bool:
-    """Take the last ``tokens`` away; False where the model's kind of state can't be taken back."""
-    if not cache.is_croppable:
-        return False
-    try:
-        cache.crop(-tokens)
-    except RuntimeError:
-        # A sliding window that has moved on no longer holds what would be needed.
-        return False
-    return True
+    def _same(self, key: PrefixKey) -> Iterator[Prefix[C]]:
+        """Beginnings under the same adapter."""
+        return (prefix for other, prefix in self._kept.items() if other.adapter == key.adapter)

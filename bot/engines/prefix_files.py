@@ -15,7 +15,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
-from bot.engines.prefix import Prefix, PrefixKey, is_plain
+from bot.engines.prefix import PrefixKey
 from memory.errors import FamiliarError
 
 FOLDER = "beginnings"
@@ -30,15 +30,13 @@ class SavedPrefixes:
     :param folder: made where it is missing
     :param valid_for: all on which keys and values depend besides tokens and adapter
     :param most_mb: most room for all files
-    :param device: where read tensors are put
     :raises FamiliarError: the folder can't be written
     """
 
-    def __init__(self, folder: Path, *, valid_for: str, most_mb: int, device: str = "cpu") -> None:
+    def __init__(self, folder: Path, *, valid_for: str, most_mb: int) -> None:
         self._folder = folder
         self._model = _hash(valid_for)
         self._most = most_mb * 2**20
-        self._device = device
         with _locked(folder):
             if not _read_mark(folder):
                 _new_mark(folder)
@@ -47,38 +45,23 @@ class SavedPrefixes:
                 if not file.name.startswith(self._model):
                     file.unlink(missing_ok=True)
 
-    def read(self, key: PrefixKey) -> Prefix | None:
-        """The beginning kept under a key; None where there is none, or the file is damaged."""
-        from safetensors import SafetensorError
-        from safetensors.torch import load_file
-        from transformers import DynamicCache
-
+    def read(self, key: PrefixKey) -> bytes | None:
+        """What is kept under a key."""
         file = self._file(key)
         try:
-            tensors = load_file(file, device=self._device)
-            ids = tuple(tensors["ids"].tolist())
-            cache = DynamicCache()
-            for number in range(len(tensors) // 2):
-                cache.update(tensors[f"keys.{number}"], tensors[f"values.{number}"], number)
+            content = file.read_bytes()
             os.utime(file)
-        except (OSError, SafetensorError, KeyError):
+        except OSError:
             return None
-        return Prefix(ids, cache)
+        return content
 
-    def write(self, key: PrefixKey, prefix: Prefix) -> None:
+    def write(self, key: PrefixKey, content: bytes) -> None:
         """Keep it, unless something was erased since; the files used longest ago make room.
 
         :raises FamiliarError: it can't be written
         """
-        import torch
-        from safetensors.torch import save
-
-        if not is_plain(prefix.cache) or prefix.nbytes > self._most:
+        if len(content) > self._most:
             return
-        tensors = {"ids": torch.tensor(prefix.ids)}
-        for number, layer in enumerate(prefix.cache.layers):
-            tensors |= {f"keys.{number}": layer.keys.contiguous(), f"values.{number}": layer.values.contiguous()}
-        content = save(tensors)
         with _locked(self._folder):
             if self._mark and _read_mark(self._folder) == self._mark:
                 _write_private(self._file(key), content)
@@ -100,6 +83,19 @@ class SavedPrefixes:
                 break
             total -= oldest.stat().st_size
             oldest.unlink()
+
+
+def saved_prefixes(folder: Path | None, *, valid_for: str, most_mb: int) -> SavedPrefixes | None:
+    """The files of a folder, or none where there is none or no room is given; what lies there then is deleted.
+
+    :raises FamiliarError: the folder can't be written
+    """
+    if folder is None:
+        return None
+    if most_mb <= 0:
+        PrefixEraser(folder).sweep()
+        return None
+    return SavedPrefixes(folder, valid_for=valid_for, most_mb=most_mb)
 
 
 class PrefixEraser:

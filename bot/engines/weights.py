@@ -7,8 +7,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from bot.engines.adapters import Adapters
+from bot.engines.dynamic_caches import DynamicCaches
 from bot.engines.prefix import PrefixCache, StepRule
-from bot.engines.prefix_files import FOLDER, SavedPrefixes
+from bot.engines.prefix_files import FOLDER, SavedPrefixes, saved_prefixes
 from bot.engines.speed import FILE as SPEED_FILE
 from bot.engines.speed import Speed, threads_here
 from bot.models import written
@@ -55,7 +56,7 @@ class Weights:
 
     model: Any
     adapters: Adapters
-    prefixes: PrefixCache
+    prefixes: PrefixCache[Any]
     stops: frozenset[int]
     """Token ids that end a reply."""
 
@@ -119,7 +120,9 @@ def load_weights(folder: Path, tokenizer: Any, options: LocalOptions) -> Weights
         torch.set_num_threads(threads_here(Speed(options.measured, options.base or folder.name), model))
     stops = stop_ids(tokenizer, model.generation_config)
     rule = StepRule(_LEAST_STEP, _longest_step(model), stops)
-    prefixes = PrefixCache(rule, memory_mb=options.beginnings_mb, files=_saved(folder, model, rule, options))
+    prefixes = PrefixCache(
+        rule, DynamicCaches(device), memory_mb=options.beginnings_mb, files=_saved(folder, model, rule, options)
+    )
     adapters = Adapters(model, held_mb=options.adapters_mb, merged=options.merge_adapters)
     return Weights(model, adapters, prefixes, stops)
 
@@ -158,9 +161,7 @@ def _saved(folder: Path, model: Any, rule: StepRule, options: LocalOptions) -> S
     import torch
     import transformers
 
-    if options.saved is None or options.saved_mb <= 0:
-        return None
     libraries = (torch.__version__, transformers.__version__, torch.backends.cpu.get_cpu_capability())
     held = (str(model.dtype), str(model.device), torch.get_num_threads(), options.merge_adapters)
     valid_for = repr((options.base, written(folder), rule.least, rule.most, *libraries, *held))
-    return SavedPrefixes(options.saved, valid_for=valid_for, most_mb=options.saved_mb, device=str(model.device))
+    return saved_prefixes(options.saved, valid_for=valid_for, most_mb=options.saved_mb)

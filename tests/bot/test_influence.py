@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from bot.engines.base import AdapterFiles
-from bot.engines.local import LocalEngine
+from bot.engines.local import open_local
 from bot.explain import explain_influence
 from bot.influence import Explainer, Influence, part_written
 from bot.locales import LANGUAGES, say
@@ -112,7 +112,7 @@ def test_a_real_engine_gives_figures(tmp_path: Path) -> None:
     """A transformers model with a LoRA adapter: on and off differ, and the text names all of it."""
     folder = random_model(tmp_path / "model")
     adapter = AdapterFiles("a", random_adapter(tmp_path / "adapter", folder, seed=1))
-    engine = LocalEngine(folder, model="scripted", dtype="float32")
+    engine = open_local(folder, model="scripted", dtype="float32")
     found = Explainer(lambda: engine, lambda _: adapter, max_tokens=lambda: 8).influence(replace(TURN, adapter="a"))
     assert found.base is not None
     assert found.base < 0

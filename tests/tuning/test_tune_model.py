@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from bot.engines.base import AdapterFiles, Generation
-from bot.engines.local import LocalEngine
+from bot.engines.local import open_local
 from memory.records import Message
 from memory.store import Store
 from tests.tuning.tiny import add_dialogue
@@ -35,7 +35,7 @@ def test_real_model_learns_a_manner_and_answers_in_it(smollm2: Path, tmp_path: P
     store.close()
     assert live is not None
 
-    engine = LocalEngine(smollm2, model="smollm2-135m")
+    engine = open_local(smollm2, model="smollm2-135m")
     messages = (Message("system", PERSONA), Message("user", "how is day 42?"))
 
     def reply(adapter: AdapterFiles | None) -> str:

@@ -13,7 +13,8 @@ from pathlib import Path
 
 from bot.catalogue import LocalSource, WheelSource
 from bot.engines.llama_cpp.conversion import Precision, convert_folder
-from bot.engines.llama_cpp.engine import LlamaCppEngine
+from bot.engines.llama_cpp.engine import LlamaOptions, open_gguf
+from bot.engines.token_engine import TokenEngine
 from bot.fetch import fetch_wheel
 from bot.models import SERVED_GGUF, ReadyModel, stamp, tell_stderr, written
 from memory.errors import FamiliarError
@@ -23,17 +24,14 @@ def open_llama_cpp(
     ready: ReadyModel,
     *,
     model_folder: Path,
+    options: LlamaOptions,
     precision: Precision = "q8_0",
-    threads: int = 0,
-    context_tokens: int = 0,
     offline: bool = False,
-) -> LlamaCppEngine:
+) -> TokenEngine:
     """The engine for a model that is on this disk; its GGUF file is fetched or made where it is missing.
 
     :param model_folder: where models are kept
     :param precision: of matrices, where the model's weights have to be converted
-    :param threads: 0: one for each core
-    :param context_tokens: prompt and reply together; 0: what the model was made for, at most 8,192
     :raises UsageError: xllamacpp is not installed
     :raises FamiliarError: the model can't be served by llama.cpp; the reason and what to use are named
     """
@@ -41,14 +39,7 @@ def open_llama_cpp(
 
     find_library()
     gguf = base_gguf(ready, folder=model_folder, precision=precision, offline=offline)
-    return LlamaCppEngine(
-        gguf,
-        ready.path,
-        model=ready.name,
-        base_sha256=ready.sha256 or ready.revision,
-        threads=threads,
-        context_tokens=context_tokens,
-    )
+    return open_gguf(gguf, ready.path, model=ready.name, options=options)
 
 
 def base_gguf(

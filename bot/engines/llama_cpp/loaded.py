@@ -1,8 +1,8 @@
-"""One model in memory: a sequence of tokens that grows and shrinks, adapters, and the beginnings kept of prompts.
+"""One GGUF model in memory: a sequence of tokens that grows and shrinks, adapters, and the beginnings kept of prompts.
 
 Only one sequence is in llama.cpp's own cache, at its beginning, so that a decode looks at no other's cells and the
-same tokens always lie in the same ones. The beginning of another adapter or kind of work is put aside as bytes and
-copied back when it is wanted, which takes milliseconds and changes no bit.
+same tokens always lie in the same ones. What is kept of a prompt is copied out as bytes and back when it is wanted,
+which takes milliseconds and changes no bit.
 """
 
 from __future__ import annotations
@@ -10,91 +10,135 @@ from __future__ import annotations
 import contextlib
 import ctypes
 import threading
-from collections.abc import Collection, Hashable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
+from bot.engines.adapters import SHARE_OF_BASE
+from bot.engines.base import AdapterFiles, is_set
 from bot.engines.llama_cpp.library import library
-from bot.engines.llama_cpp.steps import LONGEST, reusable, steps, whole_steps
+from bot.engines.llama_cpp.states import State
+from bot.engines.prefix import PrefixCache, PrefixKey, pieces, steps, whole_steps
+from bot.engines.token_model import Logits
 from memory.errors import FamiliarError
 
-_ADAPTERS = 8
-"""Held at once; one of rank 16 takes a tenth of a small model."""
-_ASIDE_BYTES = 64 << 20
-_ASIDE_SHARE = 4
-"""What is put aside takes at most 64 MiB or this part of the model, whichever is more."""
+LONGEST = 512
+"""Tokens that are computed at once: llama.cpp's n_ubatch by default."""
+_SCORED_AT_ONCE = 32
+"""Tokens whose logits are read together: 32 over a vocabulary of 150,000 take 19 MB."""
 _ABORTED = 2
 _CANCEL_CHECK_S = 0.05
 
-Floats = NDArray[np.float32]
+
+@dataclass(frozen=True)
+class Reading:
+    """How a file is read."""
+
+    context_tokens: int
+    threads: int
+    stops: frozenset[int]
+    """Token ids that end a reply."""
+    prefixes: PrefixCache[State]
+    adapter_file: Callable[[AdapterFiles], Path]
+    """The GGUF file of an adapter of this base; raises FamiliarError for any other."""
+    adapters_mb: int = 0
+    """Most memory for adapters; 0: a fifth of the base's."""
 
 
-class LoadedModel:
-    """A GGUF model; not thread-safe, one generation at a time.
+class LlamaModel:
+    """A `TokenModel` of llama.cpp.
 
-    :param tokens: of its context
-    :param ends: tokens that end a message
     :raises FamiliarError: the file is no model for this llama.cpp, or memory does not suffice
     """
 
-    def __init__(self, path: Path, *, tokens: int, threads: int, ends: Collection[int]) -> None:
+    def __init__(self, path: Path, reading: Reading) -> None:
         self._lib = library()
-        self._ends = ends
+        self._reading = reading
         self._model = self._lib.load_model(path)
         try:
-            self._context = self._lib.open_context(self._model, tokens=tokens, step=LONGEST)
+            self._context = self._lib.open_context(self._model, tokens=reading.context_tokens, step=LONGEST)
         except FamiliarError:
             self._lib.call("llama_model_free", self._model)
             raise
-        self._lib.call("llama_set_n_threads", self._context, threads, threads)
+        self._lib.call("llama_set_n_threads", self._context, reading.threads, reading.threads)
         self._memory = self._lib.call("llama_get_memory", self._context)
-        self.vocabulary: int = self._lib.call(
-            "llama_vocab_n_tokens", self._lib.call("llama_model_get_vocab", self._model)
+        self._vocabulary = self._lib.call("llama_vocab_n_tokens", self._lib.call("llama_model_get_vocab", self._model))
+        self._adapters: dict[str, _Adapter] = {}
+        self._active: str | None = None
+        self._most_adapters = reading.adapters_mb * 2**20 or int(
+            self._lib.call("llama_model_size", self._model) * SHARE_OF_BASE
         )
-        self._adapters: dict[str, Any] = {}
-        self._active: Any = None
-        self._ids: list[int] = []
-        self._key: Hashable = None
-        self._aside: dict[Hashable, tuple[list[int], NDArray[np.uint8]]] = {}
-        self._aside_limit = max(_ASIDE_BYTES, self._lib.call("llama_model_size", self._model) // _ASIDE_SHARE)
+        self._length = 0
+        self._live: State | None = None
         self._abort = ctypes.create_string_buffer(2)
         stop = ctypes.cast(self._lib.byte_is_set, ctypes.c_void_p)
         self._lib.call("llama_set_abort_callback", self._context, stop, ctypes.addressof(self._abort))
 
+    @property
+    def stops(self) -> frozenset[int]:
+        """Token ids that end a reply."""
+        return self._reading.stops
+
+    @property
+    def adapters(self) -> tuple[str, ...]:
+        """Ids of those in memory, the one used longest ago first."""
+        return tuple(self._adapters)
+
+    @property
+    def lasting(self) -> bool:
+        """Whether beginnings are kept for the next start."""
+        return self._reading.prefixes.lasting
+
+    def save(self) -> None:
+        """Write the beginnings.
+
+        :raises FamiliarError: they can't be written
+        """
+        if self._reading.prefixes.write():
+            self._live = None
+            self._cut(0)
+
     def close(self) -> None:
         """Give the memory back; nothing may be called afterwards."""
         for adapter in self._adapters.values():
-            self._lib.call("llama_adapter_lora_free", adapter)
+            self._lib.call("llama_adapter_lora_free", adapter.pointer)
         self._lib.call("llama_free", self._context)
         self._lib.call("llama_model_free", self._model)
 
     # ---- adapters ----------------------------------------------------------------------------------------------------
 
-    def holds(self, adapter_id: str) -> bool:
-        """Whether the adapter is in memory."""
-        return adapter_id in self._adapters
+    @contextlib.contextmanager
+    def using(self, adapter: AdapterFiles | None) -> Iterator[None]:
+        """Compute with ``adapter``, or as the base model.
 
-    def load_adapter(self, adapter_id: str, path: Path) -> None:
-        """Read an adapter; the one used longest ago makes room.
-
-        :raises FamiliarError: it does not fit the model
+        :raises FamiliarError: it is another base's, can't be computed by llama.cpp, or its files are damaged
         """
-        self._adapters[adapter_id] = self._lib.load_adapter(self._model, path)
-        for oldest in list(self._adapters)[:-_ADAPTERS]:
-            if self._active == oldest:
-                self.activate(None)
-            self._lib.call("llama_adapter_lora_free", self._adapters.pop(oldest))
+        if adapter is not None and adapter.id not in self._adapters:
+            self._load_adapter(adapter)
+        self._activate(adapter.id if adapter else None)
+        yield
 
-    def activate(self, adapter_id: str | None) -> None:
-        """Compute with a held adapter from now on, or without any."""
+    def _load_adapter(self, adapter: AdapterFiles) -> None:
+        """Read it; those used longest ago make room."""
+        file = self._reading.adapter_file(adapter)
+        size = file.stat().st_size
+        for oldest in list(self._adapters):
+            if sum(held.nbytes for held in self._adapters.values()) + size <= self._most_adapters:
+                break
+            if self._active == oldest:
+                self._activate(None)
+            self._lib.call("llama_adapter_lora_free", self._adapters.pop(oldest).pointer)
+        self._adapters[adapter.id] = _Adapter(self._lib.load_adapter(self._model, file), size)
+
+    def _activate(self, adapter_id: str | None) -> None:
         if adapter_id is not None:
             self._adapters[adapter_id] = self._adapters.pop(adapter_id)
         if self._active == adapter_id:
             return
-        held = [] if adapter_id is None else [self._adapters[adapter_id]]
+        held = [] if adapter_id is None else [self._adapters[adapter_id].pointer]
         pointers = (ctypes.c_void_p * len(held))(*held)
         scales = (ctypes.c_float * len(held))(*([1.0] * len(held)))
         if self._lib.call("llama_set_adapters_lora", self._context, pointers, len(held), scales):
@@ -103,61 +147,81 @@ class LoadedModel:
 
     # ---- the sequence ------------------------------------------------------------------------------------------------
 
-    def begin(self, key: Hashable, prompt: Sequence[int]) -> int:
-        """Hold what was kept under ``key`` as far as ``prompt`` begins with it; returns how many tokens that is."""
-        if key != self._key:
-            self._put_aside()
-            self._take_back(key)
-        shared = reusable(self._ids, prompt, self._ends)
-        return shared if self._cut(shared) else 0
+    def begin(self, key: PrefixKey, prompt: Sequence[int]) -> int:
+        """Take up the kept beginning."""
+        live, self._live = self._live, None
+        state, reused = self._reading.prefixes.take(key, prompt) or (None, 0)
+        if state is None or not (state is live or self._put_back(state)):
+            reused = 0
+        return reused if self._cut(reused) else 0
 
-    def keep(self, prompt: Sequence[int]) -> None:
-        """Keep of the sequence the whole pieces of the prompt that were computed."""
-        computed = min(len(self._ids), len(prompt))
-        self._cut(max((end for end in whole_steps(prompt, self._ends) if end <= computed), default=0))
+    def keep(self, key: PrefixKey, prompt: Sequence[int], *, asked_at: float) -> None:
+        """Keep the whole steps that were computed."""
+        prefixes = self._reading.prefixes
+        computed = min(self._length, len(prompt))
+        whole = max(whole_steps(prompt[:computed], prefixes.rule), default=0)
+        if whole and self._cut(whole):
+            self._live = self._copied_out()
+            prefixes.keep(key, prompt[:whole], self._live, asked_at=asked_at)
 
-    def read(self, prompt: Sequence[int], start: int, cancel: threading.Event | None) -> Floats | None:
-        """Compute a prompt from ``start``; logits after it, or None when cancelled on the way, within moments."""
+    def read(self, prompt: Sequence[int], start: int, cancel: threading.Event | None) -> Logits | None:
+        """Compute the prompt step by step; it ends within moments of ``cancel``, within a step too."""
         with self._watching(cancel):
-            for begin, end in steps(prompt, self._ends, start):
-                if not self._feed(prompt[begin:end]):
+            for begin, end in steps(prompt, start, self._reading.prefixes.rule):
+                if is_set(cancel) or not self._feed(prompt[begin:end]):
                     return None
         return self._logits(-1)
 
-    def next(self, token: int) -> Floats:
-        """Compute one more token; logits over the vocabulary after it, valid until the next call."""
+    def next(self, token: int) -> Logits:
+        """Compute one more token."""
         self._feed([token])
         return self._logits(-1)
 
-    def all_logits(self, ids: Sequence[int]) -> Floats:
-        """Compute up to 512 more tokens; logits (tokens, vocabulary) after each."""
-        self._feed(ids, everywhere=True)
-        return np.stack([self._logits(place) for place in range(len(ids))])
+    def rows(self, ids: Sequence[int]) -> Iterator[Logits]:
+        """Compute more tokens, some at a time."""
+        for begin, end in pieces(0, len(ids), _SCORED_AT_ONCE):
+            self._feed(ids[begin:end], everywhere=True)
+            yield from (self._logits(place) for place in range(end - begin))
 
     def _feed(self, ids: Sequence[int], *, everywhere: bool = False) -> bool:
         flags = np.ones(len(ids), np.int8) if everywhere else None
         status = self._lib.decode(self._context, np.asarray(ids, np.int32), flags)
         if status == 0:
-            self._ids.extend(ids)
+            self._length += len(ids)
             return True
-        self._cut(len(self._ids))
+        self._cut(self._length)
         if status == _ABORTED:
             return False
-        raise FamiliarError(f"llama.cpp can't compute {len(ids)} tokens after {len(self._ids)} (status {status})")
+        raise FamiliarError(f"llama.cpp can't compute {len(ids)} tokens after {self._length} (status {status})")
 
-    def _logits(self, place: int) -> Floats:
+    def _logits(self, place: int) -> Logits:
         found = self._lib.call("llama_get_logits_ith", self._context, place)
         pointer = ctypes.cast(found, ctypes.POINTER(ctypes.c_float))
-        return np.ctypeslib.as_array(pointer, (self.vocabulary,))
+        return np.ctypeslib.as_array(pointer, (self._vocabulary,))
 
     def _cut(self, length: int) -> bool:
         """Keep the first tokens; False where the model's kind of state can't be cut, and nothing is left."""
-        del self._ids[length:]
+        self._length = length
         if length and self._lib.call("llama_memory_seq_rm", self._memory, 0, length, -1):
             return True
-        self._ids.clear()
+        self._length = 0
         self._lib.call("llama_memory_clear", self._memory, False)
         return length == 0
+
+    def _copied_out(self) -> State:
+        """Keys and values of the sequence."""
+        data = np.empty(self._lib.call("llama_state_seq_get_size", self._context, 0), np.uint8)
+        self._lib.call("llama_state_seq_get_data", self._context, data.ctypes.data, data.nbytes, 0)
+        return State(self._length, data)
+
+    def _put_back(self, state: State) -> bool:
+        """False where llama.cpp refuses it; nothing of the sequence counts then."""
+        self._cut(0)
+        data = state.data
+        if not self._lib.call("llama_state_seq_set_data", self._context, data.ctypes.data, data.nbytes, 0):
+            return False
+        self._length = state.tokens
+        return True
 
     @contextlib.contextmanager
     def _watching(self, cancel: threading.Event | None) -> Iterator[None]:
@@ -184,25 +248,8 @@ class LoadedModel:
                 done.set()
                 self._abort[0] = b"\0"
 
-    # ---- kept beginnings ---------------------------------------------------------------------------------------------
 
-    def _put_aside(self) -> None:
-        if not self._ids or self._key is None:
-            return
-        size = self._lib.call("llama_state_seq_get_size", self._context, 0)
-        if size > self._aside_limit:
-            return
-        state = np.empty(size, np.uint8)
-        self._lib.call("llama_state_seq_get_data", self._context, state.ctypes.data, size, 0)
-        self._aside[self._key] = (list(self._ids), state)
-        while sum(kept.nbytes for _, kept in self._aside.values()) > self._aside_limit:
-            del self._aside[next(iter(self._aside))]
-
-    def _take_back(self, key: Hashable) -> None:
-        ids, state = self._aside.pop(key, ([], None))
-        self._cut(0)
-        self._key = key
-        if state is not None and self._lib.call(
-            "llama_state_seq_set_data", self._context, state.ctypes.data, state.nbytes, 0
-        ):
-            self._ids = ids
+@dataclass(frozen=True)
+class _Adapter:
+    pointer: Any
+    nbytes: int

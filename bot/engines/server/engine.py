@@ -15,7 +15,7 @@ from functools import partial
 from typing import TypeVar
 
 from bot.config import ServerConfig
-from bot.engines.base import Generated, Generation, Stop
+from bot.engines.base import Generated, Generation, Stop, is_set
 from bot.engines.queue import FairQueue
 from bot.engines.reply import ReplyText
 from bot.engines.server.adapters import ServerAdapters, open_adapters
@@ -86,7 +86,7 @@ class ServerEngine:
         """
         began = time.perf_counter()
         with self._queue.turn(cancel, asked_by=request.asked_by) as mine:
-            if not mine or _set(cancel):
+            if not mine or is_set(cancel):
                 waited = time.perf_counter() - began
                 return Generated("", "cancelled", 0, 0, 0, waited, waited)
             run = _Run(on_text, cancel)
@@ -207,7 +207,7 @@ class _Run:
                 self.text.push(piece.text)
                 if self.text.loops():
                     return "loop"
-        if _set(self.cancel):
+        if is_set(self.cancel):
             return "cancelled"
         stop = stop_of(finish) if finish is not None else None
         if stop is None:
@@ -218,7 +218,3 @@ class _Run:
         if self.pieces:
             return ServerError("stopped sending", begun=True)
         return ServerError("answered without a reply; is it an OpenAI-compatible server?")
-
-
-def _set(cancel: threading.Event | None) -> bool:
-    return cancel is not None and cancel.is_set()

@@ -7,7 +7,7 @@ from pathlib import Path
 import openai
 import pytest
 
-from bot.engines.local import LocalEngine
+from bot.engines.local import open_local
 from bot.engines.weights import LocalOptions
 from tests.bot.api.conftest import ASKED, WIFI
 from tests.bot.api.test_chat import extra, say
@@ -17,7 +17,7 @@ from tests.bot.web.bench import TOKEN, Bench
 @pytest.mark.model
 def test_the_small_model_answers(smollm2: Path, tmp_path: Path) -> None:
     """It quotes from memory, writes alone in as many tokens as asked for, and counts them as its tokenizer does."""
-    engine = LocalEngine(smollm2, model="smollm2-135m", options=LocalOptions(threads=1))
+    engine = open_local(smollm2, model="smollm2-135m", options=LocalOptions(threads=1))
     bench = Bench(tmp_path, engine=engine, quality=0.0)
     bench.document("cabin", WIFI)
     try:

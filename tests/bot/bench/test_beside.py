@@ -8,7 +8,7 @@ import pytest
 
 from bot.bench.beside import bench_beside
 from bot.bench.made_turns import made_turns
-from bot.engines.local import LocalEngine
+from bot.engines.local import open_local
 from memory.errors import FamiliarError
 from tests.bot.engines.small_models import random_model
 from tuning.config import TuneConfig
@@ -18,7 +18,7 @@ from tuning.job import BaseModel
 def test_turns_are_timed_while_a_tune_runs(tmp_path: Path) -> None:
     """The ratio is within one run and held to its limit; the tune is stopped, not waited for."""
     folder = random_model(tmp_path / "model")
-    engine = LocalEngine(folder, model="small")
+    engine = open_local(folder, model="small")
     ratio, idle, during = bench_beside(
         BaseModel("small", folder, "0"), engine, TuneConfig(epochs=1000, max_tokens=4096), turns=2
     )
@@ -29,7 +29,7 @@ def test_turns_are_timed_while_a_tune_runs(tmp_path: Path) -> None:
 def test_a_tune_that_fails_is_told(tmp_path: Path) -> None:
     """Without a tune beside them the turns measure nothing, and its own reason is given."""
     folder = random_model(tmp_path / "model")
-    engine = LocalEngine(folder, model="small")
+    engine = open_local(folder, model="small")
     with pytest.raises(FamiliarError, match="max_tokens"):
         bench_beside(BaseModel("small", folder, "0"), engine, TuneConfig(max_tokens=1), turns=2)
 

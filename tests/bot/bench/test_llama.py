@@ -13,6 +13,9 @@ from tests.bot.engines.small_models import random_model
 from tests.bot.test_conversion import TEMPLATE, write_gguf
 
 
+SMALL = Size(rounds=1, tokens=4, later=1, stable=300)
+
+
 @pytest.fixture(scope="module")
 def small_model(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A model folder that both tests read."""
@@ -23,8 +26,10 @@ def test_speed_is_a_ratio_within_the_run(tmp_path: Path) -> None:
     """Beside bare llama.cpp, with adapters and when they change; each with its limit."""
     gguf = write_gguf(tmp_path / "small.gguf", template=TEMPLATE, context=1024)
     convert_gguf(gguf, tmp_path / "model")
-    rows = bench_llama(gguf, tmp_path / "model", tmp_path, threads=1, size=Size(1, 4, 300))
-    assert [row.limit for row in rows if row.limit is not None] == [0.95, 0.95, 0.1, 0.9, 50.0]
+    rows = bench_llama(
+        gguf, tmp_path / "model", tmp_path, threads=1, size=Size(rounds=1, tokens=4, later=1, stable=300)
+    )
+    assert [row.limit for row in rows if row.limit is not None] == [0.95, 0.95, 0.1, 0.4, 0.9, 50.0]
     assert all(row.value > 0 for row in rows if row.unit in ("x", "tokens/s", "s"))
 
 
@@ -32,8 +37,8 @@ def test_what_bare_llama_cpp_cannot_serve_is_left_out(small_model: Path, tmp_pat
     """A file converted here holds no vocabulary, over which llama.cpp's server ends the process."""
     gguf = tmp_path / "small.gguf"
     convert_folder(small_model, gguf, precision="f32", base_sha256="")
-    rows = bench_llama(gguf, small_model, tmp_path, threads=1, size=Size(1, 4, 300))
-    assert [row.limit for row in rows if row.limit is not None] == [0.1, 0.9, 50.0]
+    rows = bench_llama(gguf, small_model, tmp_path, threads=1, size=SMALL)
+    assert [row.limit for row in rows if row.limit is not None] == [0.1, 0.4, 0.9, 50.0]
 
 
 def test_agreement_counts_the_likeliest_tokens(small_model: Path, tmp_path: Path) -> None:

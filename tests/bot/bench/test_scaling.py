@@ -10,7 +10,7 @@ import pytest
 
 from bot.bench.scaling import VLLM, Costs, Deployment, Workload, deployments, limits, most_chunks, search_seconds
 from bot.bench.scaling_costs import Measured, adapter_maker, measure_costs
-from bot.engines.local import LocalEngine
+from bot.engines.local import open_local
 from memory.errors import FamiliarError
 from tests.bot.engines.small_models import random_model
 from tests.embedder import WordEmbedder
@@ -33,7 +33,7 @@ COSTS = Costs(
 def test_costs_are_measured_on_the_real_parts(tmp_path: Path) -> None:
     """A small memory, a small model and its adapters: every figure is there, and a contended write is no cheaper."""
     model = random_model(tmp_path / "model", context=4096)
-    engine = LocalEngine(model, model="small")
+    engine = open_local(model, model="small")
     small = Workload(prompt_tokens=64, reply_tokens=8)
     on = Measured(
         WordEmbedder(), engine, adapter_maker(model, rank=2), small, sizes=(200, 400), writes=10, writers=2, turns=2

@@ -11,8 +11,8 @@ import pytest
 from bot.config import ServerConfig
 from bot.engines.base import Engine, Generation
 from bot.engines.llama_cpp.conversion import convert_folder
-from bot.engines.llama_cpp.engine import LlamaCppEngine
-from bot.engines.local import LocalEngine
+from bot.engines.llama_cpp.engine import LlamaOptions, open_gguf
+from bot.engines.local import open_local
 from bot.engines.server.engine import ServerEngine
 from memory.errors import FamiliarError
 from memory.records import Message
@@ -54,9 +54,9 @@ def engine(request: pytest.FixtureRequest) -> Iterator[Engine]:
         made = ServerEngine(ServerConfig(url=request.getfixturevalue("server").url))
     elif request.param == "llama.cpp":
         gguf, folder = request.getfixturevalue("small_gguf"), request.getfixturevalue("small_model")
-        made = LlamaCppEngine(gguf, folder, model="small", base_sha256="small", threads=1)
+        made = open_gguf(gguf, folder, model="small", options=LlamaOptions(base_sha256="small", threads=1))
     else:
-        made = LocalEngine(request.getfixturevalue("small_model"), model="small", dtype="float32")
+        made = open_local(request.getfixturevalue("small_model"), model="small", dtype="float32")
     yield made
     made.close()
 

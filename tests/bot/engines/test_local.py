@@ -11,8 +11,9 @@ from typing import Any
 import pytest
 
 from bot.engines.base import AdapterFiles, Generated, Generation
-from bot.engines.local import LocalEngine, chooser
+from bot.engines.local import LocalModel, open_local
 from bot.engines.prefix import PrefixKey
+from bot.engines.token_engine import TokenEngine, chooser
 from memory.errors import FamiliarError
 from memory.records import Message
 from tests.bot.engines.small_models import chain_model, random_adapter, random_model
@@ -29,12 +30,18 @@ def small_model(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return random_model(tmp_path_factory.mktemp("model"))
 
 
-def engine_of(folder: Path) -> LocalEngine:
+def engine_of(folder: Path) -> TokenEngine:
     """In float32 everywhere, so that a reference on the CPU is comparable."""
-    return LocalEngine(folder, model="small", dtype="float32")
+    return open_local(folder, model="small", dtype="float32")
 
 
-def say(engine: LocalEngine, messages: Sequence[Message] = HELLO, **settings: Any) -> Generated:
+def loaded(engine: TokenEngine) -> LocalModel:
+    """The model of an engine that has answered."""
+    assert isinstance(engine._loaded, LocalModel)
+    return engine._loaded
+
+
+def say(engine: TokenEngine, messages: Sequence[Message] = HELLO, **settings: Any) -> Generated:
     """Generate, checking that pieces and text agree unless a loop was cut."""
     pieces: list[str] = []
     result = engine.generate(Generation(tuple(messages), **({"max_tokens": 40} | settings)), on_text=pieces.append)
@@ -97,7 +104,7 @@ def test_greedy_replies_are_those_of_transformers(small_model: Path) -> None:
     assert say(engine_of(small_model)).text == greedy_reference(small_model, HELLO, 40)
 
 
-@pytest.mark.parametrize("settings", [{}, {"temperature": 0.5, "seed": 5}])
+@pytest.mark.parametrize("settings", [{}, {"temperature": 0.5, "seed": 7}])
 def test_sureness_is_the_mean_log_likelihood_of_what_was_written(small_model: Path, settings: dict[str, Any]) -> None:
     """As the model alone gives it in one pass over prompt and reply, whatever the temperature was."""
     import torch
@@ -135,8 +142,7 @@ def test_the_cache_is_exact(small_model: Path) -> None:
         engine = engine_of(small_model)
         for question in questions:
             say(engine, [*PAST, Message("user", question)])
-        assert engine._weights is not None
-        found = engine._weights.prefixes.take(
+        found = loaded(engine).weights.prefixes.take(
             PrefixKey(None, "turn", None), render(engine._tokens(), [*PAST, Message("user", "And four?")])
         )
         assert found is not None
@@ -253,7 +259,7 @@ def test_a_closed_engine_reads_the_model_again(small_model: Path) -> None:
     engine = engine_of(small_model)
     before = say(engine).text
     engine.close()
-    assert engine._weights is None
+    assert engine._loaded is None
     assert say(engine).text == before
 
 
@@ -271,7 +277,7 @@ def test_what_failed_within_the_model_is_not_kept(
     engine = engine_of(small_model)
     say(engine)
     with monkeypatch.context() as patched:
-        patched.setattr(engine._loaded().model.model.layers[1], "forward", fail)
+        patched.setattr(loaded(engine).weights.model.model.layers[1], "forward", fail)
         with pytest.raises(torch.OutOfMemoryError):
             engine.log_likelihood(PAST, "Hello", None) if scored else say(engine, PAST)
     assert say(engine, PAST).text == expected
@@ -279,9 +285,9 @@ def test_what_failed_within_the_model_is_not_kept(
 
 def test_seeds_differ_and_repeat() -> None:
     """A seed repeats its draws, another seed makes others, and none at zero temperature."""
-    import torch
+    import numpy as np
 
-    logits = torch.linspace(0, 1, 100)
+    logits = np.linspace(0, 1, 100, dtype=np.float32)
     draws = [[chooser(temperature=1.0, seed=seed)(logits) for _ in range(1)] for seed in (1, 1, 2, 3, 4, 5)]
     assert draws[0] == draws[1]
     assert len({draw[0] for draw in draws}) > 1
@@ -292,7 +298,7 @@ def test_seeds_differ_and_repeat() -> None:
 def test_smollm2_answers_from_its_prompt(smollm2: Path) -> None:
     """A real model reads a passage, answers from it and stops."""
     result = say(
-        LocalEngine(smollm2, model="smollm2-135m"),
+        open_local(smollm2, model="smollm2-135m"),
         [
             Message("system", "You answer from the given notes."),
             Message("user", "Note: the wifi password at the cabin is blueberry42.\n\nWhat is the wifi password?"),
@@ -307,7 +313,7 @@ def test_smollm2_answers_from_its_prompt(smollm2: Path) -> None:
 def test_smollm2_says_the_same_with_a_reused_beginning(smollm2: Path) -> None:
     """Over a long stable beginning, greedy and sampled, and a cancelled turn does no harm to the next."""
     beginning = [Message("system", "You keep notes. " + "The cabin is by the lake. " * 32)]
-    warm, fresh = LocalEngine(smollm2, model="smollm2-135m"), LocalEngine(smollm2, model="smollm2-135m")
+    warm, fresh = open_local(smollm2, model="smollm2-135m"), open_local(smollm2, model="smollm2-135m")
     cancel = threading.Event()
     warm.generate(
         Generation((*beginning, Message("user", "Tell me about it.")), max_tokens=20),

@@ -7,7 +7,8 @@ from typing import Any
 
 import pytest
 
-from bot.engines.prefix import Prefix, PrefixCache, PrefixKey, StepRule, pieces, reusable, steps, whole_steps
+from bot.engines.dynamic_caches import DynamicCaches
+from bot.engines.prefix import PrefixCache, PrefixKey, StepRule, pieces, reusable, steps, whole_steps
 
 ENDS = StepRule(least=3, most=5, ends=frozenset({0}))
 TWOS = StepRule(least=2, most=2)
@@ -68,7 +69,7 @@ def numbers(found: tuple[Any, int] | None) -> list[int]:
 
 def test_what_was_written_after_the_prompt_is_not_kept() -> None:
     """The cache is cut to the prompt's whole steps, then to what the next prompt shares."""
-    prefixes = PrefixCache(TWOS)
+    prefixes = PrefixCache(TWOS, DynamicCaches())
     prefixes.keep(MINE, [1, 2, 3, 4, 5], filled(9))
     found = prefixes.take(MINE, [1, 2, 3, 7, 8])
     assert found is not None
@@ -78,7 +79,7 @@ def test_what_was_written_after_the_prompt_is_not_kept() -> None:
 
 def test_a_cancelled_prompt_is_kept_as_far_as_it_came() -> None:
     """Steps that were not computed are not claimed."""
-    prefixes = PrefixCache(TWOS)
+    prefixes = PrefixCache(TWOS, DynamicCaches())
     prefixes.keep(MINE, [1, 2, 3, 4, 5], filled(2))
     found = prefixes.take(MINE, [1, 2, 3, 4, 5])
     assert found is not None
@@ -87,7 +88,7 @@ def test_a_cancelled_prompt_is_kept_as_far_as_it_came() -> None:
 
 def test_each_adapter_has_its_own() -> None:
     """Keys and values computed under one adapter are never used under another."""
-    prefixes = PrefixCache(TWOS)
+    prefixes = PrefixCache(TWOS, DynamicCaches())
     keys = [PrefixKey(adapter, "turn", 1) for adapter in ("a", "b", None)]
     prefixes.keep(keys[0], [1, 2, 3], filled(3))
     assert prefixes.take(keys[1], [1, 2, 3]) is None
@@ -97,7 +98,7 @@ def test_each_adapter_has_its_own() -> None:
 
 def test_users_do_not_displace_one_another() -> None:
     """Each user's and each kind of work's beginning stays, whatever the others' are."""
-    prefixes = PrefixCache(TWOS)
+    prefixes = PrefixCache(TWOS, DynamicCaches())
     keys = [PrefixKey(None, work, user) for work in ("turn", "facts") for user in (1, 2, None)]
     for number, key in enumerate(keys):
         prefixes.keep(key, [number, 2, 3, 4, 5], filled(5))
@@ -106,7 +107,7 @@ def test_users_do_not_displace_one_another() -> None:
 
 def test_a_beginning_that_another_user_has_is_copied() -> None:
     """It is the same tokens, and the owner's stays whole."""
-    prefixes = PrefixCache(TWOS)
+    prefixes = PrefixCache(TWOS, DynamicCaches())
     prefixes.keep(MINE, [1, 2, 3, 4, 5], filled(5))
     other = PrefixKey(None, "turn", 2)
     assert numbers(prefixes.take(other, [1, 2, 7, 8, 9])) == [0, 1]
@@ -116,21 +117,21 @@ def test_a_beginning_that_another_user_has_is_copied() -> None:
 
 def test_memory_is_limited() -> None:
     """Those used longest ago make room; the last always fits."""
-    prefixes = PrefixCache(TWOS, memory_mb=1)
+    prefixes = PrefixCache(TWOS, DynamicCaches(), memory_mb=1)
     tokens = 60_000  # 480 kB with keys and values
     for user in (1, 2, 3):
         prefixes.keep(PrefixKey(None, "turn", user), [user, *range(tokens - 1)], filled(tokens))
     assert prefixes.nbytes <= 2**20
     assert prefixes.take(PrefixKey(None, "turn", 1), [1, 0, 1]) is None
     assert prefixes.take(PrefixKey(None, "turn", 2), [2, 0, 1]) is not None
-    small = PrefixCache(TWOS, memory_mb=0)
+    small = PrefixCache(TWOS, DynamicCaches(), memory_mb=0)
     small.keep(MINE, [1, 2, 3], filled(3))
     assert small.take(MINE, [1, 2, 3]) is not None
 
 
 def test_memory_counts_what_a_beginning_was_cut_from() -> None:
     """A few tokens of a long prompt hold as much as all of it."""
-    prefixes = PrefixCache(TWOS, memory_mb=1)
+    prefixes = PrefixCache(TWOS, DynamicCaches(), memory_mb=1)
     for user in (1, 2, 3):
         prefixes.keep(PrefixKey(None, "turn", user), [user, 2, 3], filled(60_000))
     held = [prefixes.take(PrefixKey(None, "turn", user), [user, 2, 9]) is not None for user in (1, 2, 3)]
@@ -141,18 +142,18 @@ class Files:
     """Beginnings in a dictionary instead of on disk."""
 
     def __init__(self) -> None:
-        self.kept: dict[PrefixKey, Prefix] = {}
+        self.kept: dict[PrefixKey, bytes] = {}
         self.erased = False
         self.writes = 0
 
-    def read(self, key: PrefixKey) -> Prefix | None:
+    def read(self, key: PrefixKey) -> bytes | None:
         """What was written."""
         return self.kept.get(key)
 
-    def write(self, key: PrefixKey, prefix: Prefix) -> None:
+    def write(self, key: PrefixKey, content: bytes) -> None:
         """Count and keep."""
         self.writes += 1
-        self.kept[key] = prefix
+        self.kept[key] = content
 
     def forgotten(self) -> bool:
         """Once."""
@@ -163,11 +164,11 @@ class Files:
 def test_files_serve_the_next_start_and_are_written_once() -> None:
     """A beginning that did not change is not written again, also not the one that was read."""
     files = Files()
-    first = PrefixCache(TWOS, files=files)
+    first = PrefixCache(TWOS, DynamicCaches(), files=files)
     first.keep(MINE, [1, 2, 3], filled(3))
     first.write()
     first.write()
-    second = PrefixCache(TWOS, files=files)
+    second = PrefixCache(TWOS, DynamicCaches(), files=files)
     assert numbers(second.take(MINE, [1, 2, 3])) == [0, 1]
     second.keep(MINE, [1, 2, 3], filled(3))
     second.write()
@@ -177,7 +178,7 @@ def test_files_serve_the_next_start_and_are_written_once() -> None:
 def test_what_was_kept_before_an_erasure_is_never_written() -> None:
     """It is dropped from memory too; what comes after is written."""
     files = Files()
-    prefixes = PrefixCache(TWOS, files=files)
+    prefixes = PrefixCache(TWOS, DynamicCaches(), files=files)
     prefixes.keep(MINE, [1, 2, 3], filled(3))
     files.erased = True
     prefixes.write()
@@ -191,7 +192,7 @@ def test_what_was_kept_before_an_erasure_is_never_written() -> None:
 def test_a_prompt_that_waited_while_something_was_erased_is_not_kept() -> None:
     """It was made before, and may hold what was erased."""
     files = Files()
-    prefixes = PrefixCache(TWOS, files=files)
+    prefixes = PrefixCache(TWOS, DynamicCaches(), files=files)
     asked_at = time.perf_counter()
     files.erased = True
     prefixes.write()

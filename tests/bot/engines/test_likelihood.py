@@ -8,7 +8,8 @@ from typing import Any
 import pytest
 
 from bot.engines.base import AdapterFiles, Generation
-from bot.engines.local import LocalEngine
+from bot.engines.local import open_local
+from bot.engines.token_engine import TokenEngine
 from memory.errors import FamiliarError
 from memory.records import Message
 from tests.bot.engines.small_models import random_adapter, random_model
@@ -31,9 +32,9 @@ def small_model(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return random_model(tmp_path_factory.mktemp("model"))
 
 
-def engine_of(folder: Path) -> LocalEngine:
+def engine_of(folder: Path) -> TokenEngine:
     """In float32 everywhere, so that a reference on the CPU is comparable."""
-    return LocalEngine(folder, model="small", dtype="float32")
+    return open_local(folder, model="small", dtype="float32")
 
 
 def trained_loss(folder: Path, adapter: Path | None) -> tuple[float, int]:
