@@ -56,6 +56,8 @@ class Measured:
 
     figures: tuple[EngineFigures, ...]
     failures: tuple[Failure, ...] = ()
+    busy: bool = False
+    """Other programs computed meanwhile, which slows one engine more than another."""
 
 
 @dataclass(frozen=True)
@@ -159,7 +161,8 @@ def fastest(measured: Measured) -> Choice:
         turns = f"a turn takes {best.turn_s:.1f} s here, {other.turn_s:.1f} s with {other.name}"
         speeds = f"prompt {best.prefill_tokens_s:.0f}, reply {best.decode_tokens_s:.0f} tokens/s"
         others = f"{other.name} {other.prefill_tokens_s:.0f}, {other.decode_tokens_s:.0f}"
-        return Choice(best.name, f"{turns} ({speeds}; {others})")
+        busy = "; the machine was busy, so they are measured again after a day" if measured.busy else ""
+        return Choice(best.name, f"{turns} ({speeds}; {others}){busy}")
     failed = "; ".join(f"{one.name} could not be measured here: {one.reason}" for one in measured.failures)
     return Choice(ranked[0].name if ranked else "local", failed)
 

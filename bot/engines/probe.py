@@ -2,8 +2,9 @@
 
 A few seconds for a small model, at the first reply: a prompt of usual length and a short reply, each twice with other
 first words, so that nothing kept of the first helps the second. What came of it is kept under all that it depends on.
-An engine that fails leaves the other; it is tried again after a day, since a download or memory may do by then. Where
-the process ended twice while it measured, the local engine answers for good: the next start would end like the last.
+An engine that fails leaves the other; it is tried again after a day, since a download or memory may do by then. So are
+figures of a busy machine: threads that wait for each other suffer most from other programs. Where the process ended
+twice while it measured, the local engine answers for good: the next start would end like the last.
 """
 
 from __future__ import annotations
@@ -12,7 +13,7 @@ import os
 import platform
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from hashlib import sha256
 from importlib.metadata import version
 from pathlib import Path
@@ -43,6 +44,8 @@ _ROOM = 1.5
 """Memory that a model takes while it is loaded, over its files'."""
 _SENTENCE = "The cabin stands by the lake, and the boat is kept in the shed behind it. "
 _QUESTION = "Write a long story about a lighthouse, with as many people and places as you can."
+_BUSY = 0.25
+"""Share of the processors' time that other programs take at most where figures are to hold."""
 _ATTEMPTS = 2
 _ENDED = Measured((), (Failure("llama.cpp", f"the program ended {_ATTEMPTS} times while measuring"),))
 _INSTRUCTIONS = ("avx", "amx", "fma", "f16c", "asimd", "sve", "i8mm", "bf16")
@@ -100,15 +103,17 @@ class Probe:
     ) -> tuple[Measured, Engine | None]:
         tell(TELLING)
         self.file.put(self.key, as_json(Record(_ENDED, begun=attempt)))
+        before = _spent()
         try:
             measured, engines = contest(open_, spare=lambda: _available() >= _ROOM * self.weights)
         except BaseException:  # Ctrl-C is no fault of an engine
             self.file.drop(self.key)
             raise
+        measured = replace(measured, busy=others_share(before, _spent()) > _BUSY)
         for failure in measured.failures:
             tell(f"The engine {failure.name} can't be measured: {failure.reason}")
         if measured.figures:
-            self._keep(measured, until=time.time() + _RETRY_S if measured.failures else None)
+            self._keep(measured, until=time.time() + _RETRY_S if measured.failures or measured.busy else None)
         else:
             self.file.drop(self.key)
         winner = fastest(measured).engine
@@ -217,6 +222,35 @@ def _answer(engine: Engine, text: str, tokens: int) -> Generated:
     return engine.generate(request, on_text=lambda _: None)
 
 
+@dataclass(frozen=True)
+class Spent:
+    """Seconds at a moment."""
+
+    wall: float
+    own: float
+    """Of this process on all processors."""
+    all: float
+    """Of all processes."""
+    processors: int
+
+
+def others_share(before: Spent, after: Spent) -> float:
+    """Share (0..1) of the processors' time that other programs took; 0 for a time too short for the system's clocks."""
+    wall = after.wall - before.wall
+    if wall < 1:
+        return 0.0
+    others = (after.all - before.all) - (after.own - before.own)
+    return min(1.0, max(0.0, others / (wall * after.processors)))
+
+
+def _spent() -> Spent:
+    import psutil
+
+    times = psutil.cpu_times()._asdict()
+    idle = sum(times.get(name, 0.0) for name in ("idle", "iowait"))
+    return Spent(time.monotonic(), time.process_time(), sum(times.values()) - idle, psutil.cpu_count() or 1)
+
+
 def _available() -> int:
     """Bytes of memory that can be had."""
     import psutil
@@ -231,7 +265,8 @@ def as_json(record: Record) -> dict[str, Any]:
         for one in record.measured.figures
     }
     failures = {one.name: one.reason for one in record.measured.failures}
-    return {"figures": figures, "failures": failures, "until": record.until, "begun": record.begun}
+    whole = {"figures": figures, "failures": failures, "busy": record.measured.busy}
+    return {**whole, "until": record.until, "begun": record.begun}
 
 
 def from_json(value: Any) -> Record:
@@ -251,7 +286,8 @@ def from_json(value: Any) -> Record:
     if not figures and not failures:
         raise ValueError("nothing was measured")
     until = value["until"]
-    return Record(Measured(figures, failures), None if until is None else float(until), int(value["begun"]))
+    measured = Measured(figures, failures, busy=bool(value["busy"]))
+    return Record(measured, None if until is None else float(until), int(value["begun"]))
 
 
 def _engine(name: str) -> EngineName:

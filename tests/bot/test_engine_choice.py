@@ -82,13 +82,17 @@ def test_what_llama_cpp_can_not_serve_is_not_measured(app: App, tmp_path: Path, 
     assert doctors_word(dora) == (
         "local: llama.cpp can't be used: [tuning] method is \"dora\", whose adapters it can't compute"
     )
-    family = json.loads((model / "config.json").read_text(encoding="utf-8")) | {"model_type": "gemma"}
-    other = tmp_path / "other"
-    other.mkdir()
-    (other / "config.json").write_text(json.dumps(family), encoding="utf-8")
-    (other / "model.safetensors").write_bytes(b"")
-    named = replace(app.settings, model=replace(app.settings.model, name=str(other)))
-    assert "serves llama, mistral, qwen2, qwen3 here, not gemma" in doctors_word(App(app.home, named))
+    for change, reason in (
+        ({"model_type": "gemma"}, "serves llama, mistral, qwen2, qwen3 here, not gemma"),
+        ({"rope_parameters": {"rope_type": "yarn"}}, "positions of type yarn are not converted here"),
+    ):
+        other = tmp_path / reason.partition(" ")[0]
+        other.mkdir()
+        written = json.loads((model / "config.json").read_text(encoding="utf-8")) | change
+        (other / "config.json").write_text(json.dumps(written), encoding="utf-8")
+        (other / "model.safetensors").write_bytes(b"")
+        named = replace(app.settings, model=replace(app.settings.model, name=str(other)))
+        assert reason in doctors_word(App(app.home, named))
 
 
 def test_an_adapter_that_answers_decides(app: App, model: Path) -> None:

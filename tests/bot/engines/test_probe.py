@@ -15,7 +15,20 @@ from bot.config import ModelConfig
 from bot.engines.base import Generated, Generation, Stop
 from bot.engines.choosing import EngineFigures, EngineName, Failure, Measured, fastest
 from bot.engines.measured import MeasuredFile
-from bot.engines.probe import FILE, TELLING, Probe, Record, as_json, contest, from_json, measure, probe_key, processor
+from bot.engines.probe import (
+    FILE,
+    TELLING,
+    Probe,
+    Record,
+    Spent,
+    as_json,
+    contest,
+    from_json,
+    measure,
+    others_share,
+    probe_key,
+    processor,
+)
 from memory.errors import FamiliarError
 from memory.records import Message
 
@@ -161,6 +174,25 @@ def test_an_engine_that_fails_leaves_the_other(tmp_path: Path, error: Exception)
     assert later.settle() == (measured, None)
     assert later.probe.known(now=time.time() + 25 * 3600) is None
     assert Bench(tmp_path / "other", local=Timed(failing=error)).settle()[1] is not None
+
+
+def test_figures_of_a_busy_machine_hold_for_a_day(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """They decide until then, and it is said."""
+    moments = iter([Spent(0, 0, 0, 2), Spent(10, 10, 18, 2)])
+    monkeypatch.setattr("bot.engines.probe._spent", lambda: next(moments))
+    bench = Bench(tmp_path)
+    measured, _ = bench.settle()
+    assert "the machine was busy" in fastest(measured).reason
+    assert Bench(tmp_path).settle() == (measured, None)
+    assert bench.probe.known(now=time.time() + 25 * 3600) is None
+
+
+def test_what_other_programs_take() -> None:
+    """Of all processors; what this process computes is its own, and no share is below 0."""
+    start = Spent(100, 50, 500, 4)
+    assert others_share(start, Spent(110, 60, 530, 4)) == 0.5
+    assert others_share(start, Spent(110, 70, 515, 4)) == 0
+    assert others_share(start, Spent(100.5, 50, 502, 4)) == 0, "too short"
 
 
 def test_where_both_fail_nothing_is_kept(tmp_path: Path) -> None:
