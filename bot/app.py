@@ -242,8 +242,10 @@ class App:
         """Which engine and model answer, and how far they are trusted."""
         from bot.answering import Answering
         from bot.engines.choosing import Folders
+        from bot.live_adapters import live_folders
 
-        return Answering(self.settings, lambda: self.base_model, Folders(self.home, self.model_folder))
+        folders = Folders(self.home, self.model_folder)
+        return Answering(self.settings, lambda: self.base_model, folders, adapters=partial(live_folders, self))
 
     @cached_property
     def transcriber(self) -> Transcriber:

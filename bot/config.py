@@ -68,7 +68,7 @@ class ModelConfig:
     """Where models are kept; empty: `models` in the platform's user data folder, shared by all homes."""
     engine: str = "auto"
     """What runs it: "local" (transformers), "llama.cpp" (extra `llama`), "server" (`[server]`), or "auto": the server
-    where its url is set, else "local"."""
+    where its url is set, else what the first reply measures to be faster here."""
     answer_quality: float = 0.0
     """Measured answer quality (0..1) of a model given by path; catalogue models carry their own."""
     offline: bool = False

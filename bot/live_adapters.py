@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Sequence
 from functools import cached_property
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from bot.engines.base import AdapterFiles
@@ -48,3 +50,12 @@ class RegistryAdapters:
         from tuning.job import template_of
 
         return template_of(self._app.base.folder)
+
+
+def live_folders(app: App, base_sha256: str) -> Sequence[Path]:
+    """Folders of all users' live adapters that can answer with this base; changes nothing in the registry."""
+    from tuning.adapters import Registry, is_whole
+
+    registry = Registry(app.store, app.home / "adapters")
+    live = (registry.live(user.id) for user in app.store.users())
+    return [one.folder for one in live if one and one.base_sha256 == base_sha256 and is_whole(one.folder)]

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import hashlib
 import logging
-import shutil
 import sys
 from dataclasses import dataclass
 from pathlib import Path
@@ -19,6 +18,7 @@ from memory.config import EmbedderConfig
 from memory.embedding import Encoder, LoadEncoder, Tokenizers, TorchEncoder
 from memory.embedding_converted import ConvertedEncoder, Wanted
 from memory.errors import FamiliarError
+from memory.gpu import has_gpu
 
 _log = logging.getLogger(__name__)
 
@@ -33,7 +33,7 @@ def choose_encoder(folder: Path, converted: Path, config: EmbedderConfig) -> Loa
 
     def load(tokenizers: Tokenizers, *, convert: bool) -> Encoder:
         free = config.backend == "auto" and config.precision == "float32"
-        if config.backend == "torch" or (free and _gpu()):
+        if config.backend == "torch" or (free and has_gpu()):
             return TorchEncoder(folder)
         # int8 vectors are never compared with float32 ones, so that torch can't stand in for them
         convert = convert or config.precision == "int8"
@@ -120,15 +120,6 @@ def _by_torch(folder: Path, refusals: list[str], config: EmbedderConfig) -> Enco
     if refusals:
         _tell(f"the embedder {folder.name} can't be converted ({'; '.join(refusals)}); torch runs it, more slowly")
     return TorchEncoder(folder)
-
-
-def _gpu() -> bool:
-    """Whether torch sees an NVIDIA GPU; torch is imported only where a driver is."""
-    if not (shutil.which("nvidia-smi") or Path("/dev/nvidia0").exists()):
-        return False
-    import torch
-
-    return bool(torch.cuda.is_available())
 
 
 def _tell(text: str) -> None:

@@ -28,6 +28,8 @@ CPU_INDEX = "https://download.pytorch.org/whl/cpu"
 PROBE_SECONDS = 5.0
 READY = "fast,filters"
 """Extras of an installation that is to be used: tunes don't start without the filters."""
+FASTER = ("gguf", "xllamacpp")
+"""The extra `llama`: faster replies without a GPU, where its makers have a wheel; everything runs without it."""
 HOLDS = {"test": (READY,)}
 """Extras whose packages another extra has too: what is set up for the tests is ready to run."""
 STAMP = "familiar-setup.json"
@@ -317,6 +319,18 @@ def install_packages(root: Path, install: Installer, machine: Machine, extra: st
         )
 
 
+def install_faster(root: Path, install: Installer, machine: Machine, *, system: str = sys.platform) -> None:
+    """llama.cpp where it is of use; never compiled, and where there is no wheel PyTorch answers.
+
+    A GPU is faster, and on Windows the library does not offer what is called.
+    """
+    if machine.has_driver or system == "win32":
+        return
+    say("Installing llama.cpp (about 35 MB), which replies faster than PyTorch on most machines without a GPU")
+    if install(["-c", str(root / "constraints.txt"), "--only-binary", ":all:", *FASTER]) != 0:
+        say("pip could not install it; replies are computed by PyTorch")
+
+
 def set_up(
     root: Path,
     extra: str,
@@ -354,7 +368,10 @@ def _complete(
         venv.create(environment, with_pip=True, symlinks=os.name != "nt")
     log = environment / LOG
     log.unlink(missing_ok=True)
-    install_packages(root, make_installer(environment), look(), extra)
+    install, machine = make_installer(environment), look()
+    install_packages(root, install, machine, extra)
+    if extra == READY:
+        install_faster(root, install, machine)
     write_stamp(environment, wanted, sorted({"", extra, *HOLDS.get(extra, ())}))
     fetched = downloaded_megabytes(log.read_text(encoding="utf-8", errors="replace")) if log.exists() else 0.0
     say(f"Set up in {time.monotonic() - started:.0f} s, {fetched:.0f} MB downloaded")

@@ -12,6 +12,9 @@ import pytest
 
 from memory.store import Store
 
+# Which engine is faster on this machine decides no test; child processes take it over.
+os.environ["FAMILIAR_MODEL_ENGINE"] = "local"
+
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Files with a slow test first, so that none of them is still running when all others are done."""

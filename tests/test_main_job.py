@@ -40,7 +40,7 @@ class Job:
         self.clock = datetime.now(UTC)
         telegram = TelegramConfig(token=Secret(TOKEN), api_url=server.base_url, file_url=server.base_file_url)
         self.settings = Settings(
-            model=ModelConfig(name="smollm2-135m", folder=str(models)),
+            model=ModelConfig(name="smollm2-135m", folder=str(models), engine="local"),
             telegram=replace(telegram, edit_seconds=0.05),
             tuning=TuneConfig(min_examples=20, min_hours=20, check_minutes=0.02, max_load=100, epochs=1),
         )

@@ -15,6 +15,7 @@ from scripts import start
 
 ROOT = Path(__file__).resolve().parent.parent
 PIN = "torch==2.13.0"
+NO_GPU = start.Machine(has_driver=False, index_reachable=False)
 
 
 @pytest.fixture
@@ -44,7 +45,7 @@ def installer(calls: list[list[str]], status: int = 0) -> Callable[[Path], start
 
 def set_up(clone: Path, extra: str, make: Callable[[Path], start.Installer]) -> Path:
     """start.set_up on a machine without a driver that can't reach the other index."""
-    return start.set_up(clone, extra, make, lambda: start.Machine(has_driver=False, index_reachable=False))
+    return start.set_up(clone, extra, make, lambda: NO_GPU)
 
 
 def stamp(clone: Path) -> dict[str, object]:
@@ -152,6 +153,33 @@ def test_an_extra_that_counts_as_done_is_all_in_the_other() -> None:
         for part in parts:
             for name in part.split(","):
                 assert set(extras[name]) <= set(extras[whole])
+
+
+def test_llama_cpp_is_installed_where_it_is_of_use_and_can_be(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """From a wheel or not at all, and `make run` goes on without it."""
+    calls: list[list[str]] = []
+    install = installer(calls)(tmp_path)
+    for machine, system in ((NO_GPU, "win32"), (NO_GPU._replace(has_driver=True), "linux")):
+        start.install_faster(tmp_path, install, machine, system=system)
+    assert calls == []
+    start.install_faster(tmp_path, install, NO_GPU, system="linux")
+    constraints = str(tmp_path / "constraints.txt")
+    assert calls == [["-c", constraints, "--only-binary", ":all:", "gguf", "xllamacpp"]]
+    start.install_faster(tmp_path, installer(calls, status=1)(tmp_path), NO_GPU, system="darwin")
+    assert "replies are computed by PyTorch" in capsys.readouterr().err
+
+
+def test_make_run_installs_llama_cpp(clone: Path) -> None:
+    """After everything that is needed; of the packages that its extra names."""
+    import tomllib
+
+    calls: list[list[str]] = []
+    set_up(clone, start.READY, installer(calls))
+    assert [call[-1] for call in calls[1:]] == [f"{clone}[{start.READY}]", "xllamacpp"]
+    extras = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]["optional-dependencies"]
+    assert [name.partition(">")[0] for name in extras["llama"]] == list(start.FASTER)
 
 
 def test_changed_pins_are_installed(clone: Path) -> None:

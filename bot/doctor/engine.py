@@ -31,7 +31,7 @@ def engine_findings(app: App, *, online: bool) -> Iterator[Finding]:
     except UsageError as exc:
         yield Finding("engine", False, str(exc), "mend config.toml")
         return
-    yield Finding("engine", True, f"{choice.engine}: {choice.reason}")
+    yield Finding("engine", True, f"{'not chosen yet' if choice.undecided else choice.engine}: {choice.reason}")
     if choice.engine == "server":
         yield from _server(app.settings.server, online=online)
         return

@@ -7,8 +7,6 @@ the file to measure again. The number format is not measured: a tune has to use 
 
 from __future__ import annotations
 
-import contextlib
-import json
 import os
 import time
 from collections.abc import Mapping
@@ -16,12 +14,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from bot.engines.measured import MeasuredFile, turn_s
+
 FILE = "local-speed.json"
 """Beside the models."""
 _PROMPT, _REPLY = 128, 6
 """Tokens that are timed."""
-_LONG_PROMPT, _LONG_REPLY = 300, 60
-"""Tokens of a turn, by which the two speeds are weighed."""
 _GAIN = 0.95
 """Share of the time of torch's own choice that another has to take at most, so that noise changes nothing."""
 
@@ -45,11 +43,13 @@ def threads_here(speed: Speed, model: Any) -> int:
     if own == 1 or os.environ.get("OMP_NUM_THREADS"):
         return own
     key = f"{speed.model} {model.dtype} {own} {torch.__version__}"
-    known = _read(speed.file)
-    if key not in known:
-        known = {**known, key: choose({count: _turn_s(model, count) for count in candidates(own)}, own)}
-        _write(speed.file, known)
-    return known[key]
+    measured = MeasuredFile(speed.file, int)
+    with measured.lock():
+        known = measured.get(key)
+        if known is None:
+            known = choose({count: _turn_s(model, count) for count in candidates(own)}, own)
+            measured.put(key, known)
+    return known
 
 
 def candidates(own: int) -> tuple[int, ...]:
@@ -78,19 +78,5 @@ def _turn_s(model: Any, threads: int) -> float:
                 began = time.perf_counter()
                 model(input_ids=ids, cache=cache, use_cache=True, logits_to_keep=1)
                 times.append(time.perf_counter() - began)
-            best = min(best, times[0] * _LONG_PROMPT / _PROMPT + min(times[1:]) * _LONG_REPLY)
+            best = min(best, turn_s(prompt_tokens_s=_PROMPT / times[0], reply_tokens_s=1 / min(times[1:])))
     return best
-
-
-def _read(file: Path) -> dict[str, int]:
-    with contextlib.suppress(OSError, ValueError, AttributeError, TypeError):
-        return {str(key): int(count) for key, count in json.loads(file.read_text(encoding="utf-8")).items()}
-    return {}
-
-
-def _write(file: Path, known: Mapping[str, int]) -> None:
-    """Replace in one step; a folder that can't be written only has the next start measure again."""
-    with contextlib.suppress(OSError):
-        draft = file.with_name(f"{file.name}.{os.getpid()}.new")
-        draft.write_text(json.dumps(dict(known), indent=2) + "\n", encoding="utf-8")
-        draft.replace(file)

@@ -47,6 +47,7 @@ def home(tmp_path: Path, server: VllmServer, monkeypatch: pytest.MonkeyPatch) ->
     monkeypatch.setenv("FAMILIAR_MODEL_FOLDER", str(tmp_path / "models"))
     monkeypatch.setenv("FAMILIAR_MODEL_OFFLINE", "true")
     monkeypatch.setenv("FAMILIAR_SERVER_URL", server.url)
+    monkeypatch.delenv("FAMILIAR_MODEL_ENGINE")
     monkeypatch.setenv("FAMILIAR_SEARCH_THRESHOLD", "0")  # it is fitted to the vectors of a real embedder
     monkeypatch.delenv("TELEGRAM_BOT_TOKEN", raising=False)
     note = tmp_path / "boat.md"

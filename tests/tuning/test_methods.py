@@ -10,6 +10,7 @@ import pytest
 
 from bot.engines.adapters import Adapters
 from bot.engines.base import AdapterFiles
+from bot.engines.llama_cpp.adapters import BaseShape, adapter_gguf
 from memory.errors import FamiliarError
 from tests.tuning.made import made_windows, quiet
 from tests.tuning.tiny import CONFIG
@@ -39,6 +40,15 @@ def trained(base: BaseModel, recipe: Recipe, *, dtype: str = "float32") -> tuple
     return attached, windows
 
 
+def served_by_llama_cpp(folder: Path) -> bool:
+    """What `check_servable` says of a method from its name."""
+    try:
+        adapter_gguf(folder, BaseShape("llama", heads=1, kv_heads=1, tied=False))
+    except FamiliarError:
+        return False
+    return True
+
+
 @pytest.mark.parametrize(
     ("method", "init"),
     [
@@ -55,6 +65,7 @@ def test_servable_method_answers_in_the_engine_as_it_was_trained(
     save(attached, tmp_path, base_name="tiny")
     config = json.loads((tmp_path / "adapter_config.json").read_text())
     assert (config["peft_type"], config["init_lora_weights"], config["bias"]) == ("LORA", True, "none")
+    assert served_by_llama_cpp(tmp_path) is (method != "dora")
     fresh = load(base.folder).model
     own = mean_loss(fresh, windows)
     engine = Adapters(fresh)

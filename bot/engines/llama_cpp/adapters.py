@@ -96,7 +96,7 @@ def adapter_gguf(folder: Path, base: BaseShape) -> Path:
 
 
 def _write(folder: Path, target: Path, base: BaseShape) -> None:
-    settings = _settings(folder)
+    settings = lora_settings(folder)
     try:
         tensors = read_tensors(folder / _WEIGHTS)
     except (OSError, ValueError, KeyError) as exc:
@@ -121,15 +121,15 @@ def _write(folder: Path, target: Path, base: BaseShape) -> None:
         draft.unlink(missing_ok=True)
 
 
-def _settings(folder: Path) -> dict[str, Any]:
+def lora_settings(folder: Path) -> dict[str, Any]:
     """peft's settings of a plain LoRA adapter of one rank.
 
-    :raises FamiliarError: anything that llama.cpp would leave out in silence
+    :raises FamiliarError: they can't be read, or anything that llama.cpp would leave out in silence
     """
     try:
         settings: dict[str, Any] = json.loads((folder / _SETTINGS).read_text(encoding="utf-8"))
         rank = int(settings.get("r") or 0)
-    except (ValueError, AttributeError) as exc:
+    except (OSError, ValueError, AttributeError) as exc:
         raise FamiliarError(f"{folder / _SETTINGS} is damaged: {first_line(exc)}") from exc
     refused = {
         f"is of type {settings.get('peft_type')}": settings.get("peft_type") != "LORA",

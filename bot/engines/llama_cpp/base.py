@@ -8,16 +8,20 @@ it was made from.
 from __future__ import annotations
 
 import shutil
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from bot.catalogue import LocalSource, WheelSource
-from bot.engines.llama_cpp.conversion import Precision, convert_folder
+from bot.engines.llama_cpp.adapters import base_shape, lora_settings
+from bot.engines.llama_cpp.conversion import Precision, check_convertible, convert_folder
 from bot.engines.llama_cpp.engine import LlamaOptions, open_gguf
 from bot.engines.token_engine import TokenEngine
 from bot.fetch import fetch_wheel
 from bot.models import SERVED_GGUF, ReadyModel, stamp, tell_stderr, written
 from memory.errors import FamiliarError
+
+_NEEDS_LOCAL = ("dora",)
+"""Methods whose adapters hold more than plain LoRA factors of one rank (`tuning.methods` writes the others as that)."""
 
 
 def open_llama_cpp(
@@ -54,14 +58,40 @@ def base_gguf(
 
     :raises FamiliarError: it can't be fetched, has changed since the model was unpacked, or can't be made
     """
+    match _came_as_gguf(ready):
+        case LocalSource(path):
+            return _own(path, ready)
+        case WheelSource() as source:
+            return _pinned(source, ready, folder, offline=offline, tell=tell)
+    return _made(ready, folder, precision, tell)
+
+
+def check_servable(ready: ReadyModel, *, adapters: Sequence[Path], method: str) -> None:
+    """See, without writing or loading anything, that llama.cpp computes all that transformers would.
+
+    :param adapters: folders of those that answer
+    :param method: [tuning] method, by which the next ones are made
+    :raises FamiliarError: it does not; the reason is named
+    """
+    base_shape(ready.path)
+    if _came_as_gguf(ready) is None:
+        check_convertible(ready.path)
+    if method in _NEEDS_LOCAL:
+        raise FamiliarError(f'[tuning] method is "{method}", whose adapters it can\'t compute')
+    for folder in adapters:
+        lora_settings(folder)
+
+
+def _came_as_gguf(ready: ReadyModel) -> WheelSource | LocalSource | None:
+    """The source of a model that was unpacked from a GGUF file."""
     for source in ready.entry.sources:
         if str(source) != ready.source:
             continue
         if isinstance(source, LocalSource) and source.path.suffix == ".gguf":
-            return _own(source.path, ready)
+            return source
         if isinstance(source, WheelSource) and source.member.endswith(".gguf"):
-            return _pinned(source, ready, folder, offline=offline, tell=tell)
-    return _made(ready, folder, precision, tell)
+            return source
+    return None
 
 
 def _own(path: Path, ready: ReadyModel) -> Path:

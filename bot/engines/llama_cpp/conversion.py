@@ -32,8 +32,8 @@ def convert_folder(folder: Path, target: Path, *, precision: Precision, base_sha
     shape = base_shape(folder)
     draft = target.with_name(f".{target.name}.{os.getpid()}")
     try:
+        check_convertible(folder)
         config = json.loads((folder / "config.json").read_text(encoding="utf-8"))
-        _check(config, folder)
         target.parent.mkdir(parents=True, exist_ok=True)
         _write(draft, folder, config, shape, precision, base_sha256)
         draft.replace(target)
@@ -43,8 +43,12 @@ def convert_folder(folder: Path, target: Path, *, precision: Precision, base_sha
         draft.unlink(missing_ok=True)
 
 
-def _check(config: dict[str, Any], folder: Path) -> None:
-    rope = _rope(config).get("rope_type", "default")
+def check_convertible(folder: Path) -> None:
+    """Look whether a folder with a usable config.json can be converted, without converting it.
+
+    :raises FamiliarError: its positions can't be written
+    """
+    rope = _rope(json.loads((folder / "config.json").read_text(encoding="utf-8"))).get("rope_type", "default")
     if rope != "default":
         raise FamiliarError(
             f"{folder}: positions of type {rope} are not converted here; name the model's GGUF file as [model] name"

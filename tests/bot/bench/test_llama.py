@@ -12,7 +12,6 @@ from bot.engines.llama_cpp.conversion import convert_folder
 from tests.bot.engines.small_models import random_model
 from tests.bot.test_conversion import TEMPLATE, write_gguf
 
-
 SMALL = Size(rounds=1, tokens=4, later=1, stable=300)
 
 
