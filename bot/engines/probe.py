@@ -36,8 +36,8 @@ TELLING = "Measuring once which engine is faster here (local or llama.cpp)"
 _PROMPT, _REPLY = 150, 10
 """Tokens that are timed: fewer than the local engine keeps of a prompt, so that nothing of these is kept."""
 _ROUNDS = 2
-_MEASURED: tuple[EngineName, ...] = ("llama.cpp", "local")
-"""In this order: llama.cpp's weights are mapped, so that they make room where the other's need it."""
+_MEASURED: tuple[EngineName, ...] = ("local", "llama.cpp")
+"""In this order, since what llama.cpp sets up of OpenMP where it is loaded first would slow down torch."""
 _KEPT_AS = "probe"
 _RETRY_S = 24 * 3600.0
 _ROOM = 1.5

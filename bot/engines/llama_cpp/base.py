@@ -39,9 +39,9 @@ def open_llama_cpp(
     :raises UsageError: xllamacpp is not installed
     :raises FamiliarError: the model can't be served by llama.cpp; the reason and what to use are named
     """
-    from bot.engines.llama_cpp.library import find_library
+    from bot.engines.llama_cpp.library import library
 
-    find_library()
+    library()  # before torch, whose OpenMP it would share and could not set up
     gguf = base_gguf(ready, folder=model_folder, precision=precision, offline=offline)
     return open_gguf(gguf, ready.path, model=ready.name, options=options)
 
