@@ -8,10 +8,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from bot.bench.rows import BenchRow
+from bot.models import tell_stderr
 
 if TYPE_CHECKING:
     from bot.app import App
     from bot.bench.scale import ScaleConfig
+    from bot.engines.base import Engine
 
 BENCHES = ("help", "reply", "prefix", "adapters", "retrieval", "import", "formats", "embedding", "beside", "rollback")
 OF_EXTRAS = ("llama", "agreement")
@@ -52,13 +54,8 @@ def _one(app: App, name: str) -> Sequence[BenchRow]:
         return _of_llama_cpp(app, name)
     if name == "beside":
         from bot.bench.beside import bench_beside
-        from bot.engines.local import open_local
-        from bot.engines.weights import LocalOptions
 
-        # a reply of a server would show nothing of what a tune takes from this machine
-        options = LocalOptions(threads=app.settings.model.threads)
-        engine = open_local(app.base.folder, model=app.base.name, options=options)
-        with closing(engine):
+        with closing(_engine_of_this_machine(app)) as engine:
             return bench_beside(app.base, engine, app.settings.tuning)
     if name == "help":
         from bot.bench.start import bench_help
@@ -81,6 +78,17 @@ def _one(app: App, name: str) -> Sequence[BenchRow]:
     from bot.bench.memory import bench_import, bench_retrieval
 
     return (bench_retrieval if name == "retrieval" else bench_import)(app.embedder, app.settings)
+
+
+def _engine_of_this_machine(app: App) -> Engine:
+    """What answers; a server's replies would show nothing of what a tune takes from this machine."""
+    if not app.answering.served:
+        return app.answering.open(tell=tell_stderr)
+    from bot.engines.local import open_local
+    from bot.engines.weights import LocalOptions
+
+    options = LocalOptions(threads=app.settings.model.threads)
+    return open_local(app.base.folder, model=app.base.name, options=options)
 
 
 def _of_llama_cpp(app: App, name: str) -> Sequence[BenchRow]:

@@ -8,11 +8,10 @@ from bot.engines.llama_cpp.library import waiting_briefly
 
 
 def test_threads_wait_briefly_while_it_is_loaded() -> None:
-    """And whatever is started later finds the environment as it was, an error or not."""
+    """And whatever is started later finds the environment as it was."""
     environ = {"HOME": "/home/ann"}
-    with pytest.raises(ZeroDivisionError), waiting_briefly(environ):
-        assert environ["GOMP_SPINCOUNT"] == "1000"
-        raise ZeroDivisionError
+    with waiting_briefly(environ):
+        assert environ == {"HOME": "/home/ann", "GOMP_SPINCOUNT": "1000"}
     assert environ == {"HOME": "/home/ann"}
 
 
