@@ -168,7 +168,7 @@ def test_an_engine_that_fails_leaves_the_other(tmp_path: Path, error: Exception)
     assert engine is bench.engines["local"]
     assert measured.failures == (Failure("llama.cpp", "the file is damaged"),)
     assert fastest(measured).reason == "llama.cpp could not be measured here: the file is damaged"
-    assert bench.closed == (1, 0)
+    assert bench.closed == (0, 1)
     assert bench.said == [TELLING, "The engine llama.cpp can't be measured: the file is damaged"]
     later = Bench(tmp_path)
     assert later.settle() == (measured, None)
