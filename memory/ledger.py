@@ -19,7 +19,7 @@ from typing import Any, Literal
 
 from memory.records import Document, Turn
 from memory.store import Store, utc_now
-from memory.turns import turns_of
+from memory.turns import every_turn
 
 Kind = Literal["document", "turn", "text", "everything"]
 _PLACES = 50
@@ -149,7 +149,7 @@ def _texts(store: Store, user_id: int) -> Iterator[tuple[str, str, str, str]]:
         yield "document", name, "text", store.document_text(item.id, user_id=user_id)
         yield "document", name, "title", item.title
         yield "document", name, "source", item.source
-    yield from _said(turns_of(store, user_id=user_id))
+    yield from _said(every_turn(store, "user_id = ?", (user_id,)))
     for row in store.rows("SELECT id, created_at, text FROM reminders WHERE user_id = ? ORDER BY id", (user_id,)):
         yield "reminder", f"{row['id']} {row['created_at']}", "text", row["text"]
 

@@ -25,6 +25,7 @@ from memory.people_tables import STATEMENTS as PEOPLE
 from memory.reminders_table import STATEMENTS as REMINDERS
 from memory.telegram_tables import BLOCKED, REFERRING
 from memory.telegram_tables import STATEMENTS as TELEGRAM
+from memory.under_way_table import STATEMENTS as UNDER_WAY
 from memory.wishes_tables import STATEMENTS as WISHES
 from memory.words import owned_words
 
@@ -311,6 +312,7 @@ _LATER: tuple[tuple[str, Sequence[str]], ...] = (
     ("m0030_unsupported", ("ALTER TABLE turns ADD COLUMN unsupported TEXT NOT NULL DEFAULT '[]'",)),
     ("m0031_moves", MOVES),
     ("m0032_api", API),
+    ("m0033_turns_under_way", UNDER_WAY),
 )
 """Steps that are nothing but statements, in their order; the next is added at the end."""
 

@@ -20,11 +20,12 @@ from bot.api.places import Place, place_of
 from bot.api.tokens import SERVED
 from bot.api.writing import RequestEngine
 from bot.app import App
-from bot.assistant import Assistant, OnText, Voice
+from bot.assistant import Assistant, Voice
 from bot.context import Context
 from bot.engines.base import Generation
 from bot.parts import Parts
 from bot.prompts import bare_prompt, build_prompt
+from bot.turn_parts import OnText
 from memory.embedding import Embedder
 from memory.erasure import replace_turn
 from memory.records import Message, Turn, User
