@@ -14,6 +14,7 @@ import re
 import sqlite3
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Protocol
 
 from memory import ledger, places, under_way
@@ -22,8 +23,8 @@ from memory.errors import FamiliarError
 from memory.facts.erasing import lines_from, without_lines
 from memory.index import Indexes
 from memory.records import ABOUT_USER, GIVEN_ID, GIVEN_REMARK, Document, Message, Turn
-from memory.redaction import BLANK, ERASED, Erasure, erasure_of, pattern_of, quotes, without_quotes
-from memory.retelling import map_texts, without_chunks
+from memory.redaction import BLANK, ERASED, Erasure, erasure_of, of_length, pattern_of, quotes, without_quotes
+from memory.retelling import map_texts, sends_on, without_chunks
 from memory.store import Store
 from memory.turns import every_turn, rewrite_turn, turn_by_id, turns_of
 from memory.under_way_table import EVERY_TURN
@@ -311,16 +312,34 @@ def _recalling(store: Store, chunk_ids: Sequence[int]) -> list[Turn]:
 def _redact_history(
     store: Store, db: sqlite3.Connection, told: Turn, erasure: Erasure, *, leave: Sequence[int]
 ) -> list[int]:
-    """Take quotes out of what followed on a turn in its conversation: later prompts hold the earlier turns."""
-    changed = []
+    """Take quotes out of what followed on a turn in its conversation: later prompts hold the earlier turns.
+
+    Over the API it follows wherever a program sends it, as history of whichever conversation.
+    """
+    if told.id < 0:  # it is being answered: nothing followed on it yet
+        return []
     followed = "t.conversation_id = ? AND (t.id > ? OR t.id < 0)"
-    for turn in every_turn(store, followed, (told.conversation_id, told.id)) if told.id > 0 else ():
-        if turn.id not in leave:
-            redacted = map_texts(turn, lambda text: without_quotes(text, erasure))
-            if redacted != turn:
-                _rewrite(db, redacted)
-                changed.append(turn.id)
+    later = [(turn, erasure) for turn in every_turn(store, followed, (told.conversation_id, told.id))]
+    later += [(turn, erasure if sends_on(turn, told) else of_length(erasure)) for turn in _sent_on(store, told)]
+    changed = []
+    for turn, taken in later:
+        redacted = map_texts(turn, partial(without_quotes, erasure=taken))
+        if turn.id not in leave and redacted != turn:
+            _rewrite(db, redacted)
+            changed.append(turn.id)
     return changed
+
+
+def _sent_on(store: Store, told: Turn) -> list[Turn]:
+    """Later turns over the API in other conversations whose prompts hold the message or the reply of a turn."""
+    said = [json.dumps(text.strip(), ensure_ascii=False)[1:-1] for text in (told.user_text, told.reply)]
+    return every_turn(
+        store,
+        "t.user_id = ?1 AND t.conversation_id <> ?2 AND (t.id > ?3 OR t.id < 0) AND t.conversation_id IN"
+        " (SELECT id FROM conversations WHERE channel = 'api') AND json_array_length(t.prompt) > 2"
+        " AND (instr(t.prompt, ?4) OR (?5 <> '' AND instr(t.prompt, ?5)))",
+        (told.user_id, told.conversation_id, told.id, *said),
+    )
 
 
 @dataclass

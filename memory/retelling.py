@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Callable
+from itertools import pairwise
 
 from memory.records import GIVEN_ID, Citation, Message, RecalledMemory, Turn
 from memory.redaction import ERASED, Erasure, quotes, without_sentences
@@ -52,3 +53,9 @@ def map_texts(turn: Turn, change: Callable[[str], str]) -> Turn:
             dataclasses.replace(item, source=change(item.source), text=change(item.text)) for item in turn.memories
         ),
     )
+
+
+def sends_on(turn: Turn, told: Turn) -> bool:
+    """Whether the history in a turn's prompt holds another turn as it was, message and reply; programs trim both."""
+    said = [message.content.strip() for message in turn.prompt[1:-1]]
+    return (told.user_text.strip(), told.reply.strip()) in pairwise(said)

@@ -7,6 +7,7 @@ from typing import Any
 import openai
 import pytest
 
+from memory.erasure import forget_turn
 from memory.records import Message
 from memory.turns import turn_by_id
 from tests.bot.api.conftest import ASKED, WIFI, Home, MakeHome
@@ -113,6 +114,32 @@ def test_the_same_message_at_the_same_place_takes_its_place(home: Home) -> None:
     assert home.turns() == 2
     say(client, "Good morning!", first, told, two.choices[0].message.content, told)
     assert home.turns() == 3
+
+
+@pytest.mark.parametrize("told", ["My safe opens with pinwheel-9182.", "PIN: 91829"])
+def test_a_forgotten_turn_leaves_every_history(home: Home, told: str) -> None:
+    """A program may mix what was said in two conversations; a turn is taken out of the prompts of both."""
+    client, store, ada = home.client(), home.bench.store, home.bench.ada
+    one, begun = say(client, told), say(client, "Good morning!")
+    first = say(client, "Good morning!", begun.choices[0].message.content, "Write me a poem of rain.")
+    mixed = ["Good morning!", "Hello.", f" {told}", one.choices[0].message.content]
+    poem = ["Write me a poem of rain.", first.choices[0].message.content]
+    two = say(client, *mixed, *poem, "Write me a poem of snow.")
+    assert extra(two)["conversation"] == extra(first)["conversation"] != extra(one)["conversation"]
+    assert any(told in message.content for message in home.engine.requests[-1].messages)
+    forget_turn(store, None, user_id=ada.id, turn_id=extra(one)["turn"])
+    stored = turn_by_id(store, extra(two)["turn"], user_id=ada.id)
+    assert told not in repr(stored)
+    assert Message("user", "Write me a poem of rain.") in stored.prompt
+
+
+def test_a_short_word_that_is_forgotten_stays_in_other_conversations(home: Home) -> None:
+    """A "yes" stands everywhere; it is taken out only where it was sent with its reply."""
+    client, store, ada = home.client(), home.bench.store, home.bench.ada
+    one = say(client, "Yes please.")
+    two = say(client, "Another tea?", "Yes please.", "Write me a poem of rain.")
+    forget_turn(store, None, user_id=ada.id, turn_id=extra(one)["turn"])
+    assert turn_by_id(store, extra(two)["turn"], user_id=ada.id).prompt[2].content == "Yes please."
 
 
 def test_a_conversation_can_be_named(home: Home) -> None:
