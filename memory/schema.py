@@ -14,6 +14,7 @@ from pathlib import Path
 from sqlite_utils import Database
 from sqlite_utils.migrations import Migrations
 
+from memory.api_tables import REVOKED
 from memory.api_tables import STATEMENTS as API
 from memory.candidates_table import STATEMENTS as CANDIDATES
 from memory.counters_table import STATEMENTS as COUNTERS
@@ -313,6 +314,7 @@ _LATER: tuple[tuple[str, Sequence[str]], ...] = (
     ("m0031_moves", MOVES),
     ("m0032_api", API),
     ("m0033_turns_under_way", UNDER_WAY),
+    ("m0034_revoked_tokens", REVOKED),
 )
 """Steps that are nothing but statements, in their order; the next is added at the end."""
 
