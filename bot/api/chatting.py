@@ -132,6 +132,8 @@ def check_chat(asked: ChatAsked, user: User) -> None:
     check_model(asked.model, role=user.role, among=(FAMILIAR, BASE))
     if asked.model == BASE and asked.memory != "off":
         raise wrong_value("memory", f'{BASE} has no memory; leave it out, or say "off"')
+    if asked.memory == "off" and asked.conversation is not None:
+        raise wrong_value("conversation", "what was said in it is memory; send the history, or memory on or read")
     if user.role == "guest" and asked.memory == "off":
         raise not_allowed("a guest asks about the shared knowledge bases; the model alone is for members")
 
@@ -164,7 +166,7 @@ class _Request:
         app, asked, settings = self._app, self._asked, self._app.settings
         self._engine.check_room((Message("user", asked.text),))
         keeps = asked.memory == "on"
-        place = place_of(app.store, asked, user=self._user) if keeps else Place(0)
+        place = place_of(app.store, asked, user=self._user) if keeps or asked.conversation is not None else Place(0)
         assistant = Assistant(
             app.store,
             self._parts.searcher,
@@ -243,8 +245,14 @@ class _Request:
         if written is None:
             return Answered(text, "stop", Usage(), turn, adapter, self._voice.config.seed)
         cut = written.stop == "length" and self._engine.limit >= limit  # below, it was our own limit for a wording
-        usage = Usage(written.prompt_tokens, written.cached_tokens, written.reply_tokens)
+        cached = written.cached_tokens if self._is_alone() else 0
+        usage = Usage(written.prompt_tokens, cached, written.reply_tokens)
         return Answered(text, "length" if cut else "stop", usage, turn, adapter, self._voice.config.seed)
+
+    def _is_alone(self) -> bool:
+        """Whether nobody else's prompts can be what the engine knew: it reuses a beginning whoever sent it first, and
+        to say so would tell whether a text that somebody tries out was ever sent by another."""
+        return len(self._app.store.rows("SELECT 1 FROM users WHERE role <> 'shared' LIMIT 2")) == 1
 
 
 def served_now(store: Store, user: User) -> User:

@@ -436,23 +436,6 @@ def test_a_document_forgotten_after_its_file_was_read_is_not_known(store: Store,
     assert again.outcome.status == "skipped"
 
 
-def test_a_copy_of_what_was_forgotten_after_it_was_read_stays_out(store: Store, user: int, notes: Path) -> None:
-    """It was read when nothing was forgotten, and its vectors take long: it is looked at again when it is stored."""
-    path, copy = write(notes / "a.md", "known words"), write(notes / "b.md", "known words")
-    with Converter(ImportConfig()) as converter:
-        preparer = Preparer(store, WordEmbedder(), ImportConfig(), converter)
-        prepared = preparer.prepare_file(FoundFile(copy, str(copy)), Request(user))
-        document = bring_in(store, user, path)["a.md"].document
-        assert document is not None
-        forget_document(store, None, user_id=user, document_id=document)
-        writer, vectors = Writer(store, embedder=WordEmbedder().key), WordEmbedder().embed_passages(["known words"])
-        assert writer.finish(prepared, vectors, Request(user)) is None
-        again = preparer.prepare_file(FoundFile(copy, str(copy)), Request(user))
-    assert isinstance(again.outcome, Receipt)
-    assert again.outcome.status == "skipped"
-    assert texts(store, user) == {}
-
-
 def test_parts_that_a_file_no_longer_holds_go(store: Store, user: int, notes: Path) -> None:
     """A new version of an archive leaves nothing of what was taken out of it."""
     path = write(notes / "bundle.zip", zipped({"a.md": b"one", "b.md": b"two"}))

@@ -263,3 +263,29 @@ def test_a_failure_is_told_without_its_text(make_home: MakeHome, caplog: pytest.
     assert "ValueError at" in caplog.text
     assert TOKEN not in caplog.text
     assert home.turns() == 0
+
+
+@pytest.mark.parametrize(
+    ("path", "fields", "param"),
+    [
+        ("chat/completions", '"messages": [{"role": "user", "content": "Hello \\ud83d"}]', "messages.0.content"),
+        (
+            "chat/completions",
+            '"messages": [{"role": "user", "content": [{"type": "text", "text": "\\udc00"}]}]',
+            "messages.0.content.0.text",
+        ),
+        ("chat/completions", '"user": "\\ud83d", "messages": [{"role": "user", "content": "x"}]', "user"),
+        ("chat/completions", '"\\ud83d": 1, "messages": [{"role": "user", "content": "x"}]', None),
+        ("embeddings", '"input": ["x", "\\ud83d"]', "input.1"),
+    ],
+)
+def test_half_an_emoji_is_named(home: Home, path: str, fields: str, param: str | None) -> None:
+    """JSON can spell half of a surrogate pair, which nothing can store, embed or send back."""
+    model = "familiar" if path.startswith("chat") else "familiar-embedding"
+    body = f'{{"model": "{model}", {fields}}}'.encode()
+    with home.bench.client(token=TOKEN) as client:
+        answer = client.post(f"/v1/{path}", content=body, headers={"content-type": "application/json"})
+    error = error_of(answer)
+    assert (answer.status_code, error["param"], error["code"]) == (400, param, "invalid_value")
+    assert "half of a surrogate pair" in error["message"]
+    assert home.turns() == 0

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import openai
 import pytest
 
+from bot.engines.base import Generated
 from memory.erasure import forget_turn
 from memory.records import Message
 from memory.turns import turn_by_id
 from tests.bot.api.conftest import ASKED, WIFI, Home, MakeHome
+from tests.engine import ScriptedEngine
 
 PLACED = "It is pinecone-42 [1]."
 
@@ -152,6 +155,37 @@ def test_a_conversation_can_be_named(home: Home) -> None:
     _, bo = home.person("bo")
     with pytest.raises(openai.NotFoundError, match="no such conversation"):
         say(bo, "Hello", extra_body={"conversation": number})
+
+
+def test_a_named_conversation_can_be_read_alone(home: Home) -> None:
+    """With memory "read" its turns are the history and nothing is added; with "off" it is refused."""
+    client = home.client()
+    number = extra(say(client, "My sister Eva lives in Ghent."))["conversation"]
+    reply = say(client, "Write me a poem.", extra_body={"conversation": number, "memory": "read"})
+    assert home.engine.requests[-1].messages[1] == Message("user", "My sister Eva lives in Ghent.")
+    assert (extra(reply)["turn"], home.turns()) == (None, 1)
+    for fields in ({"memory": "off"}, {"model": "familiar-base"}):
+        asked = {"model": "familiar", **fields, "conversation": number}
+        with pytest.raises(openai.BadRequestError, match="conversation: what was said in it is memory"):
+            say(client, "Write me a poem.", model=asked.pop("model"), extra_body=asked)
+    with pytest.raises(openai.NotFoundError, match="no such conversation"):
+        say(client, "Hello", extra_body={"conversation": 99, "memory": "read"})
+
+
+def test_what_others_sent_before_is_not_told(home: Home, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The engine reuses the beginning of anybody's prompt: how much of it is told only where there is nobody else."""
+    write = ScriptedEngine.generate
+
+    def reuse(self: ScriptedEngine, *args: Any, **options: Any) -> Generated:
+        return replace(write(self, *args, **options), cached_tokens=9)
+
+    monkeypatch.setattr(ScriptedEngine, "generate", reuse)
+    home.bench.store.add_user("handbook", role="shared")
+    assert say(home.client(), ASKED).usage.prompt_tokens_details.cached_tokens == 9
+    gone, _ = home.person("bo")
+    home.role(gone, "refused")  # what they sent may still be known
+    for fields in ({}, {"model": "familiar-base"}):
+        assert say(home.client(), ASKED, **fields).usage.prompt_tokens_details.cached_tokens == 0
 
 
 @pytest.mark.parametrize("memory", ["read", "off"])
