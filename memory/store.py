@@ -76,19 +76,13 @@ class Store:
                 self._db.conn.execute("BEGIN IMMEDIATE")
                 yield self._db.conn
                 self._db.conn.execute("COMMIT")
-            except sqlite3.IntegrityError:
+            except BaseException as exc:
                 self._db.rollback()
-                raise
-            except sqlite3.Error as exc:
-                self._db.rollback()
-                raise FamiliarError(
-                    f"{self.path} can't be written: {exc}. What was stored before is unchanged"
-                ) from exc
-            except UnicodeEncodeError as exc:
-                self._db.rollback()
-                raise half_text() from exc
-            except BaseException:
-                self._db.rollback()
+                if isinstance(exc, UnicodeEncodeError):
+                    raise half_text() from exc
+                if isinstance(exc, sqlite3.Error) and not isinstance(exc, sqlite3.IntegrityError):
+                    text = f"{self.path} can't be written: {exc}. What was stored before is unchanged"
+                    raise FamiliarError(text) from exc
                 raise
             finally:
                 self._depth -= 1
