@@ -55,7 +55,7 @@ from memory.records import (
 )
 from memory.store import Store
 from memory.turns import Said, add_turn, count_turns, turn_of, turns_of
-from memory.under_way import Begun, UnderWay, begin, finish, forgotten, leave, not_kept
+from memory.under_way import Begun, UnderWay, begin, finish, leave, not_kept
 from tuning.comparing import base_answers
 
 
@@ -140,6 +140,7 @@ class Assistant:
         :param stored: called in the transaction that stores the turn, which what it raises undoes
         :param context: what the message refers to, which is data for this turn only, the turn that it replaces, and
             what stays of it; of a guest the history at most, and a turn of which nothing stays has the number 0
+        :raises ForgottenMeanwhile: the message or its conversation was forgotten before the reply was there
         :raises FamiliarError: the message is too long for the model, or the store can't be written
         """
         self._second.interrupt()
@@ -243,11 +244,8 @@ class Assistant:
         )
 
     def _keep(self, asked: Asked, new: NewTurn, begun: Begun, *, said: Said | None) -> Turn:
-        """Store the turn without what was forgotten meanwhile; under the number 0 where nothing of it stays."""
-        user_id = asked.user.id
-        told = finish(self._store, begun, new)
-        if told is None:
-            return turn_of(forgotten(new), 0, user_id=user_id)
+        """Store the turn without what was forgotten meanwhile; under the number 0 where nothing of it is to stay."""
+        user_id, told = asked.user.id, finish(self._store, begun, new)
         if asked.keep == "nothing":
             return turn_of(told, 0, user_id=user_id)
         return add_turn(self._store, told, user_id=user_id, said=said, learn=asked.keep == "memory")

@@ -33,6 +33,10 @@ _TEXTS = ("content", "source", "title", "text")
 """Names of texts in the records of a row."""
 
 
+class ForgottenMeanwhile(FamiliarError):
+    """All of a turn was forgotten before its reply was there: nothing of it is stored, and its reply is told nobody."""
+
+
 @dataclass(frozen=True)
 class UnderWay:
     """What a turn rests on, as it was read."""
@@ -60,13 +64,14 @@ def begin(store: Store, read: UnderWay, *, user_id: int, erased_to: int) -> Begu
     """Write down what a turn rests on; None where something was forgotten since it was read: it must be read again.
 
     :param erased_to: `ledger.last_entry` of before anything was read
-    :raises FamiliarError: the conversation was forgotten meanwhile, or the store can't be written
+    :raises ForgottenMeanwhile: the conversation was
+    :raises FamiliarError: the store can't be written
     """
     with store.transaction() as db:
         if ledger.last_entry(store) != erased_to:
             return None
         if not db.execute("SELECT 1 FROM conversations WHERE id = ?", (read.conversation_id,)).fetchone():
-            raise FamiliarError("this conversation was forgotten meanwhile; begin another one")
+            raise ForgottenMeanwhile("this conversation was forgotten meanwhile; begin another one")
         old = (datetime.now(UTC) - _LEFT_OVER).isoformat()
         db.execute("DELETE FROM turns_under_way WHERE asked_at < ?", (old,))
         texts = (as_json(read.prompt), as_json(read.given), as_json(read.memories))
@@ -89,28 +94,24 @@ def leave(store: Store, begun: Begun) -> None:
         erase(db, begun.turn)
 
 
-def finish(store: Store, begun: Begun, new: NewTurn) -> NewTurn | None:
-    """The turn as it is to be stored, without what was forgotten since it began; None where all of it was forgotten.
+def finish(store: Store, begun: Begun, new: NewTurn) -> NewTurn:
+    """The turn as it is to be stored, without what was forgotten since it began.
 
     Called within the transaction that stores it.
+
+    :raises ForgottenMeanwhile: all of it was: everything of the user's, or a text that their message holds
     """
     if begun.turn.id == 0:
         changed = ledger.last_entry(store) != begun.erased_to
         return as_forgotten(new, begun.turn, _vanished(store, begun.turn) if changed else begun.turn)
     rows = store.rows("SELECT matched FROM turns_under_way WHERE id = ?", (-begun.turn.id,))
     if not rows:
-        return None
+        raise ForgottenMeanwhile("what this message says was forgotten while the reply was written; nothing was kept")
     (now,) = every_turn(store, "t.id = ?", (begun.turn.id,))
     leave(store, begun)
     patterns = [_pattern(begun.turn, *place) for place in json.loads(rows[0]["matched"])]
     told = as_forgotten(new, begun.turn, now, patterns)
     return _without_recited(told) if _withdrawn(store, new.adapter) else told
-
-
-def forgotten(new: NewTurn) -> NewTurn:
-    """A turn of which nothing is left, for whoever waits for its reply."""
-    nothing = dataclasses.replace(_without_recited(new), prompt=(), memories=(), mean_logprob=None)
-    return dataclasses.replace(nothing, generated="")
 
 
 def as_forgotten(new: NewTurn, before: Turn, now: Turn, patterns: Sequence[re.Pattern[str]] = ()) -> NewTurn:

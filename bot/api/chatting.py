@@ -13,7 +13,7 @@ from dataclasses import dataclass, field, replace
 from typing import Literal
 
 from bot.api.asked import ChatAsked
-from bot.api.errors import ApiError, not_allowed, wrong_value
+from bot.api.errors import ApiError, forgotten, not_allowed, wrong_value
 from bot.api.limiting import came_to_nothing, note_tokens, take
 from bot.api.models import BASE, FAMILIAR, check_model
 from bot.api.places import Place, place_of
@@ -30,6 +30,7 @@ from memory.embedding import Embedder
 from memory.erasure import replace_turn
 from memory.records import Message, Turn, User
 from memory.store import Store
+from memory.under_way import ForgottenMeanwhile
 
 _MOST_SEED = 1 << 31
 _KEPT_AS = "api"
@@ -116,11 +117,13 @@ class Chats:
         try:
             request = _Request(self._app, asked, user, waiting, self.ready())
             return request.plain(on_text, use) if asked.memory == "off" else request.turn(on_text, use)
-        except BaseException:
+        except BaseException as exc:
             if request is not None and request.spent:  # whoever leaves near the end has read it, and is counted
                 note_tokens(store, use, request.spent)
             else:
                 came_to_nothing(store, use)
+            if isinstance(exc, ForgottenMeanwhile):
+                raise forgotten(str(exc)) from exc
             raise
 
 

@@ -23,6 +23,7 @@ from memory.redaction import ERASED
 from memory.search import Searcher
 from memory.store import Store
 from memory.turns import open_conversation, turn_by_id, turns_of
+from memory.under_way import ForgottenMeanwhile
 from tests.embedder import WordEmbedder
 from tests.engine import ScriptedEngine
 from tests.memory.grep import forms, grep
@@ -185,11 +186,11 @@ def test_a_line_about_the_user_goes_from_the_beginning(home: Home) -> None:
 
 
 def test_of_everything_nothing_is_left(home: Home) -> None:
-    """The turn goes with all others: it is not stored, and its reply is told to nobody any more."""
+    """The turn goes with all others: it is not stored, and whoever waits is told so instead of the reply."""
     home.note("vault", SECRET)
     home.meanwhile = lambda store: forget_everything(store, None, user_id=home.user.id)
-    turn = home.ask()
-    assert (turn.id, turn.reply, turn.prompt, turn.memories, turn.citations) == (0, ERASED, (), (), ())
+    with pytest.raises(ForgottenMeanwhile, match="nothing was kept"):
+        home.ask()
     assert home.left() == []
     assert turns_of(home.store, user_id=home.user.id) == []
 
@@ -198,9 +199,10 @@ def test_a_message_that_holds_the_text_goes_as_a_whole(home: Home) -> None:
     """As a stored turn does whose message holds it."""
     home.note("ferry", "The ferry leaves at nine.")
     home.meanwhile = lambda store: forget_text(store, None, user_id=home.user.id, text=MARKER)
-    turn = home.ask(f"Write me a poem about {MARKER}.")
-    assert (turn.id, turn.reply) == (0, ERASED)
+    with pytest.raises(ForgottenMeanwhile, match="nothing was kept"):
+        home.ask(f"Write me a poem about {MARKER}.")
     assert home.left() == []
+    assert turns_of(home.store, user_id=home.user.id) == []
 
 
 def test_a_shared_page_leaves_everyones_turn(home: Home) -> None:
@@ -359,5 +361,5 @@ def test_what_a_killed_process_left_is_forgotten_and_cleared(home: Home) -> None
 def test_a_conversation_that_is_gone_is_named(home: Home) -> None:
     """Everything was forgotten between the message and its turn."""
     forget_everything(home.store, None, user_id=home.user.id)
-    with pytest.raises(FamiliarError, match="this conversation was forgotten"):
+    with pytest.raises(ForgottenMeanwhile, match="this conversation was forgotten"):
         home.ask("Good morning!")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 
@@ -9,8 +10,9 @@ import openai
 import pytest
 
 from bot.engines.base import Generated
-from memory.erasure import forget_turn
+from memory.erasure import forget_everything, forget_text, forget_turn
 from memory.records import Message
+from memory.redaction import ERASED
 from memory.turns import turn_by_id
 from tests.bot.api.conftest import ASKED, WIFI, Home, MakeHome
 from tests.engine import ScriptedEngine
@@ -134,6 +136,21 @@ def test_a_forgotten_turn_leaves_every_history(home: Home, told: str) -> None:
     stored = turn_by_id(store, extra(two)["turn"], user_id=ada.id)
     assert told not in repr(stored)
     assert Message("user", "Write me a poem of rain.") in stored.prompt
+
+
+def test_a_message_that_is_forgotten_before_its_reply_is_a_conflict(make_home: MakeHome) -> None:
+    """Its reply is told nobody; what of a reply alone was forgotten is taken out of it."""
+    waiting: list[Callable[[], object]] = []
+    home = make_home(lambda _: "It is pinecone-42 [1]. It rains.", before_word=lambda _: waiting and waiting.pop()())
+    store, ada = home.bench.store, home.bench.ada
+    home.bench.document("cabin", WIFI)
+    waiting.append(lambda: forget_text(store, None, user_id=ada.id, text="PINECONE-42"))
+    reply = say(home.client(), ASKED)
+    assert (reply.choices[0].message.content, extra(reply)["citations"][0]["text"]) == (f"{ERASED} It rains.", ERASED)
+    waiting.append(lambda: forget_everything(store, None, user_id=ada.id))
+    with pytest.raises(openai.ConflictError, match="nothing was kept"):
+        say(home.client(), "Write me a poem.")
+    assert home.turns() == 0
 
 
 def test_a_short_word_that_is_forgotten_stays_in_other_conversations(home: Home) -> None:
