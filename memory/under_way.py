@@ -232,7 +232,8 @@ def _first(turn: Turn, pattern: re.Pattern[str]) -> tuple[str, int, str, int, in
     for field in ("prompt", "citations", "memories"):
         for number, item in enumerate(getattr(turn, field)):
             for name in _TEXTS:
-                match = pattern.search(getattr(item, name, ""))
-                if match is not None:
+                text = getattr(item, name, "")
+                match = pattern.search(text)
+                if match is not None and text != ERASED:  # of what is blank it would name a place in another text
                     return field, number, name, *match.span()
     return None

@@ -172,6 +172,20 @@ def test_two_erasures_take_both(home: Home) -> None:
     assert "brillwax" not in repr(turn_by_id(home.store, turn.id, user_id=home.user.id))
 
 
+def test_the_mark_itself_can_be_forgotten(home: Home) -> None:
+    """Where a text was blanked already, its mark names no place in what stood there."""
+    document = home.note("vault", SECRET)
+
+    def both(store: Store) -> None:
+        forget_document(store, None, user_id=home.user.id, document_id=document)
+        home.note("mark", "The word erased stands here.")
+        forget_text(store, None, user_id=home.user.id, text="erased")
+
+    home.meanwhile = both
+    assert home.ask().reply == f"{ERASED} It may rain."
+    assert home.left() == []
+
+
 def test_a_line_about_the_user_goes_from_the_beginning(home: Home) -> None:
     """A standing rule stands in every prompt, in whatever conversation it was laid down."""
     home.reply = "Fine."
