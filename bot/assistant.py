@@ -7,12 +7,12 @@ in one transaction, and only what the user told becomes memory.
 
 from __future__ import annotations
 
+import contextlib
 import re
 import threading
-import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
-from typing import Literal, Protocol
+from typing import Protocol
 
 from bot.answers import (
     Quoted,
@@ -26,40 +26,37 @@ from bot.answers import (
 )
 from bot.candidates import SecondAnswers
 from bot.config import ChatConfig, ModelConfig
-from bot.context import NO_CONTEXT, Context, Exchange, Given, given_hits
+from bot.context import NO_CONTEXT, Context, Exchange, given_hits
 from bot.engines.base import AdapterFiles, Engine, Generated, Generation
 from bot.fact_answers import quote_facts
 from bot.locales import say
 from bot.prompts import build_prompt, system_prompt, told_before
 from bot.support import find_unsupported, least_of, statements
+from bot.turn_parts import Asked, Clock, OnText, Plan, Ready, Reply, Run, said_outright, sureness, with_given
 from memory.candidates import Candidates
 from memory.embedding import Embedder
+from memory.errors import FamiliarError
 from memory.facts.profile import about_user
-from memory.facts.records import Fact
 from memory.facts.standing import only_rules, standing_of
 from memory.intent import Intent, intent_of, told_part
+from memory.ledger import last_entry
 from memory.query import expand
 from memory.records import (
     GIVEN_ID,
-    Citation,
     Found,
     Hit,
     Kept,
     Message,
     NewTurn,
     Passage,
-    RecalledMemory,
-    Timings,
     Turn,
     UnsupportedSentence,
     User,
 )
-from memory.store import Store, utc_now
+from memory.store import Store
 from memory.turns import Said, add_turn, count_turns, turn_of, turns_of
+from memory.under_way import Begun, UnderWay, begin, finish, leave, not_kept
 from tuning.comparing import base_answers
-
-OnText = Callable[[str], None]
-Plan = Literal["nothing", "near", "quote", "generate"]
 
 
 class Recall(Protocol):
@@ -91,14 +88,6 @@ class Voice:
     """Share of turns that the base model answers although there is an adapter."""
     candidates_share: float = 0.0
     """Most replies, as a share, that come with a second answer."""
-
-
-@dataclass(frozen=True)
-class _Reply:
-    text: str
-    generated: str
-    citations: tuple[Citation, ...]
-    result: Generated | None
 
 
 def plan_for(intent: Intent, *, answerable: bool, about: bool, trusted: bool, refers: bool = False) -> Plan:
@@ -151,13 +140,49 @@ class Assistant:
         :param stored: called in the transaction that stores the turn, which what it raises undoes
         :param context: what the message refers to, which is data for this turn only, the turn that it replaces, and
             what stays of it; of a guest the history at most, and a turn of which nothing stays has the number 0
+        :raises ForgottenMeanwhile: the message or its conversation was forgotten before the reply was there
         :raises FamiliarError: the message is too long for the model, or the store can't be written
         """
         self._second.interrupt()
-        clock = _Clock(on_text)
+        clock = Clock(on_text)
         keep: Kept = "history" if user.role == "guest" and context.keep == "memory" else context.keep
-        user = replace(user, profile=standing_of(text).applied(user.profile))  # "answer in Chinese": from this reply on
-        history = self._history(conversation_id, user=user, context=context)
+        asked = Asked(text, user, conversation_id, context, keep, cancel)
+        ready, begun = self._begin(asked, clock)
+        try:
+            new = self._answer(asked, ready, clock)
+            said = self._said(text, user=user, at=clock.asked_at) if keep == "memory" else None
+            with self._store.transaction():
+                turn = self._keep(asked, new, begun, said=said)
+                stored(turn)
+        except BaseException:  # whatever ends it, also an interrupt: what was written down at its beginning goes
+            with contextlib.suppress(FamiliarError):  # what is left there is deleted later, and forgotten until then
+                leave(self._store, begun)
+            raise
+        return turn
+
+    def _begin(self, asked: Asked, clock: Clock) -> tuple[Ready, Begun]:
+        """What the turn rests on, written down; read anew where something was forgotten meanwhile."""
+        while True:
+            erased_to = last_entry(self._store)
+            ready = self._ready(asked, clock)
+            read = UnderWay(
+                asked.conversation_id,
+                asked.text,
+                clock.asked_at,
+                prompt=ready.run.messages,
+                given=tuple(cite(0, hit.chunk, language="en") for hit in ready.run.hits if hit.chunk.id == GIVEN_ID),
+                memories=ready.memories,
+            )
+            if asked.keep == "nothing":
+                return ready, not_kept(read, user_id=asked.user.id, erased_to=erased_to)
+            begun = begin(self._store, read, user_id=asked.user.id, erased_to=erased_to)
+            if begun is not None:
+                return ready, begun
+
+    def _ready(self, asked: Asked, clock: Clock) -> Ready:
+        """Recall, and decide what to do."""
+        text, context, user = asked.text, asked.context, self._with_profile(asked)
+        history = self._history(asked.conversation_id, user=user, context=context)
         recent = [*(turn.user_text for turn in history), *(item.texts[0] for item in context.given)][-2:]
         found = self._recall.search(text, user_id=user.id, k=self._passages, recent=recent)
         found = self._without_turn(found, context.replaces, user=user)
@@ -166,56 +191,66 @@ class Assistant:
         intent = "request" if only_rules(text) else intent_of(text)
         question = expand(text, recent) if intent == "question" else text
         # A follow-up is also about what it follows: "and when does it end?" after "which policy do I have?"
-        asked = [question] if question == text else [question, recent[-1]]
+        subjects = [question] if question == text else [question, recent[-1]]
         found = found if intent != "greeting" else _NOTHING
-        hits, about = about_first(asked, found)
+        hits, about = about_first(subjects, found)
         trusted, refers = self._voice.trusted, bool(context.given)
         plan = plan_for(intent, answerable=found.answerable, about=bool(about), trusted=trusted, refers=refers)
         hits = (*(hits if trusted else hits[:QUOTED_PASSAGES]), *given)
         asks_model = plan in ("quote", "generate")
         system = self._system(user, context)
         messages, hits = self._prompt(text, system, history=history, hits=hits) if asks_model else ((), hits[:1])
-        adapter = self._adapter(user, conversation_id) if asks_model else None
         about = tuple(hit for hit in hits if hit in about or hit.chunk.id == GIVEN_ID)
-        run = _Run(
+        run = Run(
             messages,
             hits,
             about,
             found.facts if about else (),
-            adapter,
+            self._adapter(user, asked.conversation_id) if asks_model else None,
             clock.emit,
-            cancel,
+            asked.cancel,
             asked_by=user.id,
             guest=user.role == "guest",
         )
-        reply = self._reply(plan, question, user=user, run=run)
-        reply = replace(reply, citations=_with_given(reply.citations, context.given, hits, user.profile.language))
-        new = NewTurn(
-            conversation_id=conversation_id,
-            user_text=text,
+        return Ready(user, plan, question, run, asks=intent == "question")
+
+    def _with_profile(self, asked: Asked) -> User:
+        """The user, to be answered as this message lays down from now on; their persona may have been forgotten."""
+        profile = asked.user.profile
+        if profile.persona:
+            profile = replace(profile, persona=self._store.user_by_id(asked.user.id).profile.persona)
+        return replace(asked.user, profile=standing_of(asked.text).applied(profile))
+
+    def _answer(self, asked: Asked, ready: Ready, clock: Clock) -> NewTurn:
+        """Have the reply written, and check it."""
+        run, user = ready.run, ready.user
+        reply = self._reply(ready.plan, ready.question, user=user, run=run)
+        cited = with_given(reply.citations, asked.context.given, run.hits, user.profile.language)
+        return NewTurn(
+            conversation_id=asked.conversation_id,
+            user_text=asked.text,
             reply=reply.text,
             generated=reply.generated,
-            prompt=messages,
-            citations=reply.citations,
-            memories=tuple(_recalled(hit) for hit in hits if hit.chunk.id != GIVEN_ID),
+            prompt=run.messages,
+            citations=cited,
+            memories=ready.memories,
             engine=self._voice.engine.name,
             model=self._voice.engine.model,
-            adapter=adapter.id if adapter else None,
+            adapter=run.adapter.id if run.adapter else None,
             timings=clock.timings(reply.result),
             asked_at=clock.asked_at,
-            mean_logprob=_sureness(reply),
-            unsupported=self._unsupported(reply, question, run=run, asked=intent == "question"),
+            mean_logprob=sureness(reply),
+            unsupported=self._unsupported(reply, ready.question, run=run, asked=ready.asks),
         )
-        said = self._said(text, user=user, at=clock.asked_at) if keep == "memory" else None
-        with self._store.transaction():
-            if keep == "nothing":
-                turn = turn_of(new, 0, user_id=user.id)
-            else:
-                turn = add_turn(self._store, new, user_id=user.id, said=said, learn=keep == "memory")
-            stored(turn)
-        return turn
 
-    def _unsupported(self, reply: _Reply, question: str, *, run: _Run, asked: bool) -> tuple[UnsupportedSentence, ...]:
+    def _keep(self, asked: Asked, new: NewTurn, begun: Begun, *, said: Said | None) -> Turn:
+        """Store the turn without what was forgotten meanwhile; under the number 0 where nothing of it is to stay."""
+        user_id, told = asked.user.id, finish(self._store, begun, new)
+        if asked.keep == "nothing":
+            return turn_of(told, 0, user_id=user_id)
+        return add_turn(self._store, told, user_id=user_id, said=said, learn=asked.keep == "memory")
+
+    def _unsupported(self, reply: Reply, question: str, *, run: Run, asked: bool) -> tuple[UnsupportedSentence, ...]:
         """Sentences of what a trusted model wrote that its passages don't support; all that is quoted stands there.
 
         Where nothing was asked only those that cite are judged: a poem about a note need not stand in it.
@@ -285,10 +320,10 @@ class Assistant:
         turns = count_turns(self._store, user_id=user.id, conversation_id=conversation_id)
         return None if base_answers(conversation_id, turns, share=self._voice.compare_share) else live
 
-    def _reply(self, plan: Plan, text: str, *, user: User, run: _Run) -> _Reply:
+    def _reply(self, plan: Plan, text: str, *, user: User, run: Run) -> Reply:
         language = user.profile.language
         if plan == "nothing":
-            return _said_outright(run.nothing(language), (), run)
+            return said_outright(run.nothing(language), (), run)
         if plan == "near":
             return self._near_reply(text, language=language, run=run)
         if plan == "quote":
@@ -297,7 +332,7 @@ class Assistant:
             return self._trusted_reply(text, language=language, run=run)
         return self._checked_reply(text, language=language, run=run)
 
-    def _trusted_reply(self, text: str, *, language: str, run: _Run) -> _Reply:
+    def _trusted_reply(self, text: str, *, language: str, run: Run) -> Reply:
         held = [""]
 
         def emit(piece: str) -> None:
@@ -311,30 +346,30 @@ class Assistant:
         quoted = self._quoted(text, run.about, language=language) if held and held[0].strip() else None
         if quoted is not None:
             run.emit(quoted.text)
-            return _Reply(quoted.text, result.text, quoted.citations, result)
+            return Reply(quoted.text, result.text, quoted.citations, result)
         if held:
             run.emit(held[0])
         chunks = [hit.chunk for hit in run.hits]
         shown, citations = check_citations(result.text, chunks, language=language)
-        return _Reply(shown, result.text, citations, result)
+        return Reply(shown, result.text, citations, result)
 
-    def _near_reply(self, text: str, *, language: str, run: _Run) -> _Reply:
+    def _near_reply(self, text: str, *, language: str, run: Run) -> Reply:
         nothing = run.nothing(language)
         quoted = self._quoted(text, run.hits, language=language)
         if quoted is None:
-            return _said_outright(nothing, (), run)
-        return _said_outright(f"{nothing} {say(language, 'nearest')}\n{quoted.text}", quoted.citations, run)
+            return said_outright(nothing, (), run)
+        return said_outright(f"{nothing} {say(language, 'nearest')}\n{quoted.text}", quoted.citations, run)
 
-    def _quoting_reply(self, text: str, *, language: str, run: _Run) -> _Reply:
+    def _quoting_reply(self, text: str, *, language: str, run: Run) -> Reply:
         quoted = quote_facts(run.facts, run.about, language=language)
         quoted = quoted or self._quoted(text, run.about, language=language)
         if quoted is None:
-            return _said_outright(run.nothing(language), (), run)
+            return said_outright(run.nothing(language), (), run)
         run.emit(quoted.text)
         # Not the other passages: a date of one would be let through as the answer of another.
         wording, result = self._filtered(run, sources=[text], already=quoted.text, before="\n\n")
         shown = f"{quoted.text}\n\n{wording}" if wording else quoted.text
-        return _Reply(shown, result.text, quoted.citations, result)
+        return Reply(shown, result.text, quoted.citations, result)
 
     def _quoted(self, text: str, hits: Sequence[Hit], *, language: str) -> Quoted | None:
         """The sentences of these passages that answer best, cited; None where they hold no sentence."""
@@ -346,15 +381,15 @@ class Assistant:
         chosen = choose_sentences(text, found, near, most=self._chat.quoted_sentences)
         return quote(chosen, hits, language=language)
 
-    def _checked_reply(self, text: str, *, language: str, run: _Run) -> _Reply:
+    def _checked_reply(self, text: str, *, language: str, run: Run) -> Reply:
         sources = [text, *(hit.chunk.text for hit in run.hits)]
         wording, result = self._filtered(run, sources=sources, already="", before="")
         if not wording:
             wording = say(language, "not_kept" if run.guest else "noted")
             run.emit(wording)
-        return _Reply(wording, result.text, (), result)
+        return Reply(wording, result.text, (), result)
 
-    def _filtered(self, run: _Run, *, sources: Sequence[str], already: str, before: str) -> tuple[str, Generated]:
+    def _filtered(self, run: Run, *, sources: Sequence[str], already: str, before: str) -> tuple[str, Generated]:
         lead = [before]
 
         def emit(piece: str) -> None:
@@ -365,7 +400,7 @@ class Assistant:
         result = self._generate(run, on_text=checked.feed)
         return checked.finish(complete=result.stop == "end"), result
 
-    def _generate(self, run: _Run, *, on_text: OnText) -> Generated:
+    def _generate(self, run: Run, *, on_text: OnText) -> Generated:
         config = self._voice.config
         self._second.interrupt()  # once more: one of another chat's may have begun while this turn recalled
         most = (
@@ -395,77 +430,6 @@ QUOTED_PASSAGES = 4
 """What a model that is not trusted is given: its sentences are taken from the best passages, and reading costs time."""
 
 
-@dataclass(frozen=True)
-class _Run:
-    messages: tuple[Message, ...]
-    hits: tuple[Hit, ...]
-    about: tuple[Hit, ...]
-    """Those that name what is asked."""
-    facts: tuple[Fact, ...]
-    """Those that are what is asked."""
-    adapter: AdapterFiles | None
-    emit: OnText
-    cancel: threading.Event | None
-    asked_by: int
-    guest: bool = False
-
-    def nothing(self, language: str) -> str:
-        """That memory, or what a guest may ask about, holds nothing."""
-        return say(language, "nothing_shared" if self.guest else "nothing_found")
-
-
-class _Clock:
-    """Notes when a turn began, had recalled and showed its first text."""
-
-    def __init__(self, on_text: OnText) -> None:
-        self.asked_at = utc_now()
-        self._on_text = on_text
-        self._started = time.perf_counter()
-        self._retrieved = self._first = 0.0
-
-    def retrieved(self) -> None:
-        self._retrieved = time.perf_counter() - self._started
-
-    def emit(self, piece: str) -> None:
-        self._first = self._first or time.perf_counter() - self._started
-        self._on_text(piece)
-
-    def timings(self, result: Generated | None) -> Timings:
-        total = time.perf_counter() - self._started
-        return Timings(
-            retrieve_s=round(self._retrieved, 4),
-            first_token_s=round(self._first or total, 4),
-            total_s=round(total, 4),
-            prompt_tokens=result.prompt_tokens if result else 0,
-            reply_tokens=result.reply_tokens if result else 0,
-        )
-
-
-def _sureness(reply: _Reply) -> float | None:
-    """How sure the model was of a whole reply of its own."""
-    whole = reply.result is not None and reply.result.stop == "end"
-    return reply.result.mean_logprob if whole and reply.result is not None else None
-
-
-def _said_outright(text: str, citations: tuple[Citation, ...], run: _Run) -> _Reply:
-    """A reply for which the model is not asked."""
-    run.emit(text)
-    return _Reply(text, "", citations, None)
-
-
-def _with_given(
-    citations: tuple[Citation, ...], given: Sequence[Given], hits: Sequence[Hit], language: str
-) -> tuple[Citation, ...]:
-    """The sources of a reply, and of what the message came with those that are to be named in any case."""
-    cited = list(citations)
-    for item in given:
-        first = next((n for n, hit in enumerate(hits, 1) if hit.chunk.title == item.title), None)
-        if item.cited and first is not None and all(citation.title != item.title for citation in cited):
-            number = max([first, *(citation.n + 1 for citation in cited)])
-            cited.append(cite(number, hits[first - 1].chunk, language=language))
-    return tuple(cited)
-
-
 def about_first(asked: Sequence[str], found: Found) -> tuple[tuple[Hit, ...], tuple[Hit, ...]]:
     """The hits of an answerable search, those that name what one of the questions asks first; and those alone."""
     if not found.answerable:
@@ -475,7 +439,3 @@ def about_first(asked: Sequence[str], found: Found) -> tuple[tuple[Hit, ...], tu
         hit for hit in found.hits if hit.chunk.id in stated or any(is_about(question, hit.chunk) for question in asked)
     )
     return (*about, *(hit for hit in found.hits if hit not in about)), about
-
-
-def _recalled(hit: Hit) -> RecalledMemory:
-    return RecalledMemory(hit.chunk.id, round(hit.score, 4), hit.chunk.title, hit.chunk.text)

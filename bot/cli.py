@@ -15,7 +15,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from memory.errors import FamiliarError, UsageError
+from memory.errors import HALF, FamiliarError, UsageError, is_half
 
 if TYPE_CHECKING:
     from bot.app import App
@@ -45,6 +45,16 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return 0
 
 
+def _check_texts(args: argparse.Namespace) -> None:
+    """Bytes that are not UTF-8 arrive as half characters; a path may hold them, a text that is kept or searched can't.
+
+    :raises UsageError: an argument holds one
+    """
+    for name, value in vars(args).items():
+        if any(isinstance(text, str) and is_half(text) for text in (value if isinstance(value, list) else [value])):
+            raise UsageError(f"{name.upper()} holds {HALF}; write it with whole characters, in a UTF-8 terminal")
+
+
 def _run(args: argparse.Namespace) -> int:
     from bot.app import App, default_home
     from bot.commands.output import Output
@@ -52,6 +62,7 @@ def _run(args: argparse.Namespace) -> int:
     from bot.logs import logging_to_stderr
     from bot.private import private_files
 
+    _check_texts(args)
     home = Path(args.home or os.environ.get("FAMILIAR_HOME") or default_home()).expanduser().absolute()
     settings = load_settings(home=home, file=args.config)
     module, function = args.command.split(":")

@@ -12,6 +12,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Literal
 
 from memory.errors import FamiliarError
+from memory.ledger import revoke_tokens
 from memory.moving import gone
 from memory.records import User
 from memory.store import Store
@@ -34,13 +35,18 @@ def person(store: Store, user_id: int) -> User | None:
 
 
 def make(store: Store, user_id: int, standing: Standing) -> User | None:
-    """Give a person a standing; None where there is no such person, or they have it already."""
+    """Give a person a standing; None where there is no such person, or they have it already.
+
+    Who is refused loses their tokens for the API for good: let in again, they need new ones.
+    """
     with store.transaction():
         found = person(store, user_id)
         if found is None or found.role == standing:
             return None
         made = replace(found, role=standing)
         store.update_user(made)
+        if standing == "refused":
+            revoke_tokens(store, user_id=user_id)
     return made
 
 

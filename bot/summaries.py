@@ -8,6 +8,7 @@ chosen. The form is laid out here, not asked of the model.
 from __future__ import annotations
 
 import dataclasses
+import json
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import date
@@ -37,6 +38,7 @@ from bot.summary_check import SummarySentence
 from bot.summary_writer import Task, write
 from memory.dated import chunks_since
 from memory.embedding import Embedder
+from memory.ledger import last_entry
 from memory.records import Chunk, Citation, Hit, Length, Profile, User
 from memory.store import Store
 
@@ -94,14 +96,26 @@ class Summarizer:
         """
         day = parse_since(since, today=self.today()) if since and since.strip() else None
         request = Request(user.profile, (about or "").strip() or None, day, user.id)
-        found = self._passages(request, user_id=user.id)
+        while True:
+            erased_to = last_entry(self.store)
+            found = self._passages(request, user_id=user.id)
+            summary = self._of(found, request)
+            if last_entry(self.store) == erased_to or self._are_there(found):
+                return summary  # else something of it was forgotten while the model wrote
+
+    def _are_there(self, chunks: Sequence[Chunk]) -> bool:
+        ids = json.dumps([chunk.id for chunk in chunks])
+        rows = self.store.rows("SELECT count(*) FROM chunks WHERE id IN (SELECT value FROM json_each(?))", (ids,))
+        return int(rows[0][0]) == len(chunks)
+
+    def _of(self, found: Sequence[Chunk], request: Request) -> Summary:
         chunks = spread(found, most=MOST_CHUNKS)
         summary = self._written(chunks, request, self.engine) if self.engine and chunks else None
         if summary is None or not summary.sentences:  # the model wrote nothing that has a source
             dropped = summary.dropped if summary else 0
             summary = dataclasses.replace(self._quoted(chunks, request), dropped=dropped)
         if len(chunks) < len(found) and summary.sentences:
-            limit = say(user.profile.language, "summary_sampled", read=len(chunks), all=len(found))
+            limit = say(request.profile.language, "summary_sampled", read=len(chunks), all=len(found))
             summary = dataclasses.replace(summary, text=f"{summary.text}\n\n{limit}")
         return summary
 

@@ -24,3 +24,21 @@ STATEMENTS = (
     "CREATE INDEX api_uses_user ON api_uses(user_id, at)",
 )
 """``sha256``: of salt and token, one after the other. ``api_uses``: of the last day, for limits; no text."""
+
+REVOKED = (
+    """CREATE TABLE erasures_and_revocations (
+    id INTEGER PRIMARY KEY AUTOINCREMENT,
+    user_id INTEGER NOT NULL REFERENCES users(id) ON DELETE CASCADE,
+    kind TEXT NOT NULL CHECK (kind IN ('document', 'turn', 'text', 'everything', 'token')),
+    salt TEXT NOT NULL,
+    target TEXT NOT NULL,
+    at TEXT NOT NULL,
+    kept_out INTEGER NOT NULL DEFAULT 0
+)""",
+    "INSERT INTO erasures_and_revocations (id, user_id, kind, salt, target, at, kept_out)"
+    " SELECT id, user_id, kind, salt, target, at, kept_out FROM erasures",
+    "DROP TABLE erasures",
+    "ALTER TABLE erasures_and_revocations RENAME TO erasures",
+    "DELETE FROM api_tokens WHERE user_id IN (SELECT id FROM users WHERE role = 'refused')",
+)
+"""A token that was revoked is noted by its salt, so that it is revoked in a restored backup too (`memory.ledger`)."""

@@ -1,9 +1,9 @@
 """Forgetting: what is erased is gone from tables, words, vectors, index files and the bytes of the database.
 
 Text travels: a later turn's prompt quoted it, a reply retold it, an adapter was trained on it. So besides the rows
-themselves, whatever recalled them is redacted, and every other place that learned from them registers as an Eraser,
-which is called in the same transaction: either all of it is forgotten or nothing. Every erasure is noted without its
-text, so that copies made before it forget it too (memory.ledger, memory.backup).
+themselves, whatever recalled them is redacted, turns that are being answered too, and every other place that learned
+from them registers as an Eraser, which is called in the same transaction: either all of it is forgotten or nothing.
+Every erasure is noted without its text, so that copies made before it forget it too (memory.ledger, memory.backup).
 """
 
 from __future__ import annotations
@@ -12,23 +12,26 @@ import dataclasses
 import json
 import re
 import sqlite3
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Protocol
 
-from memory import ledger, places
+from memory import ledger, places, under_way
 from memory.corrections import drop_correction, drop_corrections
 from memory.errors import FamiliarError
 from memory.facts.erasing import lines_from, without_lines
 from memory.index import Indexes
-from memory.records import ABOUT_USER, GIVEN_ID, GIVEN_REMARK, Citation, Document, Message, RecalledMemory, Turn
-from memory.redaction import BLANK, ERASED, Erasure, erasure_of, quotes, without_quotes, without_sentences
+from memory.records import ABOUT_USER, GIVEN_ID, GIVEN_REMARK, Document, Message, Turn
+from memory.redaction import BLANK, ERASED, Erasure, erasure_of, of_length, pattern_of, quotes, without_quotes
+from memory.retelling import map_texts, sends_on, without_chunks
 from memory.store import Store
-from memory.turns import still_said, turn_by_id, turns_of
+from memory.turns import every_turn, rewrite_turn, turn_by_id, turns_of
+from memory.under_way_table import EVERY_TURN
 
 _RECALLED = (
-    "SELECT json_extract(m.value, '$.id') FROM turns t, json_each(t.memories) m"
-    " UNION SELECT json_extract(c.value, '$.chunk_id') FROM turns t, json_each(t.citations) c"
+    f"SELECT json_extract(m.value, '$.id') FROM {EVERY_TURN} t, json_each(t.memories) m"
+    f" UNION SELECT json_extract(c.value, '$.chunk_id') FROM {EVERY_TURN} t, json_each(t.citations) c"
 )
 
 
@@ -75,7 +78,7 @@ def forget_document(
         ledger.record_document(db, document)
         _finish(db, erasers, user_id=user_id, turn_ids=redacted, document_ids=[document_id])
     _scrub(store, indexes, user_id)
-    return Forgotten(documents=(document_id,), redacted=tuple(redacted))
+    return Forgotten(documents=(document_id,), redacted=_stored(redacted))
 
 
 def forget_gone(
@@ -94,7 +97,7 @@ def forget_gone(
             ledger.record_document(db, document, keep_out=False)
         _finish(db, erasers, user_id=user_id, turn_ids=sorted(redacted), document_ids=document_ids)
     _scrub(store, indexes, user_id)
-    return Forgotten(documents=tuple(document_ids), redacted=tuple(sorted(redacted)))
+    return Forgotten(documents=tuple(document_ids), redacted=_stored(redacted))
 
 
 def _erase_document(
@@ -142,7 +145,7 @@ def forget_turns(
         redacted -= set(turn_ids)
         _finish(db, erasers, user_id=user_id, turn_ids=[*turn_ids, *sorted(redacted)], document_ids=[])
     _scrub(store, indexes, user_id)
-    return Forgotten(turns=tuple(turn_ids), redacted=tuple(sorted(redacted)))
+    return Forgotten(turns=tuple(turn_ids), redacted=_stored(redacted))
 
 
 def replace_turn(
@@ -160,7 +163,7 @@ def replace_turn(
         redacted = _erase_turn(store, db, turn, leave=by)
         ledger.record(db, "turn", [turn.id, turn.asked_at], user_id=user_id)
         _finish(db, erasers, user_id=user_id, turn_ids=[turn_id, *redacted], document_ids=[])
-    return Forgotten(turns=(turn_id,), redacted=tuple(redacted))
+    return Forgotten(turns=(turn_id,), redacted=_stored(redacted))
 
 
 def forget_text(
@@ -174,18 +177,19 @@ def forget_text(
     """
     if not text.strip():
         raise FamiliarError("the text to forget is empty; give the words that should be forgotten")
-    pattern = re.compile(r"\s+".join(re.escape(word) for word in text.split()), re.IGNORECASE)
+    pattern = pattern_of(text)
     with store.transaction() as db:
         stood = ledger.places_of(store, pattern, user_id=user_id)
+        under_way.note_matches(store, db, pattern, user_id=user_id)
         documents, redacted = _erase_passages(store, db, pattern, user_id)
-        said = [turn for turn in turns_of(store, user_id=user_id) if pattern.search(turn.user_text)]
+        said = [turn for turn in every_turn(store, "user_id = ?", (user_id,)) if pattern.search(turn.user_text)]
         for turn in said:
             redacted += _erase_turn(store, db, turn)
         redacted += _blank_matches(store, db, pattern, user_id)
-        turns = tuple(turn.id for turn in said)
-        redacted = sorted(set(redacted) - set(turns))
+        turns = tuple(turn.id for turn in said if turn.id > 0)
+        redacted = sorted(set(redacted) - {turn.id for turn in said})
         elsewhere = places.erase_text(db, pattern, user_id=user_id, instead=ERASED)
-        if not (documents.gone or documents.kept or turns or redacted or elsewhere):
+        if not (documents.gone or documents.kept or said or redacted or elsewhere):
             raise FamiliarError(f"nothing of yours holds {text!r}; `familiar search` shows what is there")
         ledger.record_text(db, text, stood, user_id=user_id)
         for document in documents.gone:
@@ -193,7 +197,7 @@ def forget_text(
         gone = tuple(document.id for document in documents.gone)
         _finish(db, erasers, user_id=user_id, turn_ids=[*turns, *redacted], document_ids=[*gone, *documents.kept])
     _scrub(store, indexes, user_id)
-    return Forgotten(gone, turns, tuple(redacted), documents.passages)
+    return Forgotten(gone, turns, _stored(redacted), documents.passages)
 
 
 def forget_everything(
@@ -216,7 +220,7 @@ def forget_everything(
     if indexes is not None:
         indexes.drop(user_id)
     _scrub(store, indexes, user_id)
-    return Forgotten(tuple(documents), tuple(turns), tuple(redacted))
+    return Forgotten(tuple(documents), tuple(turns), _stored(redacted))
 
 
 def _chunks(db: sqlite3.Connection, user_id: int, column: str, value: int | None = None) -> list[_Chunk]:
@@ -229,6 +233,9 @@ def _chunks(db: sqlite3.Connection, user_id: int, column: str, value: int | None
 
 
 def _erase_turn(store: Store, db: sqlite3.Connection, turn: Turn, *, leave: Sequence[int] = ()) -> list[int]:
+    if turn.id < 0:  # it is being answered: nothing followed on it yet
+        under_way.erase(db, turn)
+        return []
     chunks = _chunks(db, turn.user_id, "turn_id", turn.id)
     erasure = erasure_of([turn.user_text, turn.reply, turn.generated, *(chunk.text for chunk in chunks)])
     lines = lines_from(db, [chunk.id for chunk in chunks], [turn.id])
@@ -243,15 +250,12 @@ def _redact_about(
     store: Store, db: sqlite3.Connection, user_id: int, erasure: Erasure, lines: frozenset[str]
 ) -> list[int]:
     """Take what came from erased texts out of what the beginnings of prompts say about the user."""
-    rows = db.execute(
-        "SELECT id FROM turns WHERE user_id = ? AND instr(prompt, ?) ORDER BY id", (user_id, ABOUT_USER)
-    ).fetchall()
     changed = []
-    for turn in [turn_by_id(store, row["id"], user_id=user_id) for row in rows]:
+    for turn in every_turn(store, "user_id = ? AND instr(prompt, ?)", (user_id, ABOUT_USER)):
         head = turn.prompt[0]
         content = without_lines(head.content, lines, erasure)
         if content != head.content:
-            _update(db, dataclasses.replace(turn, prompt=(Message(head.role, content), *turn.prompt[1:])))
+            _rewrite(db, dataclasses.replace(turn, prompt=(Message(head.role, content), *turn.prompt[1:])))
             changed.append(turn.id)
     return changed
 
@@ -261,7 +265,7 @@ def _redact(
 ) -> list[int]:
     """Take erased chunks out of the turns that recalled them, whoever's, and out of what followed on those."""
     changed: set[int] = set()
-    for turn in _recalling(store, db, chunk_ids):
+    for turn in _recalling(store, chunk_ids):
         if turn.id not in leave:
             changed.update(_redact_turn(store, db, turn, frozenset(chunk_ids), erasure, leave))
     return sorted(changed)
@@ -269,13 +273,12 @@ def _redact(
 
 def _redact_given(store: Store, db: sqlite3.Connection, user_id: int, erasure: Erasure) -> list[int]:
     """Take a document out of the turns that were given its text, such as a question about what was forwarded."""
-    rows = db.execute(
-        "SELECT id FROM turns WHERE user_id = ?1 AND (instr(prompt, ?2) OR EXISTS (SELECT 1 FROM json_each(citations)"
-        " WHERE json_extract(value, '$.chunk_id') = ?3)) ORDER BY id",
-        (user_id, GIVEN_REMARK, GIVEN_ID),
-    ).fetchall()
+    giving = (
+        "user_id = ?1 AND (instr(prompt, ?2) OR EXISTS (SELECT 1 FROM json_each(citations)"
+        " WHERE json_extract(value, '$.chunk_id') = ?3))"
+    )
     changed: set[int] = set()
-    for turn in [turn_by_id(store, row["id"], user_id=user_id) for row in rows]:
+    for turn in every_turn(store, giving, (user_id, GIVEN_REMARK, GIVEN_ID)):
         given = [message.content for message in turn.prompt]
         given += [item.text for item in turn.citations if item.chunk_id == GIVEN_ID]
         if any(quotes(text, erasure) for text in given):
@@ -292,73 +295,50 @@ def _redact_turn(
     leave: Sequence[int],
 ) -> set[int]:
     """Take erased texts out of a turn and out of what followed on it; the turns that were changed."""
-    redacted, retold = _without_chunks(turn, chunk_ids, erasure)
-    _update(db, redacted)
+    redacted, retold = without_chunks(turn, chunk_ids, erasure)
+    _rewrite(db, redacted)
     drop_correction(db, turn.id, erasure)
     wider = Erasure(erasure.texts, erasure.stretches | frozenset(retold), erasure.words)
     return {turn.id, *_redact_history(store, db, turn, wider, leave=leave)}
 
 
-def _recalling(store: Store, db: sqlite3.Connection, chunk_ids: Sequence[int]) -> list[Turn]:
-    rows = db.execute(
-        "SELECT t.id, t.user_id FROM turns t, json_each(t.memories) m"
-        " WHERE json_extract(m.value, '$.id') IN (SELECT value FROM json_each(:ids))"
-        " UNION SELECT t.id, t.user_id FROM turns t, json_each(t.citations) c"
-        " WHERE json_extract(c.value, '$.chunk_id') IN (SELECT value FROM json_each(:ids)) ORDER BY 1",
-        {"ids": json.dumps(list(chunk_ids))},
-    ).fetchall()
-    return [turn_by_id(store, row["id"], user_id=row["user_id"]) for row in rows]
-
-
-def _without_chunks(turn: Turn, chunk_ids: frozenset[int], erasure: Erasure) -> tuple[Turn, list[str]]:
-    """The turn without these chunks, and the sentences that were taken out of its reply."""
-    reply, retold = without_sentences(turn.reply, erasure)
-    generated, more = without_sentences(turn.generated, erasure)
-    redacted = dataclasses.replace(
-        turn,
-        reply=reply,
-        generated=generated,
-        prompt=tuple(
-            Message(message.role, ERASED) if quotes(message.content, erasure) else message for message in turn.prompt
-        ),
-        citations=tuple(
-            Citation(item.n, ERASED, ERASED, ERASED, item.chunk_id)
-            if item.chunk_id in chunk_ids or (item.chunk_id == GIVEN_ID and quotes(item.text, erasure))
-            else item
-            for item in turn.citations
-        ),
-        memories=tuple(
-            RecalledMemory(item.id, item.score, ERASED, ERASED) if item.id in chunk_ids else item
-            for item in turn.memories
-        ),
-    )
-    return redacted, [sentence for sentence in [*retold, *more] if sentence]
+def _recalling(store: Store, chunk_ids: Sequence[int]) -> list[Turn]:
+    ids = "IN (SELECT value FROM json_each(?1))"
+    recalled = f"EXISTS (SELECT 1 FROM json_each(t.memories) WHERE json_extract(value, '$.id') {ids})"
+    cited = f"EXISTS (SELECT 1 FROM json_each(t.citations) WHERE json_extract(value, '$.chunk_id') {ids})"
+    return every_turn(store, f"{recalled} OR {cited}", (json.dumps(list(chunk_ids)),))
 
 
 def _redact_history(
     store: Store, db: sqlite3.Connection, told: Turn, erasure: Erasure, *, leave: Sequence[int]
 ) -> list[int]:
-    """Take quotes out of what followed on a turn in its conversation: later prompts hold the earlier turns."""
+    """Take quotes out of what followed on a turn in its conversation: later prompts hold the earlier turns.
+
+    Over the API it follows wherever a program sends it, as history of whichever conversation.
+    """
+    if told.id < 0:  # it is being answered: nothing followed on it yet
+        return []
+    followed = "t.conversation_id = ? AND (t.id > ? OR t.id < 0)"
+    later = [(turn, erasure) for turn in every_turn(store, followed, (told.conversation_id, told.id))]
+    later += [(turn, erasure if sends_on(turn, told) else of_length(erasure)) for turn in _sent_on(store, told)]
     changed = []
-    for turn in turns_of(store, user_id=told.user_id, conversation_id=told.conversation_id):
-        if turn.id > told.id and turn.id not in leave:
-            redacted = _map_texts(turn, lambda text: without_quotes(text, erasure))
-            if redacted != turn:
-                _update(db, redacted)
-                changed.append(turn.id)
+    for turn, taken in later:
+        redacted = map_texts(turn, partial(without_quotes, erasure=taken))
+        if turn.id not in leave and redacted != turn:
+            _rewrite(db, redacted)
+            changed.append(turn.id)
     return changed
 
 
-def _map_texts(turn: Turn, change: Callable[[str], str]) -> Turn:
-    return dataclasses.replace(
-        turn,
-        reply=change(turn.reply),
-        generated=change(turn.generated),
-        prompt=tuple(Message(message.role, change(message.content)) for message in turn.prompt),
-        citations=tuple(
-            dataclasses.replace(item, title=change(item.title), text=change(item.text)) for item in turn.citations
-        ),
-        memories=tuple(dataclasses.replace(item, text=change(item.text)) for item in turn.memories),
+def _sent_on(store: Store, told: Turn) -> list[Turn]:
+    """Later turns over the API in other conversations whose prompts hold the message or the reply of a turn."""
+    said = [json.dumps(text.strip(), ensure_ascii=False)[1:-1] for text in (told.user_text, told.reply)]
+    return every_turn(
+        store,
+        "t.user_id = ?1 AND t.conversation_id <> ?2 AND (t.id > ?3 OR t.id < 0) AND t.conversation_id IN"
+        " (SELECT id FROM conversations WHERE channel = 'api') AND json_array_length(t.prompt) > 2"
+        " AND (instr(t.prompt, ?4) OR (?5 <> '' AND instr(t.prompt, ?5)))",
+        (told.user_id, told.conversation_id, told.id, *said),
     )
 
 
@@ -423,10 +403,10 @@ def _holds(row: sqlite3.Row, pattern: re.Pattern[str], spans: Sequence[tuple[int
 def _blank_matches(store: Store, db: sqlite3.Connection, pattern: re.Pattern[str], user_id: int) -> list[int]:
     """Take a text out of turns that only repeat it, and out of corrections."""
     changed = []
-    for turn in turns_of(store, user_id=user_id):
-        redacted = _map_texts(turn, lambda text: pattern.sub(ERASED, text))
+    for turn in every_turn(store, "user_id = ?", (user_id,)):
+        redacted = map_texts(turn, lambda text: pattern.sub(ERASED, text))
         if redacted != turn:
-            _update(db, redacted)
+            _rewrite(db, redacted)
             changed.append(turn.id)
     rows = db.execute("SELECT turn_id, correction FROM feedback WHERE user_id = ?", (user_id,)).fetchall()
     for row in rows:
@@ -441,16 +421,11 @@ def _blank_matches(store: Store, db: sqlite3.Connection, pattern: re.Pattern[str
     return changed + [row[0] for row in rows if any(pattern.search(text) for text in tuple(row)[1:])]
 
 
-def _update(db: sqlite3.Connection, turn: Turn) -> None:
-    as_json = [
-        json.dumps([dataclasses.asdict(item) for item in items], ensure_ascii=False)
-        for items in (turn.prompt, turn.citations, turn.memories, still_said(turn.unsupported, turn.reply))
-    ]
-    db.execute(
-        "UPDATE turns SET reply = ?, generated = ?, prompt = ?, citations = ?, memories = ?, unsupported = ?"
-        " WHERE id = ?",
-        (turn.reply, turn.generated, *as_json, turn.id),
-    )
+def _rewrite(db: sqlite3.Connection, turn: Turn) -> None:
+    if turn.id < 0:
+        under_way.blank(db, turn)
+    else:
+        rewrite_turn(db, turn)
 
 
 def _finish(
@@ -461,6 +436,7 @@ def _finish(
     turn_ids: Sequence[int],
     document_ids: Sequence[int],
 ) -> None:
+    turn_ids = _stored(turn_ids)
     # a turn whose texts were touched says something else now than the answers that were compared
     db.execute(
         "DELETE FROM candidates WHERE turn_id IN (SELECT value FROM json_each(?))", (json.dumps(list(turn_ids)),)
@@ -470,6 +446,11 @@ def _finish(
         eraser.erase(user_id=user_id, turn_ids=turn_ids, document_ids=document_ids)
     # FTS5 keeps the words of deleted rows in its segments until they are merged.
     db.execute("INSERT INTO chunks_fts (chunks_fts) VALUES ('optimize')")
+
+
+def _stored(turn_ids: Collection[int]) -> tuple[int, ...]:
+    """Without those that are still being answered, whose numbers name nothing outside of erasure."""
+    return tuple(sorted(id_ for id_ in turn_ids if id_ > 0))
 
 
 def _scrub(store: Store, indexes: Indexes | None, user_id: int) -> None:

@@ -1,4 +1,4 @@
-"""What was forgotten, so that an older copy of memory can be made to forget it too; it holds no text.
+"""What was forgotten or revoked, so that an older copy of memory can be made to forget it too; it holds no text.
 
 A document is named by a salted hash of its content's sha256, a turn by its number and time. A text is named by where
 it stood (document, turn or reminder, and offsets), from which an older copy itself gives the text again, and by a
@@ -19,9 +19,9 @@ from typing import Any, Literal
 
 from memory.records import Document, Turn
 from memory.store import Store, utc_now
-from memory.turns import turns_of
+from memory.turns import every_turn
 
-Kind = Literal["document", "turn", "text", "everything"]
+Kind = Literal["document", "turn", "text", "everything", "token"]
 _PLACES = 50
 """Places kept of a text: an older copy that has none of them is unlikely to have another."""
 
@@ -37,7 +37,8 @@ class Entry:
     kind: Kind
     salt: str
     target: Any
-    """document: a hash; turn: [id, asked_at]; text: {"hash", "places"}; everything: None."""
+    """document: a hash; turn: [id, asked_at]; text: {"hash", "places"}; everything: None; token: None, as its salt
+    names it."""
     at: str
     kept_out: bool = False
     """The user forgot this content, so that an import of its folder leaves it out."""
@@ -100,6 +101,17 @@ def record_text(db: sqlite3.Connection, text: str, places: list[list[Any]], *, u
     record(db, "text", target, user_id=user_id, salt=salt)
 
 
+def revoke_tokens(store: Store, *, user_id: int, token_id: int | None = None) -> int:
+    """Let a user's tokens for the API, or one of them, be used no more, here and in older copies; returns how many."""
+    chosen = "user_id = ?1 AND (?2 IS NULL OR id = ?2)"
+    with store.transaction() as db:
+        salts = [row[0] for row in db.execute(f"SELECT salt FROM api_tokens WHERE {chosen}", (user_id, token_id))]
+        for salt in salts:
+            record(db, "token", None, user_id=user_id, salt=salt)
+        db.execute(f"DELETE FROM api_tokens WHERE {chosen}", (user_id, token_id))
+    return len(salts)
+
+
 def entries(store: Store, *, after: int = 0) -> list[Entry]:
     """Erasures with a number above ``after``, oldest first."""
     rows = store.rows(
@@ -149,7 +161,7 @@ def _texts(store: Store, user_id: int) -> Iterator[tuple[str, str, str, str]]:
         yield "document", name, "text", store.document_text(item.id, user_id=user_id)
         yield "document", name, "title", item.title
         yield "document", name, "source", item.source
-    yield from _said(turns_of(store, user_id=user_id))
+    yield from _said(every_turn(store, "user_id = ?", (user_id,)))
     for row in store.rows("SELECT id, created_at, text FROM reminders WHERE user_id = ? ORDER BY id", (user_id,)):
         yield "reminder", f"{row['id']} {row['created_at']}", "text", row["text"]
 

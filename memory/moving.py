@@ -91,6 +91,7 @@ PARTS = (
 )
 LEFT = (
     *("users", "chunks_fts", "moves"),  # written by code of their own
+    "turns_under_way",  # none while a home is closed to others
     *("memory_sizes", "vector_changes"),  # kept by triggers
     *("state", "backups", "counters", "telegram_blocked", "invitations", "arrivals"),  # of the home or its bot
     *("group_rules", "turn_authors", "business_connections"),  # of groups and of the owner, who stay

@@ -65,6 +65,12 @@ TABLES = (
         on_text="erasure",
     ),
     Table(
+        "turns_under_way",
+        ("user_text", "prompt", "citations", "memories"),
+        ("matched", "asked_at"),
+        on_text="erasure",
+    ),
+    Table(
         "candidates",
         (
             *("first", "second", "first_generated", "second_generated"),

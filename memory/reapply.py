@@ -95,5 +95,8 @@ def _again(copy: Store, entry: ledger.Entry, erasers: Sequence[erasure.Eraser]) 
         text = ledger.text_of(entry, copy, user_id=user)
         if text is not None:
             erasure.forget_text(copy, None, user_id=user, text=text, erasers=erasers)
+    elif entry.kind == "token":
+        with copy.transaction() as db:
+            db.execute("DELETE FROM api_tokens WHERE user_id = ? AND salt = ?", (user, entry.salt))
     else:
         erasure.forget_everything(copy, None, user_id=user, erasers=erasers)

@@ -36,6 +36,11 @@ class Erasure:
     words: frozenset[str]
 
 
+def pattern_of(text: str) -> re.Pattern[str]:
+    """What finds a text whatever its case and spacing."""
+    return re.compile(r"\s+".join(re.escape(word) for word in text.split()), re.IGNORECASE)
+
+
 def erasure_of(texts: Sequence[str]) -> Erasure:
     """Prepare texts for being taken out of others."""
     kept = tuple(text.strip() for text in texts if text.strip())

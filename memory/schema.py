@@ -14,6 +14,7 @@ from pathlib import Path
 from sqlite_utils import Database
 from sqlite_utils.migrations import Migrations
 
+from memory.api_tables import REVOKED
 from memory.api_tables import STATEMENTS as API
 from memory.candidates_table import STATEMENTS as CANDIDATES
 from memory.counters_table import STATEMENTS as COUNTERS
@@ -25,6 +26,7 @@ from memory.people_tables import STATEMENTS as PEOPLE
 from memory.reminders_table import STATEMENTS as REMINDERS
 from memory.telegram_tables import BLOCKED, REFERRING
 from memory.telegram_tables import STATEMENTS as TELEGRAM
+from memory.under_way_table import STATEMENTS as UNDER_WAY
 from memory.wishes_tables import STATEMENTS as WISHES
 from memory.words import owned_words
 
@@ -311,6 +313,8 @@ _LATER: tuple[tuple[str, Sequence[str]], ...] = (
     ("m0030_unsupported", ("ALTER TABLE turns ADD COLUMN unsupported TEXT NOT NULL DEFAULT '[]'",)),
     ("m0031_moves", MOVES),
     ("m0032_api", API),
+    ("m0033_turns_under_way", UNDER_WAY),
+    ("m0034_revoked_tokens", REVOKED),
 )
 """Steps that are nothing but statements, in their order; the next is added at the end."""
 

@@ -19,7 +19,7 @@ import numpy as np
 from numpy.typing import NDArray
 from sqlite_utils import Database
 
-from memory.errors import FamiliarError
+from memory.errors import FamiliarError, half_text
 from memory.records import Chunk, Document, NewDocument, Passage, Profile, Role, User
 from memory.schema import check_age, migrations
 from memory.versions import carry_over
@@ -76,16 +76,13 @@ class Store:
                 self._db.conn.execute("BEGIN IMMEDIATE")
                 yield self._db.conn
                 self._db.conn.execute("COMMIT")
-            except sqlite3.IntegrityError:
+            except BaseException as exc:
                 self._db.rollback()
-                raise
-            except sqlite3.Error as exc:
-                self._db.rollback()
-                raise FamiliarError(
-                    f"{self.path} can't be written: {exc}. What was stored before is unchanged"
-                ) from exc
-            except BaseException:
-                self._db.rollback()
+                if isinstance(exc, UnicodeEncodeError):
+                    raise half_text() from exc
+                if isinstance(exc, sqlite3.Error) and not isinstance(exc, sqlite3.IntegrityError):
+                    text = f"{self.path} can't be written: {exc}. What was stored before is unchanged"
+                    raise FamiliarError(text) from exc
                 raise
             finally:
                 self._depth -= 1
@@ -111,24 +108,28 @@ class Store:
 
         :raises FamiliarError: when the file turns out to be damaged
         """
-        with self._lock:
-            try:
-                return self._db.conn.execute(sql, values).fetchall()
-            except sqlite3.DatabaseError as exc:
-                raise FamiliarError(f"{self.path} can't be read: {exc}") from exc
+        with self._reading():
+            return self._db.conn.execute(sql, values).fetchall()
 
     def tuples(self, sql: str, values: Sequence[Any] = ()) -> list[tuple[Any, ...]]:
         """Rows of a query as plain tuples, at half the cost: for thousands of them.
 
         :raises FamiliarError: when the file turns out to be damaged
         """
+        with self._reading():
+            cursor = self._db.conn.cursor()
+            cursor.row_factory = None
+            return cursor.execute(sql, values).fetchall()
+
+    @contextmanager
+    def _reading(self) -> Iterator[None]:
         with self._lock:
             try:
-                cursor = self._db.conn.cursor()
-                cursor.row_factory = None
-                return cursor.execute(sql, values).fetchall()
+                yield
             except sqlite3.DatabaseError as exc:
                 raise FamiliarError(f"{self.path} can't be read: {exc}") from exc
+            except UnicodeEncodeError as exc:
+                raise half_text() from exc
 
     def copy_to(self, target: sqlite3.Connection) -> None:
         """Copy the whole database into another connection, consistent while others write."""

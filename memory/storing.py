@@ -46,8 +46,8 @@ class Writer:
     def finish(self, item: Prepared, vectors: NDArray[np.float32], request: Request) -> Receipt | None:
         """Store a file with the vectors (n, d) of all its passages.
 
-        :returns: None where a document that the file was known by has changed or gone since: nothing is stored, and the
-            file has to be prepared again
+        :returns: None where a document that the file was known by has changed or gone since, or the user has forgotten
+            the same content: nothing is stored, and the file has to be prepared again
         """
         outcome = item.outcome
         if isinstance(outcome, Receipt) and item.seen is None:
@@ -59,6 +59,8 @@ class Writer:
                     return None
                 receipt, documents = self._recognised(outcome, request)
             elif isinstance(outcome, Ready):
+                if self._is_forgotten(outcome):
+                    return None
                 receipt, documents = self._stored(outcome, vectors, request)
             else:
                 receipt = outcome
@@ -72,6 +74,11 @@ class Writer:
         found = "SELECT 1 FROM documents WHERE id = ? AND user_id = ? AND sha256 = ?"
         documents = (item.document, *item.others)
         return all(self._store.tuples(found, (each.id, each.user_id, each.sha256)) for each in documents)
+
+    def _is_forgotten(self, item: Ready) -> bool:
+        """Whether some of it is to stay out by now: when the file was prepared, nothing of it was."""
+        parts = () if item.by_name else item.parts
+        return any(ledger.is_kept_out(self._store, part.document.sha256, user_id=part.user_id) for part in parts)
 
     def _remember(self, seen: Seen, receipt: Receipt, documents: list[int] | None, *, user_id: int) -> None:
         before = self._files.at(seen.path, user_id=user_id)

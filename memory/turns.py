@@ -31,6 +31,7 @@ from memory.records import (
     UnsupportedSentence,
 )
 from memory.store import Store, utc_now
+from memory.under_way_table import EVERY_TURN
 
 
 @dataclass(frozen=True)
@@ -65,7 +66,7 @@ def add_turn(store: Store, turn: NewTurn, *, user_id: int, said: Said | None, le
     :param learn: False for a turn of an export, which brings what was learned from it
     """
     fields = _fields(turn)
-    row = {key: _json(value) if key in _AS_JSON else value for key, value in fields.items()}
+    row = {key: as_json(value) if key in _AS_JSON else value for key, value in fields.items()}
     with store.transaction() as db:
         columns = ", ".join(row)
         marks = ", ".join("?" * (len(row) + 1))
@@ -117,6 +118,28 @@ def turns_of(store: Store, *, user_id: int, conversation_id: int | None = None, 
         (user_id, conversation_id, conversation_id, -1 if last is None else last),
     )
     return [_turn(row) for row in reversed(rows)]
+
+
+def every_turn(store: Store, condition: str, values: Sequence[Any]) -> list[Turn]:
+    """Turns of which an SQL condition holds, whoever's, oldest first; last those that are being answered now.
+
+    These have numbers below 0 and no reply yet: what forgets must not pass over them.
+    """
+    rows = store.rows(f"SELECT * FROM {EVERY_TURN} t WHERE {condition} ORDER BY t.id < 0, abs(t.id)", values)
+    return [_turn(row) for row in rows]
+
+
+def rewrite_turn(db: sqlite3.Connection, turn: Turn) -> None:
+    """Write the texts of a stored turn that erasure has changed."""
+    prompt, citations, memories, unsupported = (
+        as_json(items)
+        for items in (turn.prompt, turn.citations, turn.memories, still_said(turn.unsupported, turn.reply))
+    )
+    db.execute(
+        "UPDATE turns SET reply = ?, generated = ?, prompt = ?, citations = ?, memories = ?, unsupported = ?"
+        " WHERE id = ?",
+        (turn.reply, turn.generated, prompt, citations, memories, unsupported, turn.id),
+    )
 
 
 def count_turns(store: Store, *, user_id: int, conversation_id: int) -> int:
@@ -172,7 +195,8 @@ def feedback_of(store: Store, *, user_id: int) -> list[Feedback]:
 _AS_JSON: Sequence[str] = ("prompt", "citations", "memories", "timings", "unsupported")
 
 
-def _json(value: Any) -> str:
+def as_json(value: Any) -> str:
+    """Records as they are kept in a turn's columns."""
     plain = dataclasses.asdict(value) if isinstance(value, Timings) else [dataclasses.asdict(item) for item in value]
     return json.dumps(plain, ensure_ascii=False)
 

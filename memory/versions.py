@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 
 from memory.chunking import embedded_text
 from memory.records import Passage
+from memory.under_way_table import EVERY_TURN
 
 EMBEDDED = (
     "SELECT c.text, c.section, c.speaker, d.title, v.vector FROM documents d JOIN chunks c ON c.document_id = d.id"
@@ -25,7 +26,7 @@ EMBEDDED = (
 )
 """Passages of documents by one embedder."""
 _TURNS = (
-    "SELECT t.id, t.memories, t.citations FROM turns t, json_each(t.memories) m"
+    f"SELECT t.id, t.memories, t.citations FROM {EVERY_TURN} t, json_each(t.memories) m"
     " WHERE json_extract(m.value, '$.id') IN (SELECT value FROM json_each(:ids))"
     " UNION SELECT t.id, t.memories, t.citations FROM turns t, json_each(t.citations) c"
     " WHERE json_extract(c.value, '$.chunk_id') IN (SELECT value FROM json_each(:ids))"
@@ -65,7 +66,8 @@ def _renumber_turns(db: sqlite3.Connection, pairs: dict[int, int]) -> None:
     for id_, memories, citations in db.execute(_TURNS, {"ids": json.dumps(list(pairs))}).fetchall():
         recalled = [item | {"id": pairs.get(item["id"], item["id"])} for item in json.loads(memories)]
         values = (json.dumps(recalled, ensure_ascii=False), _cited(citations, pairs))
-        db.execute("UPDATE turns SET memories = ?, citations = ? WHERE id = ?", (*values, id_))
+        table = "turns" if id_ > 0 else "turns_under_way"
+        db.execute(f"UPDATE {table} SET memories = ?, citations = ? WHERE id = ?", (*values, abs(id_)))
         for answers in db.execute(f"SELECT {', '.join(_ANSWERS)} FROM candidates WHERE turn_id = ?", (id_,)).fetchall():
             db.execute(
                 f"UPDATE candidates SET {' = ?, '.join(_ANSWERS)} = ? WHERE turn_id = ?",

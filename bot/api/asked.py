@@ -16,11 +16,14 @@ from pydantic.dataclasses import dataclass as checked
 from bot.api.errors import ApiError, unsupported, wrong_value
 from bot.api.models import BASE
 from bot.context import Exchange
+from memory.errors import HALF, is_half
 
 MemoryUse = Literal["on", "read", "off"]
 """on: as in any chat; read: recalled from, and nothing of the turn is kept; off: the model alone."""
 _MOST_MESSAGES = 2000
 _MOST_STOPS = 16
+_MOST_NAMED = 200
+"""Characters of where in a request something is wrong."""
 T = TypeVar("T")
 
 
@@ -95,6 +98,24 @@ _REFUSED: Mapping[str, tuple[str, Sequence[object]]] = {
     "web_search_options": ("the web is not searched", (None,)),
 }
 """Fields that are refused, unless their value asks for nothing."""
+
+
+def check_characters(body: object) -> None:
+    """Whether all texts are such as can be stored: JSON can spell half of a pair of surrogates, as of a cut emoji.
+
+    :raises ApiError: one is not; its field is named
+    """
+    waiting: list[tuple[str, object]] = [("", body)]
+    while waiting:
+        where, value = waiting.pop()
+        if isinstance(value, str) and is_half(value):
+            raise wrong_value(where[:_MOST_NAMED] or "body", f"it holds {HALF}")
+        if isinstance(value, dict):
+            if any(is_half(name) for name in value):
+                raise ApiError(f"the name of a field: it holds {HALF}", code="invalid_value")
+            waiting += [(f"{where}.{name}" if where else name, item) for name, item in value.items()]
+        elif isinstance(value, list):
+            waiting += [(f"{where}.{number}" if where else str(number), item) for number, item in enumerate(value)]
 
 
 def checked_by(adapter: TypeAdapter[T], body: object) -> T:

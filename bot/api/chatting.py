@@ -13,22 +13,24 @@ from dataclasses import dataclass, field, replace
 from typing import Literal
 
 from bot.api.asked import ChatAsked
-from bot.api.errors import ApiError, not_allowed, wrong_value
+from bot.api.errors import ApiError, forgotten, not_allowed, wrong_value
 from bot.api.limiting import came_to_nothing, note_tokens, take
 from bot.api.models import BASE, FAMILIAR, check_model
 from bot.api.places import Place, place_of
 from bot.api.tokens import SERVED
 from bot.api.writing import RequestEngine
 from bot.app import App
-from bot.assistant import Assistant, OnText, Voice
+from bot.assistant import Assistant, Voice
 from bot.context import Context
 from bot.engines.base import Generation
 from bot.parts import Parts
 from bot.prompts import bare_prompt, build_prompt
+from bot.turn_parts import OnText
 from memory.embedding import Embedder
 from memory.erasure import replace_turn
 from memory.records import Message, Turn, User
 from memory.store import Store
+from memory.under_way import ForgottenMeanwhile
 
 _MOST_SEED = 1 << 31
 _KEPT_AS = "api"
@@ -115,11 +117,13 @@ class Chats:
         try:
             request = _Request(self._app, asked, user, waiting, self.ready())
             return request.plain(on_text, use) if asked.memory == "off" else request.turn(on_text, use)
-        except BaseException:
+        except BaseException as exc:
             if request is not None and request.spent:  # whoever leaves near the end has read it, and is counted
                 note_tokens(store, use, request.spent)
             else:
                 came_to_nothing(store, use)
+            if isinstance(exc, ForgottenMeanwhile):
+                raise forgotten(str(exc)) from exc
             raise
 
 
@@ -131,6 +135,8 @@ def check_chat(asked: ChatAsked, user: User) -> None:
     check_model(asked.model, role=user.role, among=(FAMILIAR, BASE))
     if asked.model == BASE and asked.memory != "off":
         raise wrong_value("memory", f'{BASE} has no memory; leave it out, or say "off"')
+    if asked.memory == "off" and asked.conversation is not None:
+        raise wrong_value("conversation", "what was said in it is memory; send the history, or memory on or read")
     if user.role == "guest" and asked.memory == "off":
         raise not_allowed("a guest asks about the shared knowledge bases; the model alone is for members")
 
@@ -163,7 +169,7 @@ class _Request:
         app, asked, settings = self._app, self._asked, self._app.settings
         self._engine.check_room((Message("user", asked.text),))
         keeps = asked.memory == "on"
-        place = place_of(app.store, asked, user=self._user) if keeps else Place(0)
+        place = place_of(app.store, asked, user=self._user) if keeps or asked.conversation is not None else Place(0)
         assistant = Assistant(
             app.store,
             self._parts.searcher,
@@ -242,8 +248,14 @@ class _Request:
         if written is None:
             return Answered(text, "stop", Usage(), turn, adapter, self._voice.config.seed)
         cut = written.stop == "length" and self._engine.limit >= limit  # below, it was our own limit for a wording
-        usage = Usage(written.prompt_tokens, written.cached_tokens, written.reply_tokens)
+        cached = written.cached_tokens if self._is_alone() else 0
+        usage = Usage(written.prompt_tokens, cached, written.reply_tokens)
         return Answered(text, "length" if cut else "stop", usage, turn, adapter, self._voice.config.seed)
+
+    def _is_alone(self) -> bool:
+        """Whether nobody else's prompts can be what the engine knew: it reuses a beginning whoever sent it first, and
+        to say so would tell whether a text that somebody tries out was ever sent by another."""
+        return len(self._app.store.rows("SELECT 1 FROM users WHERE role <> 'shared' LIMIT 2")) == 1
 
 
 def served_now(store: Store, user: User) -> User:

@@ -65,6 +65,11 @@ def too_long(text: str) -> ApiError:
     return ApiError(text, param="messages", code="context_length_exceeded")
 
 
+def forgotten(text: str) -> ApiError:
+    """What was asked was forgotten before the reply was there; asked again it is something new."""
+    return ApiError(text, 409, "conflict_error", code="forgotten")
+
+
 def failed(text: str) -> ApiError:
     """Something here does not work."""
     return ApiError(text, 500, "server_error", code="server_error")

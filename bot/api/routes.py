@@ -16,7 +16,7 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import Mount, Route
 
 from bot.api.access import BearerOnly, as_response
-from bot.api.asked import chat_asked
+from bot.api.asked import chat_asked, check_characters
 from bot.api.chatting import Chats, Waiting, check_chat, served_now
 from bot.api.embedding import embed, embedding_asked, embedding_object
 from bot.api.errors import ApiError, too_large
@@ -96,7 +96,7 @@ class Api:
 async def body_of(request: Request) -> object:
     """The JSON of a request.
 
-    :raises ApiError: it is too long, or no JSON
+    :raises ApiError: it is too long, no JSON, or holds what is no text
     """
     declared, read = request.headers.get("content-length", ""), bytearray()
     if declared.isdecimal() and int(declared) > MOST_BYTES:
@@ -106,9 +106,11 @@ async def body_of(request: Request) -> object:
         if len(read) > MOST_BYTES:
             raise too_large(MOST_BYTES)
     try:
-        return json.loads(read)
+        body: object = json.loads(read)
     except (ValueError, RecursionError):
         raise ApiError("the body is not valid JSON", code="invalid_json") from None
+    check_characters(body)
+    return body
 
 
 def _user(request: Request) -> User:

@@ -20,8 +20,8 @@ from bot.api.access import as_response
 from bot.api.chatting import Answered, Waiting
 from bot.api.errors import ApiError, failed
 from bot.api.replies import Object, ReplyForm
-from bot.assistant import OnText
 from bot.threads import first_of, in_thread
+from bot.turn_parts import OnText
 from bot.web.routes import where
 from memory.errors import FamiliarError
 

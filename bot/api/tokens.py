@@ -12,6 +12,7 @@ from dataclasses import dataclass
 
 from bot.people import people
 from memory.errors import FamiliarError
+from memory.ledger import revoke_tokens
 from memory.records import Role, User
 from memory.store import Store, utc_now
 
@@ -57,11 +58,11 @@ def revoke_token(store: Store, token_id: int) -> ApiToken:
 
     :raises FamiliarError: there is none of that number
     """
-    with store.transaction() as db:
+    with store.transaction():
         found = next((token for token in tokens(store) if token.id == token_id), None)
         if found is None:
             raise FamiliarError(f"there is no token {token_id}; `familiar serve token list` names them")
-        db.execute("DELETE FROM api_tokens WHERE id = ?", (token_id,))
+        revoke_tokens(store, user_id=found.user_id, token_id=token_id)
     return found
 
 

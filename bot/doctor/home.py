@@ -89,9 +89,8 @@ def tune_under_way(store: Store, adapters: Path) -> Finding:
 
 def backups(store: Store) -> Finding:
     """Whether backups hold what was forgotten."""
-    behind = store.rows("SELECT count(*) FROM backups WHERE erased_to < (SELECT coalesce(max(id), 0) FROM erasures)")[
-        0
-    ][0]
+    newest = "SELECT coalesce(max(id), 0) FROM erasures WHERE kind <> 'token'"
+    behind = store.rows(f"SELECT count(*) FROM backups WHERE erased_to < ({newest})")[0][0]
     remedy = "put them back where they were made and run `familiar backup`, or delete them"
     return finding("backups", f"{behind} hold what was forgotten", remedy if behind else None)
 

@@ -123,8 +123,8 @@ def _write(desk: Desk, plan: DigestPlan, user: User, now: datetime) -> Reply | N
     if user.telegram_id is not None and is_blocked(store, user.telegram_id):
         return None  # it stays due
     following = next_digest(plan.rule, now, zone=zone)
-    made = digest_between(store, user, since=plan.since, until=now, ahead=following)
-    with store.transaction():
+    with store.transaction():  # so that nothing is forgotten between reading and writing down
+        made = digest_between(store, user, since=plan.since, until=now, ahead=following)
         new = move_on(store, plan, due=following, zone=user.profile.zone, since=now)
         if not new or made.is_empty or user.telegram_id is None or user.role not in ("owner", "member"):
             return None

@@ -9,6 +9,7 @@ from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, replace
 
 from bot.explain import explain, explain_influence, missing_line
+from bot.influence import Influence
 from bot.plain_words import command_in
 from bot.telegram.asking import asked_about
 from bot.telegram.buttons import press
@@ -144,6 +145,8 @@ async def _tell_influence(visit: Visit, turn: Turn) -> None:
     """Beside the chat: what has to be computed takes as long as some replies."""
     async with visit.desk.explaining(visit.person):
         influence = await in_thread(lambda: visit.services.explainer.influence(turn))
+    if turn_by_id(visit.services.store, turn.id, user_id=visit.user.id) != turn:  # something in it was forgotten
+        influence = Influence("erased")
     await visit.tell(explain_influence(influence, language=visit.language))
 
 

@@ -12,8 +12,9 @@ import pytest
 
 from bot.locales import say
 from bot.summaries import MOST_CHUNKS, Summarizer, on_topic, spread, summary_object
+from memory.erasure import forget_document
 from memory.errors import FamiliarError
-from memory.records import Chunk, Found, Hit, NewDocument, NewTurn, Passage, Profile, Timings, User
+from memory.records import Chunk, Found, Hit, Message, NewDocument, NewTurn, Passage, Profile, Timings, User
 from memory.store import Store
 from memory.turns import Said, add_turn, open_conversation
 from memory.words import split_words
@@ -236,3 +237,22 @@ def test_spread_takes_from_every_document() -> None:
     chunks: list[Chunk] = [chunk("x", document=n // 3, id=n) for n in range(9)]
     assert [c.id for c in spread(chunks, most=4)] == [0, 3, 6, 7]
     assert [c.id for c in spread(chunks, most=2)] == [3, 6]
+
+
+def test_what_is_forgotten_meanwhile_is_not_told(store: Store, user: User) -> None:
+    """The summary is made anew from what is left; what nobody forgot is not asked for twice."""
+    add(store, "cabin", CABIN, user=user)
+    add(store, "rent", RENT, user=user)
+    asked = list[str]()
+
+    def write(messages: tuple[Message, ...]) -> str:
+        asked.append(messages[-1].content)
+        if len(asked) == 1:
+            forget_document(store, None, user_id=user.id, document_id=store.documents(user_id=user.id)[0].id)
+        return "The chimney was swept on 12 June 2026 [1]. The rent is 640 euros a month [2]."
+
+    summary = summarizer(store, ScriptedEngine(write)).summarize(user=user)
+    assert "chimney" not in repr(summary)
+    assert "640" in summary.text
+    assert "chimney" in asked[0]
+    assert "chimney" not in "".join(asked[1:])

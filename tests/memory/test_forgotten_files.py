@@ -11,9 +11,14 @@ from memory import ledger
 from memory.config import ImportConfig
 from memory.erasure import forget_document, forget_everything, forget_gone, forget_text
 from memory.files import Files
+from memory.importers.converter import Converter
+from memory.importers.walk import FoundFile
 from memory.index import Indexes
 from memory.ingest import Ingestor
+from memory.preparing import Preparer, Request
+from memory.records import Receipt
 from memory.store import Store
+from memory.storing import Writer
 from tests.embedder import WordEmbedder
 from tests.memory.folder import bring_in, texts, write, zipped
 
@@ -168,3 +173,20 @@ def test_it_stays_out_of_a_copy_that_was_caught_up(store: Store, user: int, note
         ledger.keep(db, ledger.entries(store)[0])
     assert bring_in(copy, same, notes)["a.md"].reason == FORGOTTEN
     copy.close()
+
+
+def test_a_copy_of_what_was_forgotten_after_it_was_read_stays_out(store: Store, user: int, notes: Path) -> None:
+    """It was read when nothing was forgotten, and its vectors take long: it is looked at again when it is stored."""
+    path, copy = write(notes / "a.md", "known words"), write(notes / "b.md", "known words")
+    with Converter(ImportConfig()) as converter:
+        preparer = Preparer(store, WordEmbedder(), ImportConfig(), converter)
+        prepared = preparer.prepare_file(FoundFile(copy, str(copy)), Request(user))
+        document = bring_in(store, user, path)["a.md"].document
+        assert document is not None
+        forget_document(store, None, user_id=user, document_id=document)
+        writer, vectors = Writer(store, embedder=WordEmbedder().key), WordEmbedder().embed_passages(["known words"])
+        assert writer.finish(prepared, vectors, Request(user)) is None
+        again = preparer.prepare_file(FoundFile(copy, str(copy)), Request(user))
+    assert isinstance(again.outcome, Receipt)
+    assert again.outcome.status == "skipped"
+    assert texts(store, user) == {}

@@ -212,3 +212,20 @@ def test_quiet_waits_for_another_threads_transaction(store: Store) -> None:
         other.set_state("seen", "yes")
         other.close()
     thread.join()
+
+
+def test_half_a_character_is_refused(store: Store) -> None:
+    """Wherever it came in: nothing of its transaction is kept, and what comes after works."""
+    user = store.add_user("ann", role="owner")
+
+    def rename() -> None:
+        with store.transaction():
+            store.set_state("a", "b")
+            store.update_user(dataclasses.replace(user, name="ann \ud83d"))
+
+    with pytest.raises(FamiliarError, match="half of a surrogate pair"):
+        rename()
+    with pytest.raises(FamiliarError, match="half of a surrogate pair"):
+        store.user("\ud83d")
+    assert store.state("a") is None
+    assert store.add_user("bo", role="member").id

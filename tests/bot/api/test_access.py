@@ -2,14 +2,21 @@
 
 from __future__ import annotations
 
+from contextlib import closing
+from pathlib import Path
 from typing import Any
 
 import httpx
 import openai
 import pytest
 
-from bot.api.tokens import add_token, revoke_token, tokens
+from bot.api.tokens import add_token, revoke_token, tokens, user_of_token
+from bot.doctor.home import backups
+from bot.people import make, remove
 from bot.web.security import TRIES
+from memory.backup import make_backup
+from memory.restoring import restore
+from memory.store import Store
 from tests.bot.api.conftest import ASKED, WIFI, Home, MakeHome
 from tests.bot.api.test_chat import extra, say
 from tests.bot.web.bench import TOKEN
@@ -114,6 +121,39 @@ def test_a_persons_token_does_not_open_the_page(home: Home) -> None:
     with pytest.raises(openai.AuthenticationError):
         bo.models.list()
     assert tokens(home.bench.store) == []
+
+
+def test_who_is_let_in_again_needs_a_new_token(home: Home) -> None:
+    """Sending somebody away revokes their tokens for good, and nobody else's."""
+    store = home.bench.store
+    (bo, client), (_, cleo) = home.person("bo"), home.person("cleo")
+    assert remove(store, bo.id, erase=None) is not None
+    make(store, bo.id, "member")
+    with pytest.raises(openai.AuthenticationError):
+        client.models.list()
+    assert cleo.models.list()
+    assert [token.name for token in tokens(store)] == ["cleo"]
+
+
+def test_a_revoked_token_stays_revoked_in_a_restored_backup(tmp_path: Path) -> None:
+    """Also that of somebody who was removed; others work on, and a backup of the backup knows it too."""
+    home = tmp_path / "home"
+    with closing(Store(home / "familiar.db")) as store:
+        people = [store.add_user(name, role="member", telegram_id=n) for n, name in enumerate(["bo", "cleo", "dan"])]
+        texts = [add_token(store, person)[1] for person in people]
+        before = make_backup(store, home, home / "backups" / "one.familiar").path
+        revoke_token(store, tokens(store)[0].id)
+        remove(store, people[1].id, erase=None)
+        assert backups(store).remedy is None
+    restore(home, before, erasers_of=lambda _store: ())
+    with closing(Store(home / "familiar.db")) as store:
+        assert [user_of_token(store, text) for text in texts] == [None, None, people[2].id]
+        assert store.user_by_id(people[0].id).role == "member"
+        again = make_backup(store, home, home / "backups" / "two.familiar").path
+    restore(home, before, erasers_of=lambda _store: ())
+    restore(home, again, erasers_of=lambda _store: ())
+    with closing(Store(home / "familiar.db")) as store:
+        assert [user_of_token(store, text) for text in texts] == [None, None, people[2].id]
 
 
 def test_a_token_is_stored_as_a_hash(home: Home) -> None:
@@ -222,4 +262,30 @@ def test_a_failure_is_told_without_its_text(make_home: MakeHome, caplog: pytest.
     assert "SECRET" not in caplog.text
     assert "ValueError at" in caplog.text
     assert TOKEN not in caplog.text
+    assert home.turns() == 0
+
+
+@pytest.mark.parametrize(
+    ("path", "fields", "param"),
+    [
+        ("chat/completions", '"messages": [{"role": "user", "content": "Hello \\ud83d"}]', "messages.0.content"),
+        (
+            "chat/completions",
+            '"messages": [{"role": "user", "content": [{"type": "text", "text": "\\udc00"}]}]',
+            "messages.0.content.0.text",
+        ),
+        ("chat/completions", '"user": "\\ud83d", "messages": [{"role": "user", "content": "x"}]', "user"),
+        ("chat/completions", '"\\ud83d": 1, "messages": [{"role": "user", "content": "x"}]', None),
+        ("embeddings", '"input": ["x", "\\ud83d"]', "input.1"),
+    ],
+)
+def test_half_an_emoji_is_named(home: Home, path: str, fields: str, param: str | None) -> None:
+    """JSON can spell half of a surrogate pair, which nothing can store, embed or send back."""
+    model = "familiar" if path.startswith("chat") else "familiar-embedding"
+    body = f'{{"model": "{model}", {fields}}}'.encode()
+    with home.bench.client(token=TOKEN) as client:
+        answer = client.post(f"/v1/{path}", content=body, headers={"content-type": "application/json"})
+    error = error_of(answer)
+    assert (answer.status_code, error["param"], error["code"]) == (400, param, "invalid_value")
+    assert "half of a surrogate pair" in error["message"]
     assert home.turns() == 0

@@ -2,14 +2,20 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 import openai
 import pytest
 
+from bot.engines.base import Generated
+from memory.erasure import forget_everything, forget_text, forget_turn
 from memory.records import Message
+from memory.redaction import ERASED
 from memory.turns import turn_by_id
 from tests.bot.api.conftest import ASKED, WIFI, Home, MakeHome
+from tests.engine import ScriptedEngine
 
 PLACED = "It is pinecone-42 [1]."
 
@@ -115,6 +121,47 @@ def test_the_same_message_at_the_same_place_takes_its_place(home: Home) -> None:
     assert home.turns() == 3
 
 
+@pytest.mark.parametrize("told", ["My safe opens with pinwheel-9182.", "PIN: 91829"])
+def test_a_forgotten_turn_leaves_every_history(home: Home, told: str) -> None:
+    """A program may mix what was said in two conversations; a turn is taken out of the prompts of both."""
+    client, store, ada = home.client(), home.bench.store, home.bench.ada
+    one, begun = say(client, told), say(client, "Good morning!")
+    first = say(client, "Good morning!", begun.choices[0].message.content, "Write me a poem of rain.")
+    mixed = ["Good morning!", "Hello.", f" {told}", one.choices[0].message.content]
+    poem = ["Write me a poem of rain.", first.choices[0].message.content]
+    two = say(client, *mixed, *poem, "Write me a poem of snow.")
+    assert extra(two)["conversation"] == extra(first)["conversation"] != extra(one)["conversation"]
+    assert any(told in message.content for message in home.engine.requests[-1].messages)
+    forget_turn(store, None, user_id=ada.id, turn_id=extra(one)["turn"])
+    stored = turn_by_id(store, extra(two)["turn"], user_id=ada.id)
+    assert told not in repr(stored)
+    assert Message("user", "Write me a poem of rain.") in stored.prompt
+
+
+def test_a_message_that_is_forgotten_before_its_reply_is_a_conflict(make_home: MakeHome) -> None:
+    """Its reply is told nobody; what of a reply alone was forgotten is taken out of it."""
+    waiting: list[Callable[[], object]] = []
+    home = make_home(lambda _: "It is pinecone-42 [1]. It rains.", before_word=lambda _: waiting and waiting.pop()())
+    store, ada = home.bench.store, home.bench.ada
+    home.bench.document("cabin", WIFI)
+    waiting.append(lambda: forget_text(store, None, user_id=ada.id, text="PINECONE-42"))
+    reply = say(home.client(), ASKED)
+    assert (reply.choices[0].message.content, extra(reply)["citations"][0]["text"]) == (f"{ERASED} It rains.", ERASED)
+    waiting.append(lambda: forget_everything(store, None, user_id=ada.id))
+    with pytest.raises(openai.ConflictError, match="nothing was kept"):
+        say(home.client(), "Write me a poem.")
+    assert home.turns() == 0
+
+
+def test_a_short_word_that_is_forgotten_stays_in_other_conversations(home: Home) -> None:
+    """A "yes" stands everywhere; it is taken out only where it was sent with its reply."""
+    client, store, ada = home.client(), home.bench.store, home.bench.ada
+    one = say(client, "Yes please.")
+    two = say(client, "Another tea?", "Yes please.", "Write me a poem of rain.")
+    forget_turn(store, None, user_id=ada.id, turn_id=extra(one)["turn"])
+    assert turn_by_id(store, extra(two)["turn"], user_id=ada.id).prompt[2].content == "Yes please."
+
+
 def test_a_conversation_can_be_named(home: Home) -> None:
     """Then its stored turns are the history; one of somebody else's does not exist."""
     client = home.client()
@@ -125,6 +172,37 @@ def test_a_conversation_can_be_named(home: Home) -> None:
     _, bo = home.person("bo")
     with pytest.raises(openai.NotFoundError, match="no such conversation"):
         say(bo, "Hello", extra_body={"conversation": number})
+
+
+def test_a_named_conversation_can_be_read_alone(home: Home) -> None:
+    """With memory "read" its turns are the history and nothing is added; with "off" it is refused."""
+    client = home.client()
+    number = extra(say(client, "My sister Eva lives in Ghent."))["conversation"]
+    reply = say(client, "Write me a poem.", extra_body={"conversation": number, "memory": "read"})
+    assert home.engine.requests[-1].messages[1] == Message("user", "My sister Eva lives in Ghent.")
+    assert (extra(reply)["turn"], home.turns()) == (None, 1)
+    for fields in ({"memory": "off"}, {"model": "familiar-base"}):
+        asked = {"model": "familiar", **fields, "conversation": number}
+        with pytest.raises(openai.BadRequestError, match="conversation: what was said in it is memory"):
+            say(client, "Write me a poem.", model=asked.pop("model"), extra_body=asked)
+    with pytest.raises(openai.NotFoundError, match="no such conversation"):
+        say(client, "Hello", extra_body={"conversation": 99, "memory": "read"})
+
+
+def test_what_others_sent_before_is_not_told(home: Home, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The engine reuses the beginning of anybody's prompt: how much of it is told only where there is nobody else."""
+    write = ScriptedEngine.generate
+
+    def reuse(self: ScriptedEngine, *args: Any, **options: Any) -> Generated:
+        return replace(write(self, *args, **options), cached_tokens=9)
+
+    monkeypatch.setattr(ScriptedEngine, "generate", reuse)
+    home.bench.store.add_user("handbook", role="shared")
+    assert say(home.client(), ASKED).usage.prompt_tokens_details.cached_tokens == 9
+    gone, _ = home.person("bo")
+    home.role(gone, "refused")  # what they sent may still be known
+    for fields in ({}, {"model": "familiar-base"}):
+        assert say(home.client(), ASKED, **fields).usage.prompt_tokens_details.cached_tokens == 0
 
 
 @pytest.mark.parametrize("memory", ["read", "off"])

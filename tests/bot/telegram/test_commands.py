@@ -3,8 +3,13 @@
 from __future__ import annotations
 
 from functools import partial
+from typing import Any
 
+import pytest
+
+from bot.engines.base import Likelihood
 from bot.locales import say
+from memory.erasure import forget_turn
 from memory.turns import feedback_of, turns_of
 from tests.bot.telegram.bench import STORY, Bench
 from tests.engine import ScoringEngine
@@ -114,6 +119,29 @@ async def test_why_says_what_carried_a_reply(bench: Bench) -> None:
     first = await bench.reply_to(ada, "/why")
     await bench.server.until(lambda: len(bench.server.replies(ada.id, after=first)) == 1)
     assert "per token of what the model wrote (4 tokens): -1.000" in bench.server.replies(ada.id)[-1].text
+
+
+async def test_why_tells_nothing_of_what_is_forgotten_meanwhile(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The figures name memories and repeat the messages: they are not told of a turn that has changed since."""
+    await bench.start()
+    ada = await bench.owner()
+    await bench.reply_to(ada, "My locker at the pool has the number 4711.")
+    bench.reply = lambda _: "It is 4711 [1]."
+    await bench.reply_to(ada, "Write me a poem about my locker at the pool.")
+    await bench.stop()
+    score = ScoringEngine.log_likelihood
+
+    def forget(self: ScoringEngine, *args: Any, **options: Any) -> Likelihood:
+        if turns_of(bench.store, user_id=bench.user().id)[0].id == 1:
+            forget_turn(bench.store, None, user_id=bench.user().id, turn_id=1)
+        return score(self, *args, **options)
+
+    monkeypatch.setattr(ScoringEngine, "log_likelihood", forget)
+    bench.engine = ScoringEngine()
+    await bench.start()
+    first = await bench.reply_to(ada, "/why 2")
+    await bench.server.until(lambda: len(bench.server.replies(ada.id, after=first)) == 1)
+    assert bench.server.replies(ada.id)[-1].text == say("en", "why_missing_erased")
 
 
 async def test_the_reply_names_its_adapter(live: Bench) -> None:

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import pytest
+
 from bot.locales import say
+from memory.erasure import forget_everything, forget_text
 from memory.turns import turns_of
 from tests.bot.telegram.bench import STORY, Bench
 from tests.telegram_api import Message, UserDriver
@@ -91,3 +94,24 @@ async def test_where_the_words_are_no_longer_there_nothing_is_forgotten(live: Be
     live.server.world.add_update("callback_query", query)
     await live.server.until(lambda: live.server.replies(ada.id)[-1].text == say("en", "tg_forget_expired"))
     assert len(turns_of(live.store, user_id=live.user().id)) == 1
+
+
+@pytest.mark.parametrize("everything", [False, True])
+async def test_a_reply_that_is_being_written_forgets_too(live: Bench, everything: bool) -> None:
+    """What is forgotten elsewhere meanwhile stands in no message that stays; where nothing is left that is said."""
+    ada = await live.owner()
+    await live.reply_to(ada, "My locker at the pool has the number quex-4711.")
+    user, words = live.user().id, list[str]()
+
+    def forget(word: str) -> None:
+        words.append(word)
+        if len(words) == 1 and everything:
+            forget_everything(live.store, None, user_id=user)
+        elif len(words) == 1:
+            forget_text(live.store, None, user_id=user, text="QUEX-4711")
+
+    live.on_word, live.reply = forget, lambda _: "Here you go my friend, take quex-4711 along. It rains."
+    reply = await live.reply_to(ada, "Write me a poem about my locker at the pool.")
+    assert "quex" not in reply.text
+    assert ("nothing was kept" if everything else "It rains.") in reply.text
+    assert (await live.reply_to(ada, "Good morning!")).text
