@@ -170,10 +170,9 @@ _PEOPLE = (
 )
 _TALK = re.compile(rf"{_ASKS}|{_NOT_YET}")
 _OTHERS = re.compile(_PEOPLE)
-_TAIL = (
-    r"(?:\b(?:after|before|during|while|with|in|at|to|from|around|along|by|on|for)\s+"
-    rf"(?!(?:{_PEOPLE}))(?:[a-z'-]+[ ]?){{1,6}})"
-)
+_PREPOSITION = r"(?:after|before|during|while|with|in|at|to|from|around|along|by|on|for)\b"
+_TAIL = rf"\b{_PREPOSITION}\s+(?!{_PREPOSITION}|{_PEOPLE})(?:(?!{_PREPOSITION})[a-z][a-z'-]*\s*){{1,6}}+"
+"""Where and with whom; not for whom: blood pressure 150/95 "for my mother" is hers."""
 _EMPTY = (
     r"\b(?:i|i'm|im|i've|am|my|me|myself|is|was|were|at|of|the|a|an|and|then|also|plus|just|now|only|again|about|around|roughly|approximately"
     r"|managed|got|had|have|did|went|go|log|note|record|recorded|logged|please|down|up|to|so far|in total|total|this|that|came|out|reading|measured|measurement|weighed|took"
@@ -181,10 +180,12 @@ _EMPTY = (
     r"|says|said|shows|feeling|good|great|fine|well|tired|quick|nice|easy|hard|long|short|slow|new|first|second|early|late|half|worth|yay|hi|hey|hello|btw|fyi|update|check|checked|home|outside|outdoors|indoors|fasting|fasted|resting)\b"
 )
 _EMPTY_ZH = (
-    r"我|的|是|为|了|过|刚刚?|量|测|称|秤|记录?|一下|1下|有|大概|大约|差不多|约|左右|只|才|共|总共|一共|现在|目前|在|到|和|还|又|也|然后|另外|已经|吧|啦|哦|啊|呀|嗯|度|喝|抽|吃|走|跑|睡|做|去"
-    r"|自己|起床后?|起来|饭[前后]|餐[前后]|早餐|午餐|晚餐|早饭|午饭|晚饭|吃完|\d小时后?|两小时后?|运动后|跑步后|之?[前后]|结果|显示|感觉|还行|不错|很好|空腹|静息|一共|以?来|请|帮忙?|帮我|今年|健身房|公园|家里?|里|个"
+    r"刚刚|一下|1下|大概|大约|差不多|左右|总共|一共|现在|目前|然后|另外|已经|自己|起床后?|起来|饭[前后]|餐[前后]|早餐|午餐|晚餐|早饭|午饭|晚饭"
+    r"|吃完|\d小时后?|运动后|跑步后|结果|显示|感觉|还行|不错|很好|空腹|静息|以来|帮忙|帮我|今年|健身房|公园|家里|记录"
+    r"|[我的是为了过刚量测称秤记有约只才共在到和还又也吧啦哦啊呀嗯度喝抽吃走跑睡做去前后之请里个来]"
 )
-_NOTHING_ELSE = re.compile(rf"(?:[\s,.:;~()+&|·•*=\x00\x01，、。：；!/\"'-]|{_TAIL}|{_EMPTY}|{_EMPTY_ZH})*")
+_NOTHING_ELSE = re.compile(rf"(?>[\s,.:;~()+&|·•*=\x00\x01，、。：；!/\"'-]+|{_TAIL}|{_EMPTY}|{_EMPTY_ZH})*+")
+"""Never goes back: a long message costs no more than its length."""
 
 
 def is_talk(plain: str) -> bool:
