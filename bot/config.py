@@ -285,7 +285,7 @@ class LogbookConfig:
     enabled: bool = False
     """Whether messages in private chats are read for entries, and /log and /trend are there."""
     learn: bool = False
-    """Whether a message that holds an entry also goes to the chat, so that memory keeps it and tunes may learn from it."""
+    """Whether a message with an entry also goes to the chat, so that memory keeps it and tunes may learn from it."""
 
 
 @dataclass(frozen=True)

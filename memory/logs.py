@@ -40,6 +40,8 @@ class NewLogEntry:
     unit: str = ""
     """In which it was said."""
     note: str = ""
+    grows: bool = False
+    """A day's sum of another program, of which a later export may hold more: of two values the larger one stays."""
 
 
 @dataclass(frozen=True)
@@ -222,11 +224,12 @@ def _insert(db: sqlite3.Connection, new: Sequence[NewLogEntry], user_id: int) ->
     now = utc_now()
     db.executemany(
         "INSERT INTO log_entries (user_id, key, kind, value, second, unit, note, at, source, created_at)"
-        " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT (user_id, key) DO NOTHING",
+        " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT (user_id, key)"
+        " DO UPDATE SET value = excluded.value WHERE ? AND excluded.value > log_entries.value",
         [
             (
                 *(user_id, item.key, item.kind, item.value, item.second, item.unit, item.note),
-                *(_utc(item.at), item.source, now),
+                *(_utc(item.at), item.source, now, item.grows),
             )
             for item in new
         ],

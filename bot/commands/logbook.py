@@ -111,6 +111,6 @@ def _import(app: App, user: User, files: list[str], out: Output) -> int:
     if not files:
         raise UsageError("familiar log import: name a CSV file, an export of Apple Health, or a Takeout of Google Fit")
     for name in files:
-        done = import_file(app.store, Path(name), user=user, units=app.settings.logs)
+        done = import_file(app.store, Path(name), user=user)
         out.result(done.record(), done.text(user.profile.language))
     return 0

@@ -103,13 +103,18 @@ class Logbook:
         sure = [item for item, verdict in verdicts if verdict == "usual"]
         doubtful = tuple(item for item, verdict in verdicts if verdict == "unusual")
         told = self.keep_anyway(sure) if sure else Told("")
-        asked = [say(self.language, "log_doubtful", what=entry_words(item.entry, self.language)) for item in doubtful]
+        asked = [self._asked_back(item.entry) for item in doubtful]
         refused = [
             say(self.language, "log_impossible", what=entry_words(item.entry, self.language))
             for item, verdict in verdicts
             if verdict == "impossible"
         ]
         return Told(joined([told.text, *asked, *refused]), told.added, doubtful)
+
+    def _asked_back(self, entry: Entry) -> str:
+        """The question, and what there is to say should the value be right."""
+        question = say(self.language, "log_doubtful", what=entry_words(entry, self.language))
+        return joined([question, danger_words(entry, self.language)])
 
     def keep_anyway(self, said: Sequence[Said]) -> Told:
         """Store entries as they are."""
@@ -242,9 +247,7 @@ class Logbook:
         if read is None or isinstance(read, Missing):
             return Told(say(self.language, "log_nudge_how"))
         text = say(self.language, "log_nudge", kind=say(self.language, f"log_kind_{wish.kind}"))
-        new = reminder_from(
-            type(read)(text, read.due, read.rule), key=f"{mark}{self.key}", zone=zone, to=self.to
-        )
+        new = reminder_from(type(read)(text, read.due, read.rule), key=f"{mark}{self.key}", zone=zone, to=self.to)
         made = add_reminder(self.store, new, user_id=self.user.id)
         return Told(kept_words(made, now=self.now, language=self.language))
 

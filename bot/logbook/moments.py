@@ -1,3 +1,4 @@
+# ruff: noqa: E501 - each pattern reads best on one line
 """When something was: days and hours that have passed, in English and Chinese, out of a text in plain form.
 
 What lies ahead is no entry. An hour without a day is the last one that has passed; a day without an hour is its noon; a

@@ -95,7 +95,9 @@ _STEPS: tuple[_Step, ...] = (
     (re.compile(rf"\ban? (?={_COUNTED})"), "1 "),
     (re.compile(r"\bin\s+(?P<clock>\d{1,3}:\d{2}(?::\d{2})?)\b(?!\s*[ap]\.?m)"), _minutes),
     (
-        re.compile(r"\b(?P<before>slept|sleep)\s*:?\s*(?:for\s+)?(?P<h>\d{1,2}):(?P<m>\d{2})\b(?!\s*(?:[ap]\.?m|-|to))"),
+        re.compile(
+            r"\b(?P<before>slept|sleep)\s*:?\s*(?:for\s+)?(?P<h>\d{1,2}):(?P<m>\d{2})\b(?!\s*(?:[ap]\.?m|-|to))"
+        ),
         _hours,
     ),
     (re.compile(r"\b(\d+(?:\.\d+)?)k(?=\s*(?:steps|步))"), lambda match: _plain(float(match[1]) * 1000)),

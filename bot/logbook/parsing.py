@@ -1,3 +1,4 @@
+# ruff: noqa: E501 - lists of words read best on few lines
 """Entries out of a message, in English and Chinese: what somebody measured or did themselves, once, in the past.
 
 A sentence counts only where entries, times and words that carry nothing explain all of it; one that asks, wishes, plans,
@@ -62,7 +63,9 @@ def read_entries(
 
 
 def _sentences(text: str) -> Iterator[str]:
-    yield from (part for part in re.split(r"\n+|(?<=[!?。！？;；])|(?<=\D[.])\s+|(?<=\d\.)\s+(?=[A-Z])", text) if part.strip())
+    yield from (
+        part for part in re.split(r"\n+|(?<=[!?。！？;；])|(?<=\D[.])\s+|(?<=\d\.)\s+(?=[A-Z])", text) if part.strip()
+    )
 
 
 def _read_sentence(

@@ -307,3 +307,21 @@ _NOTES: tuple[tuple[str, re.Pattern[str]], ...] = (
     ("after exercise", re.compile(r"\bafter (?:\w+ ){0,2}(?:run|running|jog|exercis\w*|work(?:ing)? ?out|gym|walk\w*|climb\w*|stairs|cycl\w*|swim\w*|training)\b|(?:运动|跑步|锻炼|健身|爬楼)(?:之?后|完)")),
     ("resting", re.compile(r"\bat rest\b|\bresting\b|静息|静坐")),
 )  # fmt: skip
+
+
+def unit_named(text: str, kind: str) -> str | None:
+    """The unit of a kind that a text writes, as the heading of a column or the field of a record does.
+
+    Empty where the text is none or names the kind's own; None where the kind is not measured in it.
+
+    >>> unit_named("lbs", "weight"), unit_named("", "weight"), unit_named("mmol/L", "weight")
+    ('lb', '', None)
+    """
+    plain = text.strip().lower()
+    if not plain:
+        return ""
+    form = KINDS[kind]
+    for name in (form.unit, *form.units):
+        if plain == name.lower() or (name in _UNITS and re.fullmatch(_UNITS[name], plain)):
+            return "" if name == form.unit else name
+    return None

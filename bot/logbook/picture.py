@@ -1,7 +1,7 @@
 """The picture of a trend: each day's value, the fitted line where there is one, and the goal.
 
-matplotlib comes with the extra `plot`. Where the machine has no font for the user's language, the picture is in English,
-because the signs would be empty boxes.
+matplotlib comes with the extra `plot`. Where the machine has no font for the user's language, the picture is in
+English, because the signs would be empty boxes.
 """
 
 from __future__ import annotations

@@ -133,5 +133,3 @@ def title_of(shown: Shown, language: str) -> str:
     """The picture's title."""
     assert shown.summary is not None
     return f"{kind_words(shown.summary.kind, language)} ({unit_words(shown.unit, language)})"
-
-

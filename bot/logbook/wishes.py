@@ -1,3 +1,4 @@
+# ruff: noqa: E501 - each pattern reads best on one line
 """What is wished for besides a new entry: to list, put right or take back, goals, nudges, a trend. Pure.
 
 After a command the first word says which; in plain words only a sentence that says nothing else is taken.
@@ -12,6 +13,7 @@ from typing import Literal
 
 from bot.logbook.kinds import KINDS
 from bot.logbook.normal import normal
+from bot.logbook.parsing import Reading
 from bot.logbook.words import kind_in, without_kind
 from memory.logs import Way
 
@@ -44,6 +46,15 @@ class TrendWish:
     days: int | None
 
 
+@dataclass(frozen=True)
+class LogMessage:
+    """What a message in plain words asks of the log: one of these."""
+
+    reading: Reading | None = None
+    wish: LogWish | None = None
+    trend: TrendWish | None = None
+
+
 _VERBS: tuple[tuple[Do, str], ...] = (
     ("list", r"list|show|列出|查看|看看"),
     ("delete", r"delete|remove|undo|删除|删掉|撤销|取消"),
@@ -53,7 +64,9 @@ _VERBS: tuple[tuple[Do, str], ...] = (
     ("nudge", r"nudge|nudges|提醒"),
 )
 _OFF = re.compile(r"\b(?:off|stop|end|none|no more|delete|remove)\b|关闭|取消|停止|不要")
-_LAST = re.compile(r"\b(?:the|my|last|latest|that|entry|log|one|of)\b|上一[条个次]|最后一?[条个次]?|刚才的?|刚刚的?|记录|的")
+_LAST = re.compile(
+    r"\b(?:the|my|last|latest|that|entry|log|one|of)\b|上一[条个次]|最后一?[条个次]?|刚才的?|刚刚的?|记录|的"
+)
 
 
 def log_wish(argument: str) -> LogWish:
@@ -93,12 +106,18 @@ def _after_verb(do: Do, rest: str) -> LogWish:
 def _value(text: str, kind: str | None) -> str:
     """The new value of a correction, without the words that lead to it."""
     bare = without_kind(text, kind) if kind else text
-    return re.sub(r"^(?:\s|\b(?:to|is|was|it|the|my|last|latest|entry|as|=)\b|改成|改为|为|是|成|上一条|上次的?|的|记录|[:：])+", "", bare).strip()
+    return re.sub(
+        r"^(?:\s|\b(?:to|is|was|it|the|my|last|latest|entry|as|=)\b|改成|改为|为|是|成|上一条|上次的?|的|记录|[:：])+",
+        "",
+        bare,
+    ).strip()
 
 
 _LEAST = re.compile(r"\bat least\b|\bmin(?:imum)?\b|\bmore than\b|>=?|≥|至少|不少于")
 _MOST = re.compile(r"\bat most\b|\bmax(?:imum)?\b|\bless than\b|\bunder\b|\bno more than\b|<=?|≤|最多|不超过|少于")
-_A_DAY = re.compile(r"\b(?:a|per|each|every|/)\s*(?:day|night)\b|\bdaily\b|/\s*day\b|\bto\b|\bof\b|每天|每晚|每日|降到|减到|达到")
+_A_DAY = re.compile(
+    r"\b(?:a|per|each|every|/)\s*(?:day|night)\b|\bdaily\b|/\s*day\b|\bto\b|\bof\b|每天|每晚|每日|降到|减到|达到"
+)
 
 
 def _goal(rest: str, kind: str | None) -> LogWish:

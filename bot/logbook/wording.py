@@ -156,9 +156,7 @@ def streak_words(streak: Streak, *, goal: bool, language: str) -> str:
     """Days in a row; empty where there is nothing to tell."""
     if streak.longest < 2:
         return ""
-    return say(
-        language, "log_streak_goal" if goal else "log_streak", current=streak.current, longest=streak.longest
-    )
+    return say(language, "log_streak_goal" if goal else "log_streak", current=streak.current, longest=streak.longest)
 
 
 def joined(lines: Sequence[str]) -> str:

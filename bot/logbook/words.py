@@ -28,7 +28,9 @@ _NAMES: Mapping[str, str] = {
     "height": r"height|身高",
     "weight": r"(?:body )?weight|weigh(?:ed|ing)?|体重",
 }
-_KIND = {name: re.compile(rf"(?:\b(?:{pattern})\b|(?:{pattern})(?<=[\u4e00-\u9fff]))") for name, pattern in _NAMES.items()}
+_KIND = {
+    name: re.compile(rf"(?:\b(?:{pattern})\b|(?:{pattern})(?<=[\u4e00-\u9fff]))") for name, pattern in _NAMES.items()
+}
 
 
 def kind_in(text: str) -> str | None:
