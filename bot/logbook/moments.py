@@ -25,7 +25,8 @@ _HOURS: dict[Part, int] = {"dawn": 4, "morning": 8, "noon": 12, "afternoon": 15,
 _WAKING = time(7)
 _NOON = time(12)
 _WEEKDAYS = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
-_WEEKDAYS_ZH = "一二三四五六日天"
+_WEEKDAYS_ZH = "123456日7天"
+"""In plain form: 周一 has become 周1."""
 _PARTS: dict[str, Part] = {
     "dawn": "dawn",
     "morning": "morning",
@@ -209,9 +210,8 @@ def _weekday(match: re.Match[str], today: date) -> When | None:
     if match["weekday"]:
         index, last, part = _WEEKDAYS.index(match["week_name"][:3]), "last" in match["weekday"], match["week_part"]
     elif match["zh_week"]:
-        index, last, part = _WEEKDAYS_ZH.index(match["zh_week_day"]) % 7, False, match["zh_week_part"]
-        if index == 0 and match["zh_week_day"] == "天":
-            index = 6
+        index = min(_WEEKDAYS_ZH.index(match["zh_week_day"]), 6)
+        last, part = False, match["zh_week_part"]
     else:
         return None
     if match["zh_last"]:

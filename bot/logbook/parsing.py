@@ -174,7 +174,11 @@ _PEOPLE = (
 _TALK = re.compile(rf"{_ASKS}|{_NOT_YET}")
 _OTHERS = re.compile(_PEOPLE)
 _PREPOSITION = r"(?:after|before|during|while|with|in|at|to|from|around|along|by|on|for)\b"
-_TAIL = rf"\b{_PREPOSITION}\s+(?!{_PREPOSITION}|{_PEOPLE})(?:(?!{_PREPOSITION})[a-z][a-z'-]*\s*){{1,6}}+"
+_WORD = rf"(?!{_PREPOSITION})[a-z][a-z'-]*\s*"
+_TAIL = (
+    rf"\b(?:with|to|at)\b\s+(?:{_WORD}){{1,6}}+"
+    rf"|\b{_PREPOSITION}\s+(?!{_PREPOSITION})(?:(?!{_PEOPLE}){_WORD}){{1,6}}+(?!\s*(?:{_PEOPLE}))"
+)
 """Where and with whom; not for whom: blood pressure 150/95 "for my mother" is hers."""
 _EMPTY = (
     r"\b(?:i|i'm|im|i've|am|my|me|myself|is|was|were|at|of|the|a|an|and|then|also|plus|just|now|only|again|about|around|roughly|approximately"

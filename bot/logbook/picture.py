@@ -17,6 +17,8 @@ from bot.logbook.trend import Slope
 from memory.errors import FamiliarError
 
 _VALUE, _SECOND, _GOAL = "#2f5d9b", "#b1684c", "#2f7d4f"
+_POINTS = 0.45
+"""How opaque they are: the line lies over them."""
 
 
 def picture_of(shown: Shown, *, language: str) -> bytes:
@@ -60,10 +62,10 @@ def _paint(axes: Any, shown: Shown) -> None:
     if kind.per_day == "sum":
         axes.bar(days, list(found.days.values()), color=_VALUE, alpha=0.6, width=0.9)
     else:
-        axes.plot(days, list(found.days.values()), "o", color=_VALUE, markersize=4)
+        axes.plot(days, list(found.days.values()), "o", color=_VALUE, markersize=4, alpha=_POINTS)
     _line(axes, found.slope, days, _VALUE)
     if found.seconds:
-        axes.plot(list(found.seconds), list(found.seconds.values()), "o", color=_SECOND, markersize=4)
+        axes.plot(list(found.seconds), list(found.seconds.values()), "o", color=_SECOND, markersize=4, alpha=_POINTS)
         _line(axes, found.second_slope, list(found.seconds), _SECOND)
     if shown.goal is not None:
         unit = shown.unit if shown.unit in kind.units else ""
@@ -80,4 +82,4 @@ def _line(axes: Any, slope: Slope | None, days: list[Any], colour: str) -> None:
         return
     ends = [slope.first, days[-1]]
     style = "-" if slope.clear else ":"
-    axes.plot(ends, [slope.at(day) for day in ends], style, color=colour, linewidth=1.8)
+    axes.plot(ends, [slope.at(day) for day in ends], style, color=colour, linewidth=2.4)

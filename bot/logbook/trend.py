@@ -13,6 +13,7 @@ from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, timedelta
+from typing import Any
 from zoneinfo import ZoneInfo
 
 from bot.logbook.kinds import KINDS, PerDay
@@ -101,10 +102,11 @@ def slope_of(days: Mapping[date, float]) -> Slope | None:
     chosen = sorted(days)[-_DAYS_AT_MOST:]
     if len(chosen) < FEWEST_DAYS or (chosen[-1] - chosen[0]).days < SHORTEST_SPAN:
         return None
-    from scipy.stats import theilslopes
+    from scipy import stats
 
+    slopes: Any = stats.theilslopes
     places = [(day - chosen[0]).days for day in chosen]
-    found = theilslopes([days[day] for day in chosen], places, alpha=0.95)
+    found = slopes([days[day] for day in chosen], places, alpha=0.95)
     per_week = [7 * float(found[index]) for index in (0, 2, 3)]
     return Slope(per_week[0], per_week[1], per_week[2], float(found[1]), chosen[0])
 

@@ -65,7 +65,7 @@ _VERBS: tuple[tuple[Do, str], ...] = (
 )
 _OFF = re.compile(r"\b(?:off|stop|end|none|no more|delete|remove)\b|关闭|取消|停止|不要")
 _LAST = re.compile(
-    r"\b(?:the|my|last|latest|that|entry|log|one|of)\b|上一[条个次]|最后一?[条个次]?|刚才的?|刚刚的?|记录|的"
+    r"\b(?:the|my|last|latest|that|entry|log|one|of)\b|上[1一][条个次]|最后[1一]?[条个次]?|刚才的?|刚刚的?|记录|的"
 )
 
 
@@ -140,12 +140,12 @@ def usual_way(kind: str) -> Way:
 
 _DELETES = re.compile(
     r"(?:please |ok(?:ay)?,? |no,? )*(?:delete|remove|undo|drop|scratch) (?P<what>(?:the |my |that )?(?:last |latest )?[\w ]{0,30}?(?:entry|log)|(?:the |my )?(?:last|latest) [\w ]{2,30})"
-    r"|(?:请|帮我)*(?:删除|删掉|撤销|去掉)(?P<zh>(?:上一[条个次]|最后一?[条个次]|刚才的?|刚刚的?)[^，。,.]{0,8})"
+    r"|(?:请|帮我)*(?:删除|删掉|撤销|去掉)(?P<zh>(?:上[1一][条个次]|最后[1一]?[条个次]|刚才的?|刚刚的?)[^，。,.]{0,8})"
 )
 _CORRECTS = re.compile(
     r"(?:please |ok(?:ay)?,? |no,? |sorry,? )*(?:correct|change|fix) (?:the |my |that )?(?:last |latest )?(?P<what>[a-z ]{0,30}?)(?:entry |log )?to (?P<value>[\d.,/ a-z°%]{1,30})"
     r"|(?:please |no,? |sorry,? )*(?:the |my )?(?P<what2>[a-z ]{2,20}?) (?:should be|was wrong,? it(?:'s| is| was)) (?P<value2>\d[\d.,/ a-z°%]{0,30})"
-    r"|(?:请|帮我|不对[，,]?)*(?:把)?(?:上一条|刚才的?|刚刚的?)?(?P<zh>[\u4e00-\u9fff]{2,6}?)(?:记录)?(?:改成|改为|应该是|应为)(?P<zh_value>\d[\d.,/ a-z\u4e00-\u9fff°%]{0,20})"
+    r"|(?:请|帮我|不对[，,]?)*(?:把)?(?:上[1一]条|刚才的?|刚刚的?)?(?P<zh>[\u4e00-\u9fff]{2,6}?)(?:记录)?(?:改成|改为|应该是|应为)(?P<zh_value>\d[\d.,/ a-z\u4e00-\u9fff°%]{0,20})"
 )
 
 

@@ -44,6 +44,8 @@ Span = tuple[datetime, datetime]
 
 def is_apple(path: Path) -> bool:
     """Whether a file looks like an export of Apple Health."""
+    if path.is_dir():
+        return False
     if zipfile.is_zipfile(path):
         with zipfile.ZipFile(path) as archive:
             return _member(archive) is not None

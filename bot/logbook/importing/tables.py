@@ -182,4 +182,5 @@ def _parsed(text: str) -> datetime:
     except ValueError:
         first = re.match(r"(\d{1,2})\D", text)
         day_first = bool(first and int(first[1]) > 12) or bool(re.match(r"\d{1,2}\.\d{1,2}\.", text))
-        return dates.parse(text, dayfirst=day_first)
+        found: datetime = dates.parse(text, dayfirst=day_first)
+        return found
