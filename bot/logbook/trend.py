@@ -13,7 +13,6 @@ from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, timedelta
-from typing import Any
 from zoneinfo import ZoneInfo
 
 from bot.logbook.kinds import KINDS, PerDay
@@ -93,8 +92,13 @@ def daily(values: Sequence[tuple[date, float]], per_day: PerDay) -> dict[date, f
     groups: defaultdict[date, list[float]] = defaultdict(list)
     for day, value in values:
         groups[day].append(value)
-    take = {"mean": statistics.fmean, "sum": sum, "last": lambda group: group[-1]}[per_day]
-    return {day: float(take(groups[day])) for day in sorted(groups)}
+    return {day: _combined(groups[day], per_day) for day in sorted(groups)}
+
+
+def _combined(values: Sequence[float], per_day: PerDay) -> float:
+    if per_day == "sum":
+        return float(sum(values))
+    return statistics.fmean(values) if per_day == "mean" else values[-1]
 
 
 def slope_of(days: Mapping[date, float]) -> Slope | None:
@@ -102,11 +106,10 @@ def slope_of(days: Mapping[date, float]) -> Slope | None:
     chosen = sorted(days)[-_DAYS_AT_MOST:]
     if len(chosen) < FEWEST_DAYS or (chosen[-1] - chosen[0]).days < SHORTEST_SPAN:
         return None
-    from scipy import stats
+    from scipy.stats import theilslopes
 
-    slopes: Any = stats.theilslopes
     places = [(day - chosen[0]).days for day in chosen]
-    found = slopes([days[day] for day in chosen], places, alpha=0.95)
+    found = theilslopes([days[day] for day in chosen], places, alpha=0.95)
     per_week = [7 * float(found[index]) for index in (0, 2, 3)]
     return Slope(per_week[0], per_week[1], per_week[2], float(found[1]), chosen[0])
 

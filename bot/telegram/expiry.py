@@ -187,7 +187,7 @@ RULES: Mapping[str, Rule] = {
     "noremind": Rule(""),
     "page": Rule(r"[0-9]{1,6}", asker_only=True),
     "unlog": Rule(rf"{_ID}(-{_ID}){{0,4}}", _logged),
-    "keeplog": Rule(r"[a-z_]{2,20}:[0-9.e+]{1,12}:[0-9.]{0,8}:[A-Za-z/°%]{0,10}:[0-9]{1,11}", _loggable),
+    "keeplog": Rule(r"[a-z_]{2,20}:[0-9.e+]{1,12}:[0-9.]{0,8}:[A-Za-z/°%]{0,10}:[0-9]{1,10}:[fmer]?", _loggable),
     "snooze": Rule(rf"{_ID}:[0-9]{{1,6}}", _reminder),
 }
 """By the name that a button's data begins with."""

@@ -7,10 +7,11 @@ themselves don't, unless [logs] learn is set, so that neither memory nor a tune 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from datetime import UTC, datetime
 
 from bot.logbook.actions import Logbook, Told
-from bot.logbook.kinds import KINDS, Entry
+from bot.logbook.kinds import KINDS, Entry, plausible
 from bot.logbook.parsing import Said as Logged
 from bot.logbook.showing import Shown, show_trend
 from bot.logbook.wishes import LogMessage, LogWish, TrendWish, log_wish, plain_trend, plain_wish, trend_wish
@@ -30,6 +31,8 @@ from memory.reminders import Destination
 CAPTION_LIMIT = 1024
 """Characters that Telegram takes under a picture."""
 _MOST_BUTTONS = 5
+_NOTES = {"f": "fasting", "m": "after a meal", "e": "after exercise", "r": "resting"}
+"""In a button's data."""
 
 
 def is_on(visit: Visit) -> bool:
@@ -118,26 +121,33 @@ async def undone(visit: Visit, values: Sequence[str]) -> None:
 async def kept(visit: Visit, values: Sequence[str]) -> None:
     """A button was pressed: keep a value that was asked back."""
     said = _said_in(visit, values)
-    told = await in_thread(
-        lambda: Logbook(**vars(_book(visit)) | {"key": ":".join(("kept", *values))}).keep_anyway([said])
-    )
+    key = ":".join(("kept", *values))  # pressed twice it is kept once
+    told = await in_thread(lambda: replace(_book(visit), key=key).keep_anyway([said]))
     await visit.desk.sender.edit(visit.place, visit.message.message_id, Part(told.text), buttons=_undo(visit, told))
 
 
 def is_entry(values: Sequence[str]) -> bool:
-    """Whether the data of a button that keeps a value names one that can be kept."""
-    return (
-        len(values) == 5
-        and values[0] in KINDS
-        and (values[3] in ("", KINDS[values[0]].unit) or values[3] in KINDS[values[0]].units)
-    )
+    """Whether the data of a button that keeps a value names one that can be kept: anybody can send any data."""
+    kind = KINDS.get(values[0])
+    try:
+        entry = _entry(values)
+    except ValueError:
+        return False
+    return kind is not None and entry.unit in ("", "ft", kind.unit, *kind.units) and plausible(entry) != "impossible"
+
+
+def _entry(values: Sequence[str]) -> Entry:
+    """The entry of a button's data.
+
+    :raises ValueError: it has no number where one belongs
+    """
+    kind, value, second, unit, _, note = values
+    return Entry(kind, float(value), float(second) if second else None, unit, _NOTES.get(note, ""))
 
 
 def _said_in(visit: Visit, values: Sequence[str]) -> Logged:
-    kind, value, second, unit, at = values
-    entry = Entry(kind, float(value), float(second) if second else None, unit)
-    zone = zone_of(visit.user.profile)
-    return Logged(entry, datetime.fromtimestamp(int(at), UTC).astimezone(zone))
+    at = datetime.fromtimestamp(int(values[4]), UTC)
+    return Logged(_entry(values), min(at, datetime.now(UTC)).astimezone(zone_of(visit.user.profile)))
 
 
 def _book(visit: Visit) -> Logbook:
@@ -170,10 +180,11 @@ def _keeping(visit: Visit, told: Told) -> Buttons:
 
 
 def _data(said: Logged) -> str:
-    """An entry in the 64 bytes of a button; its note is left out."""
+    """An entry in the 64 bytes of a button."""
     entry = said.entry
     second = "" if entry.second is None else f"{entry.second:.4g}"
-    return f"{entry.kind}:{entry.value:.6g}:{second}:{entry.unit}:{int(said.at.timestamp())}"
+    note = next((sign for sign, name in _NOTES.items() if name == entry.note), "")
+    return f"{entry.kind}:{entry.value:.6g}:{second}:{entry.unit}:{int(said.at.timestamp())}:{note}"
 
 
 def _deleting(visit: Visit, told: Told) -> Buttons:

@@ -103,6 +103,15 @@ async def test_danger_is_told_at_once(on: Bench) -> None:
     assert on.engine.requests == []
 
 
+async def test_a_value_that_is_asked_back_keeps_its_note(on: Bench) -> None:
+    """After exercise a fast heart is no alarm."""
+    ada = await on.owner()
+    asked = await on.reply_to(ada, "HR 204 after the run")
+    done = await press(on, ada, asked, say("en", "log_keep_anyway"))
+    assert done.text.startswith("Logged: heart rate 204 bpm (after exercise)")
+    assert "doctor" not in done.text
+
+
 async def test_corrections_in_plain_words(on: Bench) -> None:
     """And by the command, which lists and deletes too."""
     ada = await on.owner()
@@ -157,8 +166,9 @@ async def test_nobody_sees_anothers_entries(on: Bench) -> None:
     listed = await on.reply_to(ben, "/log")
     assert say("en", "log_none") in listed.text
     ben.press(listed, f"unlog:{kept(on)[0].id}", forged=True)
-    ben.press(listed, "keeplog:weight:9e9:::1", forged=True)
-    ben.press(listed, "keeplog:luck:7:::1772795000", forged=True)
+    ben.press(listed, "keeplog:weight:9e9:::1:", forged=True)
+    ben.press(listed, "keeplog:weight:1.2.3:::1:", forged=True)
+    ben.press(listed, "keeplog:luck:7:::1772795000:", forged=True)
     await on.reply_to(ben, "/help")
     assert len(kept(on)) == 1
     assert entries_of(on.store, user_id=on.user(8).id) == []
