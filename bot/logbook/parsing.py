@@ -167,9 +167,9 @@ _NOT_YET = (
 )
 _PEOPLE = (
     r"\b(?:he|she|they|you|we|his|her|hers|their|your|our|him|them|sister|brother|mother|mom|mum|mummy|father|dad|daddy|wife|husband|son|daughter|baby|child"
-    r"|kids?|parents?|grandm\w+|grandf\w+|grandpa|uncle|aunt|cousin|friend|boyfriend|girlfriend|partner|doctor|nurse|patient|cat|boss|colleague|teacher)(?:'s|s)?\b"
+    r"|kids?|parents?|grandm\w+|grandf\w+|grandpa|uncle|aunt|cousin|friend|boyfriend|girlfriend|partner|doctor|nurse|patient|cat|boss|colleague|teacher|manager|neighbou?r|roommate|coworker|nephew|niece|nan|granny|patients|people)(?:'s|s)?\b"
     r"|\b(?!it's|that's|today's|yesterday's|what's|morning's|sleep's|let's)[a-z]+'s\b"
-    r"|[他她你您]|我们|咱们|妈|爸|爷|奶奶|外婆|外公|姥|哥|姐|弟|妹|老公|老婆|丈夫|妻子|儿子|女儿|孩子|宝宝|朋友|同事|医生|老师|老板|先生|小明"
+    r"|[他她你您]|我们|咱们|妈|爸|爷|奶奶|外婆|外公|姥|哥|姐|弟|妹|老公|老婆|丈夫|妻子|儿子|女儿|孩子|宝宝|朋友|同事|医生|老师|老板|先生|小明|上司|领导|邻居|同学|室友|亲戚|舅|姑|叔|姨|侄|客户|员工|闺蜜|对象|宝贝|狗|猫"
 )
 _TALK = re.compile(rf"{_ASKS}|{_NOT_YET}")
 _OTHERS = re.compile(_PEOPLE)

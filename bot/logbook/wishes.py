@@ -180,17 +180,29 @@ _PERIOD = re.compile(
 )
 _ALL = re.compile(r"\ball\b|\beverything\b|\bever\b|全部|所有")
 _USUAL_DAYS = 90
+_OVER = r"(?P<period> (?:(?:of|for|over|in|during|since) )?(?:the )?(?:(?:last|past|this) )?(?:\d+ )?(?:days?|weeks?|months?|years?)| lately| recently| these days)?"
+_MINE_ZH = r"(?:我的?)?(?P<period>(?:最近|过去|近|这|上)[\d一二三四五六七八九十两]*个?(?:天|周|星期|月|年)?的?)?(?:我的?)?(?P<what>[\u4e00-\u9fff]{1,4}?)"
 _ASKS_TREND = (
     re.compile(
         r"(?:please |can you |could you )*(?:show|plot|draw|chart|graph)(?: me)? (?:the |my )?(?:trend of |chart of |history of )?(?:the |my )?(?P<what>.{3,40}?)"
-        r"(?P<trend> trend| chart| graph| history| log)?(?P<period> (?:(?:of|for|over|in|since) )?(?:the )?(?:(?:last|past|this) )?(?:\d+ )?(?:days?|weeks?|months?|years?))?"
+        rf"(?P<trend> trend| chart| graph| history| log)?{_OVER}"
     ),
     re.compile(
-        r"how (?:has|did|is|was) my (?P<what>[a-z ]{3,20}?)(?: been| chang\w+| develop\w*| going| doing| trend\w*)(?P<period> .{0,30})?"
+        rf"how (?:has|have|did|is|are|was) my (?P<what>[a-z ]{{3,20}}?)(?: been| chang\w+| develop\w*| going| doing| trend\w*)?{_OVER}"
     ),
     re.compile(
-        r"(?:给我|请|帮我)*(?:看看|看一?下|显示|画出?)?(?:我的?)?(?P<period>(?:最近|过去|近|这|上)[\d一二三四五六七八九十两]*个?(?:天|周|星期|月|年)的?)?(?P<what>[\u4e00-\u9fff]{2,4}?)(?:的)?(?:趋势|变化|走势|曲线)(?:怎么样|如何|图)?"
+        rf"(?:is|are|was|were) my (?:average )?(?P<what>[a-z ]{{2,20}}?) (?:ok|okay|all right|alright|normal|(?:too )?(?:high|low)|good|bad|healthy|fine|enough){_OVER}"
     ),
+    re.compile(
+        rf"what(?:'s| is| was| were| has been) my (?:average |usual |latest |last )?(?P<what>[a-z ]{{2,20}}?)(?: been)?{_OVER}"
+    ),
+    re.compile(
+        rf"how (?:much|well|long|far|many hours|many steps) (?:did|do|have) i (?:been )?(?P<what>weigh|weighed|sleep|slept|sleeping|run|ran|walk|walked){_OVER}"
+    ),
+    re.compile(
+        rf"(?:给我|请|帮我)*(?:看看|看一?下|显示|画出?)?{_MINE_ZH}(?:的)?(?:趋势|变化|走势|曲线)(?:怎么样|如何|图)?"
+    ),
+    re.compile(rf"{_MINE_ZH}(?:怎么样|如何|好吗|好不好|正常吗|(?:算|是不是|太|偏)*[高低](?:吗|不高|不低)?|是?多少)了?"),
 )
 
 
@@ -218,7 +230,8 @@ def plain_trend(text: str, *, now: datetime) -> TrendWish | None:
     plain = normal(text).strip().strip("?？.!。！ ").strip()
     for pattern in _ASKS_TREND:
         match = pattern.fullmatch(plain)
-        if match and ("trend" not in match.groupdict() or match["trend"] or "my" in plain.split()):
+        named = match.groupdict() if match else {}
+        if match and ("trend" not in named or named["trend"] or "my" in plain.split()):
             kind = kind_in(match["what"])
             if kind is not None and not without_kind(match["what"], kind).strip(" 我的"):
                 return trend_wish(f"{match['what']} {match['period'] or ''}", now=now)

@@ -103,7 +103,7 @@ def test_a_trend_in_words_figures_and_a_picture(home: Path, capsys: pytest.Captu
     store.close()
     said(capsys, home, "log", "goal", "weight", "70")
     text = said(capsys, home, "trend", "weight", "3", "months", "--plot", str(home / "w.png"))
-    assert "weight: 73 kg on average (entries: 40, days: 40; lowest day 71.1 kg, highest 75 kg)." in text
+    assert "weight: 73 kg on average (entries: 40, days: 40; lowest 71.1 kg, highest 75 kg)." in text
     assert "It falls: -0.70 kg a week (95 % interval -0.70 kg to -0.70 kg)." in text
     assert "1.1 kg to go" in text
     assert "body mass index of 22.5" in text

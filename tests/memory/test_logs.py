@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 from sqlite_utils import Database
 
+from memory.backup import make_backup
 from memory.erasure import forget_everything
 from memory.errors import FamiliarError
 from memory.exporting import write_export
@@ -30,6 +31,8 @@ from memory.logs import (
     units_of,
 )
 from memory.moving import PARTS
+from memory.reapply import erase_in_backups
+from memory.restoring import restore
 from memory.schema import migrations
 from memory.store import Store
 from tests.embedder import WordEmbedder
@@ -128,6 +131,22 @@ def test_forgotten_with_everything(store: Store) -> None:
     assert (entries_of(store, user_id=ANN), goals_of(store, user_id=ANN)) == ([], [])
     assert len(entries_of(store, user_id=BO)) == len(goals_of(store, user_id=BO)) == 1
     assert {"log_entries", "log_goals"} <= {part.table for part in PARTS}
+
+
+def test_forgotten_in_backups_too(store: Store, tmp_path: Path) -> None:
+    """A copy that was made before holds another user's alone."""
+    home = tmp_path / "home"
+    for user in (ANN, BO):
+        add_entries(store, [new("a")], user_id=user)
+    saved = make_backup(store, home, tmp_path / "one.familiar")
+    forget_everything(store, None, user_id=ANN)
+    erase_in_backups(store, home, erasers_of=lambda _: ())
+    store.close()
+    restore(home, saved.path, erasers_of=lambda _: ())
+    again = Store(home / "familiar.db")
+    assert entries_of(again, user_id=ANN) == []
+    assert len(entries_of(again, user_id=BO)) == 1
+    again.close()
 
 
 def test_exported_to_a_file_of_their_own_and_taken_in(store: Store, tmp_path: Path) -> None:

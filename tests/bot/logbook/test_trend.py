@@ -95,7 +95,7 @@ def test_goals_are_kept_by_day() -> None:
     """At least or at most so much; one to be reached is of no day."""
     days = {FIRST: 7000.0, FIRST + timedelta(days=1): 9000.0}
     since = datetime(2026, 1, 1, tzinfo=UTC)
-    kept = {way: kept_days(LogGoal("steps", way, 8000, "", since), days) for way in ("least", "most", "reach")}  # type: ignore[arg-type]
+    kept = {way: kept_days(LogGoal("steps", way, 8000, "", since), days) for way in ("least", "most", "reach")}
     assert kept == {"least": [FIRST + timedelta(days=1)], "most": [FIRST], "reach": []}
 
 

@@ -9,7 +9,7 @@ import pytest
 
 from bot.config import LogbookConfig
 from bot.locales import say
-from bot.telegram.command_list import offered
+from bot.telegram.command_list import offered, options_of
 from memory.logs import LogEntry, NewLogEntry, add_entries, entries_of
 from memory.records import Profile
 from tests.bot.telegram.bench import OWNER, Bench
@@ -141,7 +141,7 @@ async def test_a_trend_is_a_picture_with_a_sentence(on: Bench) -> None:
     user, now = on.user(), datetime.now(UTC)
     new = [NewLogEntry(f"{n}", "weight", 75 - 0.1 * n, now - timedelta(days=20 - n), "test") for n in range(20)]
     add_entries(on.store, new, user_id=user.id)
-    for words in ("/trend weight 3 months", "how has my weight been?"):
+    for words in ("/trend weight 3 months", "how has my weight been?", "Is my weight ok?"):
         shown = await on.reply_to(ada, words)
         assert shown.attachment is not None
         assert "It falls: -0.70 kg a week" in shown.text
@@ -203,7 +203,7 @@ async def test_on_it_is_in_the_menus(on: Bench) -> None:
     """Of private chats only."""
     assert {"log", "trend"} <= {item.name for item in on.server.commands("all_private_chats", "en")}
     assert not {"log", "trend"} & {item.name for item in on.server.commands("all_group_chats", "en")}
-    assert {"log", "trend"} <= set(offered("owner", options=("logs",)))
+    assert {"log", "trend"} <= set(offered("owner", options=options_of(on.settings)))
     assert not {"log", "trend"} & set(offered("owner"))
 
 
