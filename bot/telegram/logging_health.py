@@ -43,8 +43,10 @@ def is_on(visit: Visit) -> bool:
 
 def logged(visit: Visit) -> LogMessage | None:
     """What a message that is no command logs or asks of the log; None where it does neither."""
-    if not is_on(visit) or visit.command is not None:
+    if not is_on(visit) or visit.command is not None or not visit.message.text:
         return None
+    if visit.message.forward_origin is not None:
+        return None  # it is somebody else's
     if visit.message.reply_to_message is not None and replied_turn(visit) is not None:
         return None  # it may correct that reply
     text = "\n".join(without_mention(said, bot=visit.desk.bot.username) for said in visit.texts).strip()

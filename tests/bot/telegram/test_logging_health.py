@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import io
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 import pytest
+from PIL import Image
 
 from bot.config import LogbookConfig
 from bot.locales import say
@@ -13,6 +15,7 @@ from bot.telegram.command_list import offered, options_of
 from memory.logs import LogEntry, NewLogEntry, add_entries, entries_of
 from memory.records import Profile
 from tests.bot.telegram.bench import OWNER, Bench
+from tests.bot.telegram.test_forwarding import BEN
 from tests.telegram_api import Message, UserDriver
 
 
@@ -33,6 +36,13 @@ def told(bench: Bench) -> str:
     """All that memory, prompts and turns hold."""
     rows = bench.store.rows("SELECT user_text || prompt AS said FROM turns UNION ALL SELECT text FROM chunks")
     return " ".join(row["said"] for row in rows)
+
+
+def picture() -> bytes:
+    """A blank photo."""
+    data = io.BytesIO()
+    Image.new("RGB", (64, 64), "white").save(data, "JPEG")
+    return data.getvalue()
 
 
 async def press(bench: Bench, person: UserDriver, message: Message, label: str) -> Message:
@@ -185,6 +195,16 @@ async def test_in_a_group_nothing_is_logged(on: Bench) -> None:
     (refused,) = await on.server.until(lambda: on.server.replies(group.id, after=written))
     assert refused.text.startswith(say("en", "tg_private_only"))
     assert on.store.rows("SELECT 1 FROM log_entries") == []
+
+
+async def test_what_is_forwarded_or_stands_under_a_photo_is_no_entry(on: Bench) -> None:
+    """It may be anybody's."""
+    ada = await on.owner()
+    written = ada.forward("weight 71.2", BEN)
+    await on.server.until(lambda: on.server.replies(OWNER, after=written))
+    written = ada.send_photo(picture(), caption="weight 71.2")
+    await on.server.until(lambda: on.server.replies(OWNER, after=written))
+    assert kept(on) == []
 
 
 async def test_off_it_is_not_there(live: Bench) -> None:
