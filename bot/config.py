@@ -279,6 +279,16 @@ class LogConfig:
 
 
 @dataclass(frozen=True)
+class LogbookConfig:
+    """[logs] are health and habits that a person logs: weight, sleep, blood pressure and the like; docs/logs.md."""
+
+    enabled: bool = False
+    """Whether messages in private chats are read for entries, and /log and /trend are there."""
+    learn: bool = False
+    """Whether a message with an entry also goes to the chat, so that memory keeps it and tunes may learn from it."""
+
+
+@dataclass(frozen=True)
 class MetricsConfig:
     """[metrics] are figures of `familiar run` for Prometheus at /metrics, and its health at /healthz."""
 
@@ -336,6 +346,7 @@ class Settings:
     speech: SpeechConfig = field(default_factory=SpeechConfig)
     vision: VisionConfig = field(default_factory=VisionConfig)
     people: PeopleConfig = field(default_factory=PeopleConfig)
+    logs: LogbookConfig = field(default_factory=LogbookConfig)
     log: LogConfig = field(default_factory=LogConfig)
     metrics: MetricsConfig = field(default_factory=MetricsConfig)
     alerts: AlertsConfig = field(default_factory=AlertsConfig)

@@ -35,7 +35,7 @@ def draw(graph: Graph, path: Path) -> frozenset[str]:
     if not graph.nodes:
         raise FamiliarError("there is no fact to draw; `familiar facts --all` lists what is known")
     texts = [label(node) for node in graph.nodes] + [edge.relation for edge in graph.edges]
-    fonts, missing = choose_fonts("".join(texts), _installed())
+    fonts, missing = choose_fonts("".join(texts), installed_fonts())
     try:
         with warnings.catch_warnings():
             warnings.filterwarnings("ignore", message="Glyph .* missing")  # the caller says it in one line
@@ -53,7 +53,7 @@ def _matplotlib() -> Any:
     return Figure
 
 
-def _installed() -> dict[str, frozenset[int]]:
+def installed_fonts() -> dict[str, frozenset[int]]:
     """The machine's fonts with the characters that they have."""
     from matplotlib import font_manager
 

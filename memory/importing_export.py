@@ -20,6 +20,7 @@ from memory.embedding import Embedder
 from memory.errors import FamiliarError
 from memory.exporting import FORMAT, MARKER, VERSION, exported_tables
 from memory.facts.keeping import take_facts, take_readings, take_rules
+from memory.logs import is_readable_log
 from memory.records import Citation, Message, NewDocument, NewTurn, Passage, Profile, RecalledMemory, Receipt, Timings
 from memory.reminders import is_readable
 from memory.store import Store
@@ -206,7 +207,7 @@ class ExportReader:
             for row in _lines(path):
                 row.pop("id", None)  # a row's own number may be another's here
                 values = self._renumbered({key: value for key, value in row.items() if key in known})
-                unreadable = path.stem == "reminders" and not is_readable(row)
+                unreadable = not _is_readable(path.stem, row)
                 if unreadable or any(values[key] is None and row[key] is not None for key in values):
                     lost += 1
                     continue
@@ -242,6 +243,13 @@ class ExportReader:
     def _embed(self, texts: Sequence[str]) -> Any:
         parts = [self._embedder.embed_passages(texts[at : at + _AT_ONCE]) for at in range(0, len(texts), _AT_ONCE)]
         return np.concatenate(parts) if parts else self._embedder.embed_passages([])
+
+
+def _is_readable(table: str, row: dict[str, Any]) -> bool:
+    """Whether a row can be used by whoever reads its table."""
+    if table == "reminders":
+        return is_readable(row)
+    return is_readable_log(table, row) if table in ("log_entries", "log_goals") else True
 
 
 def _received(path: Path, take: Any) -> Receipt:

@@ -87,6 +87,8 @@ PARTS = (
     _Part("personas"),
     _Part("digests"),
     _Part("timeless_reminders"),
+    _Part("log_entries"),
+    _Part("log_goals"),
     _Part("erasures", "user_id = ? AND kept_out"),  # the others are about copies that were made of this home
 )
 LEFT = (

@@ -138,6 +138,8 @@ TABLES = (
     Table("api_tokens", (), ("salt", "sha256", "created_at"), everything=False),
     Table("api_uses", (), ("work", "at"), everything=False),
     Table("counters", (), ("name", "label"), everything=False),
+    Table("log_entries", (), ("key", "kind", "unit", "note", "at", "source", "created_at")),
+    Table("log_goals", (), ("kind", "way", "unit", "since")),
     Table("moves", (), ("token", "state", "role", "other_home", "at"), everything=False),
     Table("erasures", (), ("kind", "salt", "target", "at"), everything=False),
 )

@@ -21,6 +21,7 @@ from memory.counters_table import STATEMENTS as COUNTERS
 from memory.errors import FamiliarError
 from memory.facts.tables import BY_MODEL as FACTS_BY_MODEL
 from memory.facts.tables import STATEMENTS as FACTS
+from memory.logs_table import STATEMENTS as LOGS
 from memory.moves_table import STATEMENTS as MOVES
 from memory.people_tables import STATEMENTS as PEOPLE
 from memory.reminders_table import STATEMENTS as REMINDERS
@@ -315,6 +316,7 @@ _LATER: tuple[tuple[str, Sequence[str]], ...] = (
     ("m0032_api", API),
     ("m0033_turns_under_way", UNDER_WAY),
     ("m0034_revoked_tokens", REVOKED),
+    ("m0035_logs", LOGS),
 )
 """Steps that are nothing but statements, in their order; the next is added at the end."""
 

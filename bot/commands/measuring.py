@@ -24,6 +24,7 @@ def evaluate(app: App, args: argparse.Namespace, out: Output) -> int:
         "summaries": _summaries,
         "facts": _facts,
         "filters": _filters,
+        "logs": _logs,
     }[args.what](app, args, out)
 
 
@@ -121,6 +122,15 @@ def _filters(app: App, args: argparse.Namespace, out: Output) -> int:
     del args
     for row in evaluate_filters(app.tunes.detectors):
         out.result(plain(row), row.line())
+    return 0
+
+
+def _logs(app: App, args: argparse.Namespace, out: Output) -> int:
+    from bot.eval_logs import evaluate_logs
+
+    del app, args
+    for row in evaluate_logs():
+        out.result(plain(row) | {"share": row.share}, row.line())
     return 0
 
 

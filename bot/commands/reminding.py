@@ -29,7 +29,7 @@ def remind(app: App, args: argparse.Namespace, out: Output) -> int:
         over = wish is not None and wish.what == "future"
         why = "names a time that is over" if over else "names no time that can be read"
         raise FamiliarError(f'{args.text!r} {why}; write it as in "call Mum on Friday at 9"')
-    new = reminder_from(wish, key=f"terminal:{secrets.token_hex(8)}", zone=zone, to=_destination(user))
+    new = reminder_from(wish, key=f"terminal:{secrets.token_hex(8)}", zone=zone, to=destination_of(user))
     kept = add_reminder(app.store, new, user_id=user.id)
     out.result(_record(kept), kept_words(kept, now=app.now(), language=user.profile.language))
     return 0
@@ -55,7 +55,7 @@ def reminders(app: App, args: argparse.Namespace, out: Output) -> int:
     return 0
 
 
-def _destination(user: User) -> Destination:
+def destination_of(user: User) -> Destination:
     """The user's own chat with the bot, where there is one."""
     if user.telegram_id is None:
         return Destination("terminal")

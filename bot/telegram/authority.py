@@ -16,6 +16,7 @@ from memory.records import Role
 InGroup = Literal["all", "admins", "author", "no", "only"]
 """all: owner and members; admins: the group's; author: they, or who wrote the turn; no: in private only; only: nowhere
 else than in groups, its admins."""
+Option = Literal["logs"]
 Verdict = Literal["yes", "private only", "group only", "admins only", "owner only", "not for guests"]
 
 _PEOPLE: frozenset[Role] = frozenset({"owner", "member"})
@@ -33,6 +34,8 @@ class Rule:
     """What a limit counts it as, besides a message."""
     keeps: bool = False
     """Whether it is of no use in a group of which nothing is stored."""
+    option: Option | None = None
+    """The section of the settings that must be enabled for it to be there."""
 
 
 COMMANDS: Mapping[str, Rule] = {
@@ -57,6 +60,8 @@ COMMANDS: Mapping[str, Rule] = {
     "remind": Rule(keeps=True),
     "reminders": Rule(),
     "timezone": Rule(in_group="admins"),
+    "log": Rule(in_group="no", option="logs"),
+    "trend": Rule(in_group="no", option="logs"),
     "export": Rule(_EVERYONE, "no"),
     "storing": Rule(_EVERYONE, "only"),
     "people": Rule(_OWNER, "no"),
@@ -83,6 +88,8 @@ PRESSES: Mapping[str, Rule] = {
     "noremind": Rule(),
     "unremind": Rule(),
     "snooze": Rule(),
+    "unlog": Rule(in_group="no"),
+    "keeplog": Rule(in_group="no"),
     "fact": Rule(in_group="no"),
     "example": Rule(in_group="no"),
     "tune": Rule(in_group="no"),

@@ -5,10 +5,11 @@ The order is that of the table. What is said of a command is the phrase ``tg_men
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from typing import Literal
 
-from bot.telegram.authority import COMMANDS, Rule
+from bot.config import Settings
+from bot.telegram.authority import COMMANDS, Option, Rule
 from memory.records import Role
 
 Scope = Literal["private", "groups", "guest", "owner"]
@@ -16,10 +17,22 @@ Scope = Literal["private", "groups", "guest", "owner"]
 _ROLES: Mapping[Scope, Role] = {"private": "member", "groups": "member", "guest": "guest", "owner": "owner"}
 
 
-def offered(scope: Scope, commands: Mapping[str, Rule] = COMMANDS) -> list[str]:
-    """The names of the commands that work in a scope, in order."""
+def offered(scope: Scope, commands: Mapping[str, Rule] = COMMANDS, *, options: Collection[Option] = ()) -> list[str]:
+    """The names of the commands that work in a scope, in order.
+
+    :param options: what the settings enable
+    """
     nowhere = "no" if scope == "groups" else "only"
-    return [name for name, rule in commands.items() if rule.in_group != nowhere and _ROLES[scope] in rule.roles]
+    return [
+        name
+        for name, rule in commands.items()
+        if rule.in_group != nowhere and _ROLES[scope] in rule.roles and (rule.option is None or rule.option in options)
+    ]
+
+
+def options_of(settings: Settings) -> tuple[Option, ...]:
+    """What the settings enable."""
+    return ("logs",) if settings.logs.enabled else ()
 
 
 def scope_of(role: Role, *, private: bool) -> Scope:

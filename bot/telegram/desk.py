@@ -18,6 +18,7 @@ from telegram import Bot, CallbackQuery, Message
 from telegram.error import Forbidden, TelegramError
 
 from bot.locales import say
+from bot.logbook.wishes import LogMessage
 from bot.reminders.answering import GivenUp
 from bot.reminders.parsing import Missing, Wish
 from bot.telegram.access import Access
@@ -215,6 +216,8 @@ class Visit:
     """The messages that are handled together, each as it stands now; for a button none."""
     wish: Wish | Missing | GivenUp | None = None
     """The reminder that it asks for, read once."""
+    logged: LogMessage | None = None
+    """The entries that it logs, or what it asks of the log, read once."""
     handling: Handling = field(default_factory=Handling)
 
     @property

@@ -15,6 +15,7 @@ from telegram import Message
 
 from bot.telegram.asking import asked_about
 from bot.telegram.desk import Visit
+from bot.telegram.logging_health import logged
 from bot.telegram.reminding import wish_of
 from bot.telegram.render import plain_parts
 from bot.telegram.talking import Replaced, answer, conversation_of
@@ -56,7 +57,7 @@ class Change:
     """None: it is part of no turn."""
     fresh: bool
     acts: bool
-    """The new text is a command, or asks for a reminder."""
+    """The new text is a command, asks for a reminder, or logs something."""
 
 
 def action_for(change: Change) -> Action:
@@ -81,7 +82,9 @@ async def edited(visit: Visit) -> None:
     earlier = await in_thread(lambda: earlier_of(visit))
     pieces = earlier.pieces if earlier is not None else ()
     old = next((each.text for each in pieces if each.message_id == visit.message.message_id), None)
-    acts = command_of(written, bot=bot) is not None or await in_thread(lambda: wish_of(visit)) is not None
+    acts = command_of(written, bot=bot) is not None or await in_thread(
+        lambda: wish_of(visit) is not None or logged(visit) is not None
+    )
     seen = earlier is None or await in_thread(lambda: _is_among_last(visit, earlier.turn))
     change = Change(new, old, fresh=seen and is_fresh(visit.message), acts=acts)
     match action_for(change):

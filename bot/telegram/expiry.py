@@ -12,10 +12,12 @@ from dataclasses import dataclass
 
 from bot.telegram.desk import Visit
 from bot.telegram.group_admins import is_anonymous
+from bot.telegram.logging_health import is_entry
 from bot.telegram.noting import original
 from memory.candidates import candidates_of_turn
 from memory.errors import FamiliarError
 from memory.facts.store import fact
+from memory.logs import entry_by_id
 from memory.reminders import reminder_by_id, reminders_of
 from memory.store import Store
 from memory.turns import turn_by_id
@@ -119,6 +121,16 @@ def _reminder(visit: Visit, values: Values) -> bool:
     return True
 
 
+def _logged(visit: Visit, values: Values) -> bool:
+    first = int(values[0].partition("-")[0])
+    entry_by_id(visit.services.store, first, user_id=visit.user.id)
+    return visit.place.private
+
+
+def _loggable(visit: Visit, values: Values) -> bool:
+    return visit.place.private and visit.services.settings.logs.enabled and is_entry(values)
+
+
 def _stranger(visit: Visit, values: Values) -> bool:
     """Only the owner decides, and only about somebody who waits or was refused."""
     decided = visit.services.store.user_by_id(int(values[0]))
@@ -174,6 +186,8 @@ RULES: Mapping[str, Rule] = {
     "unremind": Rule(_ID, _pending_reminder),
     "noremind": Rule(""),
     "page": Rule(r"[0-9]{1,6}", asker_only=True),
+    "unlog": Rule(rf"{_ID}(-{_ID}){{0,4}}", _logged),
+    "keeplog": Rule(r"[a-z_]{2,20}:[0-9.e+]{1,12}:[0-9.]{0,8}:[A-Za-z/°%]{0,10}:[0-9]{1,10}:[fmer]?", _loggable),
     "snooze": Rule(rf"{_ID}:[0-9]{{1,6}}", _reminder),
 }
 """By the name that a button's data begins with."""

@@ -13,7 +13,7 @@ from bot.influence import Influence
 from bot.plain_words import command_in
 from bot.telegram.asking import asked_about
 from bot.telegram.buttons import press
-from bot.telegram.command_list import scope_of
+from bot.telegram.command_list import options_of, scope_of
 from bot.telegram.desk import Visit
 from bot.telegram.digests import digest
 from bot.telegram.downloads import recording_of
@@ -29,6 +29,7 @@ from bot.telegram.kinds import is_live
 from bot.telegram.knowing import facts
 from bot.telegram.learning import adapters, tune
 from bot.telegram.limiting import note_work
+from bot.telegram.logging_health import log, log_said, logged, rest_of, trend
 from bot.telegram.media import photo, recording, voice
 from bot.telegram.menus import help_lines, set_own_menu
 from bot.telegram.notes import note
@@ -67,12 +68,14 @@ async def handle(visit: Visit) -> None:
 
 
 async def understood(visit: Visit) -> Visit:
-    """The message with what its words ask for, read once: a reminder, or a command in plain words."""
+    """The message with what its words ask for, read once: a reminder, a log entry, or a command in plain words."""
     if visit.query is not None or visit.edited or is_stop(visit.message.text or ""):
         return visit
     wish = await in_thread(lambda: wished(visit))
     plain = command_in(_written(visit)) if wish is None and is_plain(visit) else None
-    return replace(visit, wish=wish, command=Command(plain.name, plain.argument) if plain else visit.command)
+    found = await in_thread(lambda: logged(visit)) if wish is None and plain is None else None
+    command = Command(plain.name, plain.argument) if plain else visit.command
+    return replace(visit, wish=wish, logged=found, command=command)
 
 
 def _written(visit: Visit) -> str:
@@ -90,14 +93,15 @@ async def start(visit: Visit) -> None:
     guest = visit.person.role == "guest"
     await visit.tell(visit.phrase("tg_welcome_guest" if guest else "tg_welcome", name=visit.person.name))
     if visit.place.private:
-        await set_own_menu(visit.desk.bot, visit.person)
+        await set_own_menu(visit.desk.bot, visit.person, options=options_of(visit.services.settings))
 
 
 async def show_help(visit: Visit) -> None:
     """What the bot can do here, for whoever asks."""
     bot, role = visit.desk.bot, visit.person.role
     scope = scope_of(role, private=visit.place.private)
-    lines = [visit.phrase("tg_help_guest" if role == "guest" else "tg_help"), *help_lines(scope, visit.language)]
+    offers = help_lines(scope, visit.language, options=options_of(visit.services.settings))
+    lines = [visit.phrase("tg_help_guest" if role == "guest" else "tg_help"), *offers]
     if role != "guest":
         lines.append(visit.phrase("tg_help_more"))
     if bot.bot.supports_inline_queries and role != "guest":
@@ -181,6 +185,14 @@ async def text(visit: Visit) -> None:
         await answer(visit, written, replace(asked, places=dict(zip(ids, places, strict=False))))
 
 
+async def entry(visit: Visit) -> None:
+    """An entry of the log, or something asked of it; what else the message says is answered as any text."""
+    await log_said(visit)
+    rest = rest_of(visit)
+    if rest:
+        await text(replace(visit, texts=(rest,)))
+
+
 async def unknown_command(visit: Visit) -> None:
     """A command that does not exist."""
     await visit.tell(visit.phrase("tg_unknown_command"))
@@ -223,6 +235,8 @@ COMMAND_HANDLERS: Mapping[str, Callable[[Visit], Awaitable[None]]] = {
     "remind": remind,
     "reminders": reminders,
     "timezone": timezone,
+    "log": log,
+    "trend": trend,
     "export": export,
     "storing": storing,
     "people": people,
@@ -244,6 +258,7 @@ HANDLERS: tuple[Route, ...] = (
     Route(lambda visit: is_stop(visit.message.text or ""), stop),
     *map(_of_command, COMMAND_HANDLERS),
     Route(lambda visit: visit.wish is not None, remind),
+    Route(lambda visit: visit.logged is not None, entry),
     Route(is_shown, tell_kind),  # before documents: a GIF is sent as one too
     Route(lambda visit: bool(visit.message.photo), photo),
     Route(lambda visit: bool(visit.message.voice or visit.message.video_note), voice),

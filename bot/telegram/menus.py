@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Collection
 
 from telegram import (
     Bot,
@@ -15,6 +16,7 @@ from telegram import (
 from telegram.error import TelegramError
 
 from bot.locales import LANGUAGES, say
+from bot.telegram.authority import Option
 from bot.telegram.command_list import Scope, offered, scope_of
 from bot.telegram.sending import kind
 from memory.records import User
@@ -22,17 +24,17 @@ from memory.records import User
 _log = logging.getLogger(__name__)
 
 
-def menu(scope: Scope, language: str) -> list[BotCommand]:
+def menu(scope: Scope, language: str, *, options: Collection[Option] = ()) -> list[BotCommand]:
     """The menu of a scope in a language."""
-    return [BotCommand(name, say(language, f"tg_menu_{name}")) for name in offered(scope)]
+    return [BotCommand(name, say(language, f"tg_menu_{name}")) for name in offered(scope, options=options)]
 
 
-def help_lines(scope: Scope, language: str) -> list[str]:
+def help_lines(scope: Scope, language: str, *, options: Collection[Option] = ()) -> list[str]:
     """The same as lines of /help."""
-    return [f"/{name}: {say(language, f'tg_menu_{name}')}" for name in offered(scope)]
+    return [f"/{name}: {say(language, f'tg_menu_{name}')}" for name in offered(scope, options=options)]
 
 
-async def set_menus(bot: Bot) -> None:
+async def set_menus(bot: Bot, *, options: Collection[Option] = ()) -> None:
     """Offer the menus in each language, in English to everybody else.
 
     :raises TelegramError: Telegram can't be reached, or refuses
@@ -42,18 +44,18 @@ async def set_menus(bot: Bot) -> None:
         ("groups", BotCommandScopeAllGroupChats()),
     )
     for scope, where in scopes:
-        await bot.set_my_commands(menu(scope, "en"), scope=where)
+        await bot.set_my_commands(menu(scope, "en", options=options), scope=where)
         for language in LANGUAGES:
-            await bot.set_my_commands(menu(scope, language), scope=where, language_code=language)
+            await bot.set_my_commands(menu(scope, language, options=options), scope=where, language_code=language)
 
 
-async def set_own_menu(bot: Bot, user: User | None) -> None:
+async def set_own_menu(bot: Bot, user: User | None, *, options: Collection[Option] = ()) -> None:
     """Offer somebody in their own chat what works for them, in the language that they chose; no loss where it fails."""
     if user is None or user.telegram_id is None:
         return
     scope = scope_of(user.role, private=True)
     try:
         where = BotCommandScopeChat(user.telegram_id)
-        await bot.set_my_commands(menu(scope, user.profile.language), scope=where)
+        await bot.set_my_commands(menu(scope, user.profile.language, options=options), scope=where)
     except TelegramError as exc:  # they have blocked the bot, or deleted the chat
         _log.info("user %d has no menu of their own: %s", user.id, kind(exc))

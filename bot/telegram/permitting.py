@@ -11,6 +11,7 @@ from bot.telegram.desk import Visit
 from bot.telegram.downloads import recording_of
 from bot.telegram.group_rules import wrote_turn
 from bot.telegram.limiting import is_over
+from bot.telegram.logging_health import rest_of
 from bot.telegram.storing import kept_of
 from bot.telegram.talking import replied_turn
 from bot.telegram.wording import Command, is_stop, pressed
@@ -70,6 +71,8 @@ def rule_of(visit: Visit) -> Rule:
         return OTHER  # it is only offered to be kept
     if not (visit.message.text or visit.message.photo or recording_of(visit.message)):
         return OTHER
+    if visit.logged is not None and not rest_of(visit):
+        return COMMANDS["log"]
     return COMMANDS["remind"] if visit.wish is not None else ASKING
 
 

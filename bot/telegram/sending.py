@@ -186,6 +186,22 @@ class Sender:
 
         return await self._persist(call, place, Part(""), repeatable=False, trying=trying)
 
+    async def send_photo(self, place: Place, file: Attachment, *, caption: str) -> int | None:
+        """Send a picture with a text under it and give its message's id; None where Telegram may or may not have it.
+
+        :raises TelegramError: it can't be sent
+        """
+
+        async def call(place: Place, part: Part) -> int:
+            await self._wait_for_chat(place)
+            photo = InputFile(file.data, filename=file.name)
+            message = await self._bot.send_photo(
+                place.chat_id, photo, caption=part.text, message_thread_id=place.thread_id
+            )
+            return message.message_id
+
+        return await self._persist(call, place, Part(caption), repeatable=False)
+
     async def _wait_for_chat(self, place: Place) -> None:
         """Until the chat may have its next message; whoever asks first goes first."""
         now = time.monotonic()

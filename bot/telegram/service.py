@@ -36,6 +36,7 @@ from bot.metrics.health import Connection
 from bot.metrics.server import serving
 from bot.telegram.access import is_paired, pairing_code
 from bot.telegram.alerting import watch_limits
+from bot.telegram.command_list import options_of
 from bot.telegram.desk import Desk
 from bot.telegram.digests import deliver_digests
 from bot.telegram.fact_reading import read_facts
@@ -386,9 +387,10 @@ async def _answer_until_stopped(
     await updater.initialize()
     try:
         listen = functools.partial(_listen, updater, line)
-        if not await line.reach(lambda: set_menus(desk.bot)):
+        options = options_of(desk.services.settings)
+        if not await line.reach(lambda: set_menus(desk.bot, options=options)):
             return
-        await set_own_menu(desk.bot, desk.services.store.owner())
+        await set_own_menu(desk.bot, desk.services.store.owner(), options=options)
         await _go_on(desk, lanes)
         if not await line.reach(listen):
             return
