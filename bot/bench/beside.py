@@ -2,8 +2,8 @@
 
 The turns are those of a chat: a new question after the same system message, answered by the engine of this machine
 with the same number of tokens. The tune is the real training process with the settings of the home; it is ended when
-enough turns have been timed. Turns before, during and after it are timed in one run, so that a machine that slows down on
-its own does not count against the tune.
+enough turns have been timed. Turns before, during and after it are timed in one run, so that a machine that slows
+down on its own does not count against the tune.
 """
 
 from __future__ import annotations
