@@ -175,7 +175,7 @@ class Assistant:
         asks_model = plan in ("quote", "generate")
         system = self._system(user, context)
         messages, hits = self._prompt(text, system, history=history, hits=hits) if asks_model else ((), hits[:1])
-        adapter = self._adapter(user, conversation_id) if asks_model else None
+        adapter = self._adapter(user, conversation_id, context.adapter_of) if asks_model else None
         about = tuple(hit for hit in hits if hit in about or hit.chunk.id == GIVEN_ID)
         run = _Run(
             messages,
@@ -277,8 +277,10 @@ class Assistant:
         about = about_user(self._store, user_id=user.id, without=context.replaces) if user.role != "guest" else ()
         return system_prompt(self._chat.persona, user.profile, about, added=context.instructions)
 
-    def _adapter(self, user: User, conversation_id: int) -> AdapterFiles | None:
+    def _adapter(self, user: User, conversation_id: int, of: int | None) -> AdapterFiles | None:
         """Who answers the next turn of a conversation; None: the base model, now and then for comparison."""
+        if of is not None:
+            return self._voice.adapters.live(of)
         live = self._voice.adapters.live(user.id)
         if live is None or user.role == "guest":
             return None

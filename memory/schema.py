@@ -17,6 +17,7 @@ from sqlite_utils.migrations import Migrations
 from memory.api_tables import STATEMENTS as API
 from memory.candidates_table import STATEMENTS as CANDIDATES
 from memory.counters_table import STATEMENTS as COUNTERS
+from memory.desk_tables import STATEMENTS as DESK
 from memory.errors import FamiliarError
 from memory.facts.tables import BY_MODEL as FACTS_BY_MODEL
 from memory.facts.tables import STATEMENTS as FACTS
@@ -311,6 +312,7 @@ _LATER: tuple[tuple[str, Sequence[str]], ...] = (
     ("m0030_unsupported", ("ALTER TABLE turns ADD COLUMN unsupported TEXT NOT NULL DEFAULT '[]'",)),
     ("m0031_moves", MOVES),
     ("m0032_api", API),
+    ("m0033_desk", DESK),
 )
 """Steps that are nothing but statements, in their order; the next is added at the end."""
 

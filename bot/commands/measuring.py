@@ -24,6 +24,7 @@ def evaluate(app: App, args: argparse.Namespace, out: Output) -> int:
         "summaries": _summaries,
         "facts": _facts,
         "filters": _filters,
+        "desk": _desk,
     }[args.what](app, args, out)
 
 
@@ -121,6 +122,15 @@ def _filters(app: App, args: argparse.Namespace, out: Output) -> int:
     del args
     for row in evaluate_filters(app.tunes.detectors):
         out.result(plain(row), row.line())
+    return 0
+
+
+def _desk(app: App, args: argparse.Namespace, out: Output) -> int:
+    from bot.desk.simulation import EXAMPLE, evaluate_desk
+
+    folder = args.folder or EXAMPLE
+    for row in evaluate_desk(folder, embedder=app.embedder, settings=app.settings, detectors=app.tunes.detectors):
+        out.result({"measured": type(row).__name__} | plain(row), row.line())
     return 0
 
 
