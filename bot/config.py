@@ -278,7 +278,7 @@ class DeskConfig:
     """The folder with the firm's desk.toml: rules, topics, hours, texts; empty: none of these."""
     knowledge: str = "desk"
     """The shared knowledge base that past conversations are imported into."""
-    confidence: float = 0.8
+    confidence: float = 0.7
     """Least confidence in what a message is about for a template to answer it."""
     case_hours: float = 24.0
     """So long what a customer writes goes to the person who has the case; then the desk answers again."""

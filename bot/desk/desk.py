@@ -74,7 +74,6 @@ class Desk:
         made = DeskParts(
             store=app.store,
             searcher=parts.searcher,
-            embedder=parts.embedder,
             assistant=parts.assistant,
             knowledge=self.knowledge,
             setup=self.setup,

@@ -1,7 +1,7 @@
 """Listed phrases ("forms") found in a text however it is written: spaced out, in capitals, with look-alike letters.
 
-A form is words in a row: ``|`` parts words of which one must stand, ``*`` at the end of a word any ending, ``...`` up to
-forty characters of the same sentence (ten between Chinese ones). What is denied is not found: "we can't refund you" does
+A form is words in a row: ``|`` parts words of which one must stand (``_`` is a space within one of them), ``*`` at the
+end of a word any ending, ``...`` up to forty characters of the same sentence (ten between Chinese ones). What is denied is not found: "we can't refund you" does
 not say "we can ... refund". Paraphrases are found as far as forms are listed for them; no model is asked, so that what
 is found can be foretold.
 """
@@ -28,6 +28,12 @@ _LEET_WORD = re.compile(r"(?=[\w@$]*[a-z])(?=[\w@$]*[0-9@$])[\w@$]+")
 _SPELLED = re.compile(r"(?<![a-z0-9])(?:[a-z0-9][\W_]{1,3}){3,}[a-z0-9](?![a-z0-9])")
 _BETWEEN_HAN = re.compile(r"(?<=[\u3400-\u9fff])[^\w.!?。！？\n]+(?=[\u3400-\u9fff])")
 _END = re.compile(r"[.!?。！？\n]+(?=\s|$|[\u3400-\u9fff])|[。！？\n]+")
+_LETTERS_APART = re.compile(
+    r"(?<![^\W_])(?:[^\W\d_][^\w\n]{1,3}){4,}[^\W\d_](?![^\W_])|(?:[\u3400-\u9fff][^\w\n，。！？、；：]{1,3}){4,}"
+)
+_INVISIBLE = re.compile("[\u00ad\u180e\u200b\u200c\u2060-\u2064\ufeff]")
+_MIXED = re.compile(r"[a-z][\u0370-\u03ff\u0400-\u04ff]|[\u0370-\u03ff\u0400-\u04ff][a-z]", re.IGNORECASE)
+_STYLED = re.compile("[\uff21-\uff3a\uff41-\uff5a\U0001d400-\U0001d7ff]{3}")
 _DENIED = re.compile(
     r"\b(?:not|never|no|cannot|cant|wont|dont|doesnt|isnt|arent|unable|nobody|without|neither)\b"
     r"|不(?!但|仅|仅仅|过)|无法|没有|并非|未能|别"
@@ -86,26 +92,29 @@ def read(text: str, *, wary: bool = False) -> Reading:
     return Reading(_flat(folded), flat, re.sub(r"[^\w.]+", "", flat) if apart else "")
 
 
-def found(reading: Reading, forms: Iterable[Form]) -> Form | None:
-    """The first of these forms that the text holds and does not deny."""
-    return next((form for form in forms if _holds(reading, form)), None)
+def is_disguised(text: str) -> bool:
+    """Whether a text is written so that what it says is not found: a reply that nobody wrote in earnest."""
+    return any(sign.search(text) for sign in (_LETTERS_APART, _INVISIBLE, _MIXED, _STYLED))
 
 
-def holds(text: str, forms: Sequence[Form]) -> bool:
-    """Whether a text holds one of these forms."""
-    return found(read(text), forms) is not None
+def found(reading: Reading, forms: Iterable[Form], *, denied: bool = False) -> Form | None:
+    """The first of these forms that the text holds and does not deny.
+
+    :param denied: what is denied counts too: the text speaks of it
+    """
+    return next((form for form in forms if _holds(reading, form, denied or form.denies)), None)
 
 
-def _holds(reading: Reading, form: Form) -> bool:
+def _holds(reading: Reading, form: Form, denied: bool) -> bool:
     for text in dict.fromkeys((reading.plain, reading.unmasked)):
         for match in form.plain.finditer(text):
             sentence = text[: match.start()].rpartition(".")[2]
-            if form.denies or not _DENIED.search(sentence[-_BEFORE:] + match.group()):
+            if denied or not _DENIED.search(sentence[-_BEFORE:] + match.group()):
                 return True
     if not reading.spelled or form.spelled is None:
         return False
     matches = form.spelled.finditer(reading.spelled)
-    return any(form.denies or not _DENIED_SPELLED.search(match.group()) for match in matches)
+    return any(denied or not _DENIED_SPELLED.search(match.group()) for match in matches)
 
 
 def _folded(text: str) -> str:
@@ -140,7 +149,9 @@ def _token(token: str) -> str:
     words = [word for word in token.split("|") if word]
     if HAN.search(token):
         return f"(?:{'|'.join(map(re.escape, words))})"
-    written = [re.escape(word.rstrip("*")) + (r"\w*" if word.endswith("*") else "") for word in words]
+    written = [
+        re.escape(word.rstrip("*")).replace("_", "[ .]{1,3}") + (r"\w*" if word.endswith("*") else "") for word in words
+    ]
     return rf"\b(?:{'|'.join(written)})\b"
 
 

@@ -19,6 +19,7 @@ from memory.desk import DeskExample, Template, examples_of, keep_vectors, templa
 from memory.embedding import Embedder
 from memory.records import User
 from memory.store import Store
+from tuning.general import read_prompts
 
 
 @dataclass(frozen=True)
@@ -28,6 +29,16 @@ class _Known:
     templates: tuple[Template, ...]
     questions: NDArray[np.float32]
     """(n, d): the templates' questions."""
+
+
+@dataclass(frozen=True)
+class Look:
+    """What is known of a message."""
+
+    prediction: Prediction | None = None
+    """None where too little was imported to say."""
+    filled: str | None = None
+    """The text of a template; None where there is none, or a slot can't be filled."""
 
 
 class Knowledge:
@@ -40,32 +51,23 @@ class Knowledge:
         self._lock = threading.Lock()
         self._known: _Known | None = None
 
-    def predict(self, text: str) -> Prediction | None:
-        """What a message is about; None where too little was imported to say."""
-        model = self._read().model
-        return model.predict(self.embed([text])[0]) if model is not None else None
+    def look(self, text: str, *, language: str, values: Values) -> Look:
+        """What a message is about, and the approved template that answers it, its slots filled.
 
-    def template_for(
-        self, text: str, prediction: Prediction | None, *, language: str, values: Values
-    ) -> tuple[Template | None, str | None]:
-        """The approved template of the intent whose question is the nearest, of those that can be filled; and its text.
-
-        None and None where there is none.
+        Of the templates of the intent that can be filled it is the one whose question is the nearest.
         """
         known = self._read()
-        if prediction is None:
-            return None, None
+        if known.model is None:
+            return Look()
+        vector = self.embed([text])[0]
+        prediction = known.model.predict(vector)
         fitting = [
-            (place, filled)
+            (float(known.questions[place] @ vector), filled)
             for place, template in enumerate(known.templates)
             if (template.intent, template.language) == (prediction.intent, language)
             and (filled := fill(template.text, values)) is not None
         ]
-        if not fitting:
-            return None, None
-        vector = self.embed([text])[0]
-        place, filled = max(fitting, key=lambda item: float(known.questions[item[0]] @ vector))
-        return known.templates[place], filled
+        return Look(prediction, max(fitting)[1] if fitting else None)
 
     def vectors(self, examples: list[DeskExample]) -> NDArray[np.float32]:
         """The embeddings (n, d) of examples' questions; those that are missing are made and kept."""
@@ -88,7 +90,8 @@ class Knowledge:
             if self._known is None or self._known.state != state:
                 examples = [item for item in examples_of(self._store, user_id=self.desk.id) if item.intent]
                 templates = tuple(templates_of(self._store, user_id=self.desk.id, state="approved"))
-                model = fit_intents(self.vectors(examples), [item.intent for item in examples])
+                vectors, foreign = self.vectors(examples), self.embed([item.prompt for item in read_prompts()])
+                model = fit_intents(vectors, [item.intent for item in examples], foreign=foreign)
                 questions = self.embed([item.question for item in templates])
                 self._known = _Known(state, model, templates, questions)
             return self._known

@@ -27,17 +27,20 @@ _WANTS_PERSON = (
     "活人",
 )
 _ANGRY = (
-    "absolute|absolutely|totally|utterly|completely|this|its|simply|really unacceptable|ridiculous|outrageous|disgusting"
-    "|useless|pathetic|appalling|horrible|terrible|disgrace|disgraceful",
+    "absolute|absolutely|totally|utterly|completely|this|its|simply|really ... unacceptable|outrageous|disgusting"
+    "|useless|pathetic|appalling|disgrace|disgraceful",
+    "this|its|thats|is|just|absolutely|totally|really|utterly ridiculous",
+    "absolutely|simply|this|your ... horrible|terrible|awful service|experience|support|company|shop",
     "unacceptable",
-    "im|i am|you are|youre|are ... furious|livid|angry|fuming|disgusted|outraged|liars|thieves|crooks|incompetent",
-    "scam|scammers|fraud|rip-off|ripoff|robbery",
+    "im|am|are|youre|we ... furious|livid|angry|fuming|outraged|liars|thieves|crooks|incompetent|idiots",
+    "scam|scammers|fraud|ripoff|robbery",
+    "rip off",
     "fed up",
     "sick of",
     "had enough",
     "worst ... company|service|shop|experience|support",
     "waste of ... time|money",
-    "never ... buy|order|shop again",
+    "never ... buy|order|shop ... again",
     "third|fourth|fifth|tenth|hundredth time",
     "complaint|complain",
     "what the hell|heck|fuck",
@@ -49,13 +52,19 @@ _ANGRY = (
     "受够",
     "什么破|烂",
 )
+_SHORT = re.compile(
+    r"(?:(?:human|person|agent|representative|operator|manager|someone|please|now|pls|hello|i need|help|人工|客服|真人)[ .]*){1,4}"
+)
+_NAMED = re.compile(r"human|person|agent|representative|operator|manager|人工|真人")
+"""A message of these words alone asks for a person, though it has no verb."""
 _SHOUTED = 0.7
 """Share of capitals from which on a text of some length is shouted."""
 
 
 def wants_person(reading: Reading) -> bool:
     """Whether a message asks for a human being."""
-    return found(reading, _wants_person()) is not None
+    short = _SHORT.fullmatch(reading.plain) and _NAMED.search(reading.plain)
+    return bool(short) or found(reading, _wants_person()) is not None
 
 
 def is_angry(text: str, reading: Reading) -> bool:

@@ -11,8 +11,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
-from bot.desk.forms import Form, Reading, found, read
+from bot.desk.forms import Form, Reading, found, is_disguised, read
 
+DISGUISED = "disguised text"
+"""What a reply breaks that is written so that no rule finds what it says; it always goes to a person."""
 Kind = Literal["never say", "word for word", "forbidden topic"]
 
 
@@ -44,6 +46,8 @@ class Checked:
 
 def check(reply: str, *, question: str, rules: Sequence[Rule], language: str) -> Checked:
     """The reply as it may be sent: itself, a rule's own text, or nothing, when a person must answer."""
+    if is_disguised(reply):
+        return Checked("", (DISGUISED,))
     asked, said = read(question), read(reply, wary=True)
     for kind in ("forbidden topic", "word for word", "never say"):
         for rule in rules:
@@ -60,7 +64,7 @@ def subject(question: str, rules: Sequence[Rule]) -> Rule | None:
 
 
 def _breaks(reply: str, rule: Rule, *, asked: Reading, said: Reading) -> bool:
-    spoken_of = found(said, rule.forms) is not None
+    spoken_of = found(said, rule.forms, denied=rule.kind != "never say") is not None
     if rule.kind == "never say":
         return spoken_of
     spoken_of = spoken_of or found(asked, rule.forms) is not None

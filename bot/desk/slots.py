@@ -57,13 +57,24 @@ class Values:
 
 
 def values_of(texts: Sequence[str], *, name: str = "") -> Values:
-    """What a customer's messages say, newest last, which counts most; a name with a colon is a chat's and no person's."""
+    """What a customer's messages say, newest last, which counts most.
+
+    :param name: under which they write; they choose it themselves, so of it at most one word is ever said
+    """
     orders = [_order(text) for text in texts]
     return Values(
-        name="" if ":" in name else name,
+        name=_called(name),
         order=next((order for order in reversed(orders) if order), ""),
         date=next((date for date in reversed([_date(text) for text in texts]) if date), ""),
     )
+
+
+def _called(name: str) -> str:
+    """The first word of a name, or a short Chinese one; empty where it is none (a chat's has a colon)."""
+    if re.fullmatch(r"[\u3400-\u9fff]{2,4}", name):
+        return name
+    first = name.split()[0] if name.split() else ""
+    return first if re.fullmatch(r"[^\W\d_\u3400-\u9fff][^\W\d_\u3400-\u9fff'’-]{1,19}", first) else ""
 
 
 def slots_of(text: str) -> frozenset[str]:

@@ -24,9 +24,8 @@ from bot.desk.moods import is_angry, wants_person
 from bot.desk.pairs import language_of_text
 from bot.desk.rules import check, subject
 from bot.desk.setup import DeskSetup
-from bot.desk.slots import Values, values_of
-from memory.desk import Case, Event, EventKind, Template, add_event, open_case, open_cases
-from memory.embedding import Embedder
+from bot.desk.slots import values_of
+from memory.desk import Case, Event, EventKind, add_event, open_case, open_cases
 from memory.intent import intent_of
 from memory.query import expand
 from memory.records import Found, NewTurn, Timings, Turn, User
@@ -86,7 +85,6 @@ class DeskParts:
 
     store: Store
     searcher: Searcher
-    embedder: Embedder
     assistant: Turns
     knowledge: Knowledge
     setup: DeskSetup
@@ -104,9 +102,7 @@ class _Asked:
     conversation_id: int
     language: str
     history: tuple[Turn, ...]
-    values: Values
     prediction: Prediction | None
-    template: Template | None
     filled: str | None
     case: Case | None
     found: Found
@@ -170,8 +166,7 @@ class CustomerTurns:
         turns = turns_of(parts.store, user_id=user.id, conversation_id=conversation_id, last=_EARLIER)
         history = tuple(turn for turn in turns if turn.id != context.replaces)
         values = values_of([*(turn.user_text for turn in history), text], name=user.name)
-        prediction = parts.knowledge.predict(text)
-        template, filled = parts.knowledge.template_for(text, prediction, language=language, values=values)
+        look = parts.knowledge.look(text, language=language, values=values)
         since = (parts.now().astimezone(UTC) - timedelta(hours=parts.config.case_hours)).isoformat()
         cases = open_cases(parts.store, user_id=user.id, since=since)
         recent = [turn.user_text for turn in history][-2:]
@@ -182,10 +177,8 @@ class CustomerTurns:
             conversation_id=conversation_id,
             language=language,
             history=history,
-            values=values,
-            prediction=prediction,
-            template=template,
-            filled=filled,
+            prediction=look.prediction,
+            filled=look.filled,
             case=cases[-1] if cases else None,
             found=found,
             context=context,
