@@ -196,7 +196,11 @@ def _desk(commands: argparse._SubParsersAction[argparse.ArgumentParser], common:
     desk.add_argument("values", nargs="*", metavar="VALUE", help=values)
     desk.add_argument("--as", dest="customer", metavar="CUSTOMER", help="ask: who writes")
     desk.add_argument(
-        "--agent", action="append", default=[], metavar="NAME", help="import: who answers in a chat export; may be repeated"
+        "--agent",
+        action="append",
+        default=[],
+        metavar="NAME",
+        help="import: who answers in a chat export; may be repeated",
     )
     desk.add_argument("--days", type=_at_least_one, default=30, metavar="N", help="figures: of so many (default: 30)")
 
@@ -266,7 +270,9 @@ def _measuring(add: Callable[[str, str, str], argparse.ArgumentParser]) -> None:
     answers.add_argument("--other", type=Path, metavar="QUESTIONS.jsonl", help="questions the material can't answer")
     kinds.add_parser("support", parents=[_common()], help="made sentences that their passage supports, or not")
     kinds.add_parser("summaries", parents=[_common()], help="two profiles, the same pages in English and Chinese")
-    desk = kinds.add_parser("desk", parents=[_common()], help="a customer desk: made customers, attacks, held-out questions")
+    desk = kinds.add_parser(
+        "desk", parents=[_common()], help="a customer desk: made customers, attacks, held-out questions"
+    )
     desk.add_argument("folder", nargs="?", type=Path, metavar="FOLDER", help="of a desk (default: the example's)")
     kinds.add_parser("filters", parents=[_common()], help="planted secrets and insults: recall and precision")
     facts = kinds.add_parser("facts", parents=[_common()], help="facts of labelled statements, or of whole dialogues")

@@ -92,9 +92,7 @@ class Event:
     at: str = ""
 
 
-_EXAMPLE = (
-    "SELECT id, intent, language, question, reply, times, document_id, turn_id, added_at FROM desk_examples"
-)
+_EXAMPLE = "SELECT id, intent, language, question, reply, times, document_id, turn_id, added_at FROM desk_examples"
 _TEMPLATE = "SELECT id, intent, language, question, text, state, times FROM desk_templates"
 _CASE = "SELECT id, user_id, turn_id, state, reason, intent, suggestion, opened_at, answered_at FROM desk_cases"
 
@@ -153,7 +151,8 @@ def keep_vectors(store: Store, ids: Sequence[int], vectors: NDArray[np.float32],
         for id_, vector in zip(ids, vectors.astype(np.float16), strict=True):
             db.execute("DELETE FROM desk_vectors WHERE example_id = ?", (id_,))
             db.execute(
-                "INSERT INTO desk_vectors (example_id, embedder, vector) SELECT id, ?, ? FROM desk_examples WHERE id = ?",
+                "INSERT INTO desk_vectors (example_id, embedder, vector) SELECT id, ?, ? FROM desk_examples"
+                " WHERE id = ?",
                 (embedder, vector.tobytes(), id_),
             )
 
@@ -232,11 +231,13 @@ def open_cases(store: Store, *, user_id: int | None = None, since: str = "") -> 
 
 
 def close_case(store: Store, case: Case, text: str, *, at: str) -> int | None:
-    """Note that a person has answered: the text stands under the customer's newest turn; None where another person was
-    faster. Gives the turn."""
+    """Note that a person has answered, and put the text under the customer's newest turn, whose number it gives.
+
+    None where another person was faster.
+    """
     with store.transaction() as db:
-        sql = "UPDATE desk_cases SET state = 'answered', answered_at = ?, suggestion = NULL WHERE id = ? AND state = 'open'"
-        if not db.execute(sql, (at, case.id)).rowcount:
+        answered = "UPDATE desk_cases SET state = 'answered', answered_at = ?, suggestion = NULL"
+        if not db.execute(f"{answered} WHERE id = ? AND state = 'open'", (at, case.id)).rowcount:
             return None
         turn: int = db.execute(
             "SELECT max(t.id) FROM turns t WHERE t.user_id = ?1 AND t.conversation_id ="

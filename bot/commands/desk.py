@@ -3,15 +3,13 @@
 from __future__ import annotations
 
 import argparse
-from datetime import datetime, timedelta
 from pathlib import Path
 
 from bot.app import App
 from bot.commands.output import Output, plain
-from bot.desk.desk import Desk
-from bot.desk.figures import DeskFigures, Unanswered, approve_entry, figures, unanswered
-from bot.locales import say
-from memory.desk import case_by_id, open_cases, set_template, templates_of
+from bot.desk.desk import Desk, open_desk
+from bot.desk.figures import approve_entry, figures, figures_text, since_days, unanswered
+from memory.desk import TemplateState, case_by_id, open_cases, set_template, templates_of
 from memory.errors import FamiliarError, UsageError
 from memory.records import User
 from memory.turns import open_conversation, turn_by_id
@@ -25,7 +23,7 @@ def desk(app: App, args: argparse.Namespace, out: Output) -> int:
     :raises UsageError: the desk is not switched on, or something needed is missing
     """
     app.user(None)  # a new home gets its owner first
-    made = Desk(app)
+    made = open_desk(app)
     return {
         "import": _import,
         "templates": _templates,
@@ -59,12 +57,14 @@ def _templates(app: App, made: Desk, args: argparse.Namespace, out: Output) -> i
         return 0
     verb, *ids = args.values
     if verb not in ("approve", "drop", "from") or not ids:
-        raise UsageError("familiar desk templates: write `approve ID ...`, `approve all`, `drop ID`, or `from CASE INTENT`")
+        raise UsageError(
+            "familiar desk templates: write `approve ID ...`, `approve all`, `drop ID`, or `from CASE INTENT`"
+        )
     if verb == "from":
         return _from_case(app, made, ids, out)
     proposed = [item.id for item in templates_of(app.store, user_id=made.user.id, state="proposed")]
     for id_ in proposed if ids == ["all"] else [_number(item) for item in ids]:
-        state = "approved" if verb == "approve" else "dropped"
+        state: TemplateState = "approved" if verb == "approve" else "dropped"
         set_template(app.store, id_, state, user_id=made.user.id)
         out.result({"template": id_, "state": state}, f"template {id_} is {state}")
     return 0
@@ -126,11 +126,13 @@ def _cases(app: App, made: Desk, args: argparse.Namespace, out: Output) -> int:
 def _answer(app: App, made: Desk, args: argparse.Namespace, out: Output) -> int:
     case = case_by_id(app.store, _number(args.values[0]))
     if app.store.user_by_id(case.user_id).telegram_id is not None:
-        raise UsageError(f"case {case.id} came from Telegram; answer it there, in the agents' group ([desk] agents_chat)")
+        raise UsageError(
+            f"case {case.id} came from Telegram; answer it there, in the agents' group ([desk] agents_chat)"
+        )
     text = " ".join(args.values[1:]) or case.suggestion
     if not text:
         raise UsageError(f"familiar desk cases {case.id}: write the answer; there is no suggestion to send")
-    if not made.answer(case, text, now=app.now(), stored=lambda _: None):
+    if not made.answer(case, text):
         raise FamiliarError(f"case {case.id} is answered already")
     out.result({"case": case.id, "answer": text}, f"case {case.id} is answered")
     return 0
@@ -144,41 +146,6 @@ def _figures(app: App, made: Desk, args: argparse.Namespace, out: Output) -> int
     record = {**plain(found), "days": args.days, "unanswered": [plain(item) for item in open_]}
     out.result(record, figures_text(found, open_, days=args.days, language=language))
     return 0
-
-
-def since_days(now: datetime, days: int) -> str:
-    """The moment so many days before another."""
-    return (now - timedelta(days=days)).isoformat()
-
-
-def figures_text(found: DeskFigures, open_: list[Unanswered], *, days: int, language: str) -> str:
-    """The figures for a person."""
-
-    def seconds(value: float | None) -> str:
-        return "-" if value is None else f"{value:.1f} s" if value < 120 else f"{value / 60:.0f} min"
-
-    text = say(
-        language,
-        "desk_figures",
-        days=days,
-        messages=found.messages,
-        alone=found.alone,
-        share="-" if found.alone_share is None else f"{found.alone_share:.0%}",
-        handed=found.handed_over,
-        waiting=found.waiting,
-        first=seconds(found.first_reply_s),
-        person=seconds(found.person_reply_s),
-        up=found.votes_up,
-        down=found.votes_down,
-    )
-    lines = [text]
-    if found.rules:
-        rules = ", ".join(f"{name} × {count}" for name, count in found.rules)
-        lines.append(say(language, "desk_figures_rules", rules=rules))
-    if open_:
-        lines.append(say(language, "desk_figures_unanswered"))
-        lines += [f"{item.count} × {item.question} [{item.case}]" + (f" → {item.reply}" if item.reply else "") for item in open_]
-    return "\n".join(lines)
 
 
 def _number(text: str) -> int:

@@ -3,25 +3,63 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
+from bot.config import DeskConfig
 from bot.context import NO_CONTEXT, Context
 from bot.desk.answering import answer_case
 from bot.desk.knowing import Knowledge
 from bot.desk.learning import Imported, Lessons, knowledge_base, learn
-from bot.desk.setup import DeskSetup, read_setup
-from bot.desk.turns import Announce, CustomerTurns, DeskParts, announce_nothing
+from bot.desk.setup import read_setup
+from bot.desk.turns import Announce, CustomerTurns, DeskParts, Turns, announce_nothing
+from memory.config import ImportConfig
 from memory.desk import Case
+from memory.embedding import Embedder
 from memory.errors import UsageError
+from memory.ingest import Ingestor
 from memory.records import Turn, User
+from memory.search import Searcher
+from memory.store import Store
+from tuning.filters import Detectors
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
     from bot.app import App
+
+
+class Serving(Protocol):
+    """What reads memory with the embedder that serves the home now (`bot.parts.Parts`)."""
+
+    @property
+    def embedder(self) -> Embedder:
+        """The embedder."""
+        ...
+
+    @property
+    def searcher(self) -> Searcher:
+        """Retrieval."""
+        ...
+
+    @property
+    def assistant(self) -> Turns:
+        """What answers from the knowledge bases."""
+        ...
+
+
+@dataclass(frozen=True)
+class DeskHome:
+    """What a desk is given of its home; models are asked for when they are first needed."""
+
+    store: Store
+    config: DeskConfig
+    import_: ImportConfig
+    serving: Callable[[], Serving]
+    ingestor: Callable[[], Ingestor]
+    detectors: Callable[[], Detectors]
+    now: Callable[[], datetime]
 
 
 class Desk:
@@ -30,32 +68,38 @@ class Desk:
     :raises UsageError: it is not switched on, or desk.toml can't be used
     """
 
-    def __init__(self, app: App, *, announce: Announce = announce_nothing) -> None:
-        config = app.settings.desk
+    def __init__(self, home: DeskHome) -> None:
+        config = home.config
         if not config.enabled:
             raise UsageError("there is no desk here; set enabled = true below [desk] in config.toml (docs/desk.md)")
         if not 0 < config.confidence <= 1:
             raise UsageError(f"[desk] confidence is {config.confidence}; it must be above 0 and at most 1")
-        self.setup: DeskSetup = read_setup(config.folder)
-        self.user: User = knowledge_base(app.store, config.knowledge)
-        self._app = app
-        self._announce = announce
+        self.agents_chat = config.agents_chat
+        self.setup = read_setup(config.folder)
+        self.user: User = knowledge_base(home.store, config.knowledge)
+        self.announce: Announce = announce_nothing
+        """Told of each case, in the transaction that stores it; set by what can reach the agents."""
+        self._home = home
         self._made: tuple[str, Knowledge] | None = None
         self._making = threading.Lock()
 
     @property
     def knowledge(self) -> Knowledge:
         """What it has learned, with the embedder that serves the home now."""
-        parts = self._app.parts
+        embedder = self._home.serving().embedder
         with self._making:
-            if self._made is None or self._made[0] != parts.key:
-                self._made = parts.key, Knowledge(self._app.store, parts.embedder, self.user)
+            if self._made is None or self._made[0] != embedder.key:
+                self._made = embedder.key, Knowledge(self._home.store, embedder, self.user)
             return self._made[1]
+
+    def now(self) -> datetime:
+        """The home's clock."""
+        return self._home.now()
 
     def learn(self, path: Path, *, agents: Sequence[str]) -> Imported:
         """Take in a file of past conversations (`bot.desk.learning.learn`)."""
-        app = self._app
-        lessons = Lessons(app.store, app.ingestor, app.tunes.detectors, app.settings.import_)
+        home = self._home
+        lessons = Lessons(home.store, home.ingestor(), home.detectors(), home.import_)
         return learn(path, lessons, desk=self.user, agents=agents)
 
     def turn(
@@ -70,16 +114,16 @@ class Desk:
         context: Context = NO_CONTEXT,
     ) -> Turn:
         """Answer a customer (`bot.desk.turns.CustomerTurns`)."""
-        app, parts = self._app, self._app.parts
+        serving = self._home.serving()
         made = DeskParts(
-            store=app.store,
-            searcher=parts.searcher,
-            assistant=parts.assistant,
+            store=self._home.store,
+            searcher=serving.searcher,
+            assistant=serving.assistant,
             knowledge=self.knowledge,
             setup=self.setup,
-            config=app.settings.desk,
-            now=app.now,
-            announce=self._announce,
+            config=self._home.config,
+            now=self._home.now,
+            announce=self.announce,
         )
         return CustomerTurns(made).turn(
             text,
@@ -91,9 +135,27 @@ class Desk:
             context=context,
         )
 
-    def answer(self, case: Case, text: str, *, now: datetime, stored: Callable[[int], None]) -> bool:
+    def answer(self, case: Case, text: str, *, stored: Callable[[int], None] = lambda _: None) -> bool:
         """Give a person's answer to a case (`bot.desk.answering.answer_case`)."""
-        detectors = self._app.tunes.detectors
-        return answer_case(
-            self._app.store, case, text, desk=self.user, detectors=detectors, at=now.isoformat(), stored=stored
+        home = self._home
+        at = home.now().isoformat()
+        return answer_case(home.store, case, text, desk=self.user, detectors=home.detectors(), at=at, stored=stored)
+
+
+def open_desk(app: App) -> Desk:
+    """The desk of a home.
+
+    :raises UsageError: as `Desk`
+    """
+    settings = app.settings
+    return Desk(
+        DeskHome(
+            store=app.store,
+            config=settings.desk,
+            import_=settings.import_,
+            serving=lambda: app.parts,
+            ingestor=lambda: app.ingestor,
+            detectors=lambda: app.tunes.detectors,
+            now=app.now,
         )
+    )

@@ -19,7 +19,9 @@ def _dotted(text: str) -> str:
 
 
 def _broken(text: str) -> str:
-    return " ".join(f"{word[: len(word) // 2]} {word[len(word) // 2 :]}" if len(word) > 4 else word for word in text.split())
+    return " ".join(
+        f"{word[: len(word) // 2]} {word[len(word) // 2 :]}" if len(word) > 4 else word for word in text.split()
+    )
 
 
 DISGUISES: tuple[Callable[[str], str], ...] = (

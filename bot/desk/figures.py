@@ -1,4 +1,4 @@
-"""What a desk did, for its owner: answered alone, handed over, how fast, how it was judged, and what it could not answer.
+"""What a desk did, for its owner: answered alone, handed over, how fast, how it was judged, what it could not answer.
 
 Unanswered questions are put together by meaning, so that twenty ways to ask for a bill are one line, with the question
 in the middle and what a person answered to it as an entry to approve. Nothing of it is stored: it follows from events
@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import datetime, timedelta
 from statistics import median
 
 import numpy as np
@@ -17,6 +18,7 @@ from numpy.typing import NDArray
 
 from bot.desk.knowing import Knowledge
 from bot.desk.pairs import language_of_text
+from bot.locales import say
 from memory.desk import Event, NewExample, add_template, events_since
 from memory.errors import FamiliarError
 from memory.store import Store
@@ -143,16 +145,58 @@ def approve_entry(store: Store, knowledge: Knowledge, case_id: int, *, intent: s
 
     :raises FamiliarError: nobody has answered it, or what was answered may not be kept
     """
-    rows = store.rows("SELECT question, reply FROM desk_examples WHERE turn_id = (SELECT turn_id FROM desk_cases"
-                      " WHERE id = ?)", (case_id,))
+    rows = store.rows(
+        "SELECT question, reply FROM desk_examples WHERE turn_id = (SELECT turn_id FROM desk_cases WHERE id = ?)",
+        (case_id,),
+    )
     if not rows:
         raise FamiliarError(f"case {case_id} has no answer of a person that could be kept; `familiar desk figures`")
     question, reply = rows[0]["question"], rows[0]["reply"]
     new = NewExample(intent, language_of_text(question), question, reply)
     with store.transaction() as db:
-        db.execute("UPDATE desk_examples SET intent = ? WHERE turn_id = (SELECT turn_id FROM desk_cases WHERE id = ?)",
-                   (intent, case_id))
+        db.execute(
+            "UPDATE desk_examples SET intent = ? WHERE turn_id = (SELECT turn_id FROM desk_cases WHERE id = ?)",
+            (intent, case_id),
+        )
         made = add_template(store, new, user_id=knowledge.desk.id, state="approved")
     if made is None:
         raise FamiliarError(f"there is a template of the same words as the answer to case {case_id} already")
     return made
+
+
+def since_days(now: datetime, days: int) -> str:
+    """The moment so many days before another."""
+    return (now - timedelta(days=days)).isoformat()
+
+
+def figures_text(found: DeskFigures, open_: list[Unanswered], *, days: int, language: str) -> str:
+    """The figures for a person."""
+
+    def seconds(value: float | None) -> str:
+        return "-" if value is None else f"{value:.1f} s" if value < 120 else f"{value / 60:.0f} min"
+
+    text = say(
+        language,
+        "desk_figures",
+        days=days,
+        messages=found.messages,
+        alone=found.alone,
+        share="-" if found.alone_share is None else f"{found.alone_share:.0%}",
+        handed=found.handed_over,
+        waiting=found.waiting,
+        first=seconds(found.first_reply_s),
+        person=seconds(found.person_reply_s),
+        up=found.votes_up,
+        down=found.votes_down,
+    )
+    lines = [text]
+    if found.rules:
+        rules = ", ".join(f"{name} × {count}" for name, count in found.rules)
+        lines.append(say(language, "desk_figures_rules", rules=rules))
+    if open_:
+        lines.append(say(language, "desk_figures_unanswered"))
+        lines += [
+            f"{item.count} × {item.question} [{item.case}]" + (f" → {item.reply}" if item.reply else "")
+            for item in open_
+        ]
+    return "\n".join(lines)

@@ -1,9 +1,9 @@
 """Listed phrases ("forms") found in a text however it is written: spaced out, in capitals, with look-alike letters.
 
 A form is words in a row: ``|`` parts words of which one must stand (``_`` is a space within one of them), ``*`` at the
-end of a word any ending, ``...`` up to forty characters of the same sentence (ten between Chinese ones). What is denied is not found: "we can't refund you" does
-not say "we can ... refund". Paraphrases are found as far as forms are listed for them; no model is asked, so that what
-is found can be foretold.
+end of a word any ending, ``...`` up to forty characters of the same sentence (ten between Chinese ones). What is denied
+is not found: "we can't refund you" does not say "we can ... refund". Paraphrases are found as far as forms are listed
+for them; no model is asked, so that what is found can be foretold.
 """
 
 from __future__ import annotations
@@ -22,12 +22,15 @@ _ALIKE = str.maketrans(
     "abbrdee3ujkmhopctyxsijdqwgabeikvoptuxwi",
 )
 """Cyrillic and Greek letters as the Latin ones that they look like."""
-_SIMPLIFIED = str.maketrans("證賠償錢還給們會單貨費轉員務師訴訟個這說對嗎無沒話聯絡經過戶帳號", "证赔偿钱还给们会单货费转员务师诉讼个这说对吗无没话联络经过户账号")
+_SIMPLIFIED = str.maketrans(
+    "證賠償錢還給們會單貨費轉員務師訴訟個這說對嗎無沒話聯絡經過戶帳號",
+    "证赔偿钱还给们会单货费转员务师诉讼个这说对吗无没话联络经过户账号",
+)
 _LEET = str.maketrans("013457@$", "oieastas")
 _LEET_WORD = re.compile(r"(?=[\w@$]*[a-z])(?=[\w@$]*[0-9@$])[\w@$]+")
 _SPELLED = re.compile(r"(?<![a-z0-9])(?:[a-z0-9][\W_]{1,3}){3,}[a-z0-9](?![a-z0-9])")
 _BETWEEN_HAN = re.compile(r"(?<=[\u3400-\u9fff])[^\w.!?。！？\n]+(?=[\u3400-\u9fff])")
-_END = re.compile(r"[.!?。！？\n]+(?=\s|$|[\u3400-\u9fff])|[。！？\n]+")
+_END = re.compile(r"[.!?。！？]+(?=\s|$|[\u3400-\u9fff])|[。！？]+|\n\s*\n")
 _LETTERS_APART = re.compile(
     r"(?<![^\W_])(?:[^\W\d_][^\w\n]{1,3}){4,}[^\W\d_](?![^\W_])|(?:[\u3400-\u9fff][^\w\n，。！？、；：]{1,3}){4,}"
 )

@@ -2,10 +2,10 @@
 
 The embeddings are those of the home, so nothing else is loaded. Sentence embeddings of one model share a large common
 part, which is taken off first (Arora et al. 2017, "A simple but tough-to-beat baseline"). The confidence is calibrated
-on what the fit has not seen, by five folds: a temperature (Guo et al. 2017, "On calibration of modern neural networks"),
-then Platt's logistic over that confidence and the nearness to a known question. Messages about something else altogether
-take part in that as wrong ones, because a regression is sure of what is far from all it has seen. Fitted anew at each
-start: a few hundred messages take a fraction of a second, and nothing derived lies on a disk.
+on what the fit has not seen, by five folds: a temperature (Guo et al. 2017, "On calibration of modern neural
+networks"), then Platt's logistic over that confidence and the nearness to a known question. Messages about something
+else altogether take part in that as wrong ones, because a regression is sure of what is far from all it has seen.
+Fitted anew at each start: a few hundred messages take a fraction of a second, and nothing derived lies on a disk.
 """
 
 from __future__ import annotations
@@ -172,9 +172,7 @@ def _platt(
     for out, fold in folds:
         best, evidence[out] = fold.evidence(rows[out], temperature)
         right[out] = best == labels[out]
-    shares = np.concatenate(
-        [np.full(len(rows), 1.0 / len(rows)), np.full(len(others), _FOREIGN / max(1, len(others)))]
-    )
+    shares = np.concatenate([np.full(len(rows), 1.0 / len(rows)), np.full(len(others), _FOREIGN / max(1, len(others)))])
     truth = np.concatenate([right, np.zeros(len(others))])
     return fit_logistic(np.vstack([evidence, others]), truth, shares / shares.sum())
 

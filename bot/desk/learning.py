@@ -2,8 +2,8 @@
 
 The cleaned replies are stored as a document of the desk's knowledge base, each below a question that it answers,
 through the import that everything goes through: so search finds them and forgetting erases them with all that was
-learned from them. `familiar tune --user` of that knowledge base trains the desk's adapter (`tuning.sources`). Nothing is
-kept of the file that the filter of personal data has not passed.
+learned from them. `familiar tune --user` of that knowledge base trains the desk's adapter (`tuning.sources`). Nothing
+is kept of the file that the filter of personal data has not passed.
 """
 
 from __future__ import annotations
@@ -95,7 +95,7 @@ def learn(path: Path, lessons: Lessons, *, desk: User, agents: Sequence[str] = (
 
 
 def templates_in(pairs: Sequence[Pair]) -> list[NewExample]:
-    """Templates to propose: of each intent and language every reply with its most usual question, the most said first."""
+    """Templates to propose: of each intent and language every reply with a question of it, the most said first."""
     said: Counter[tuple[str, str, str]] = Counter()
     asked: dict[tuple[str, str, str], str] = {}
     for pair in pairs:

@@ -53,7 +53,8 @@ _ANGRY = (
     "什么破|烂",
 )
 _SHORT = re.compile(
-    r"(?:(?:human|person|agent|representative|operator|manager|someone|please|now|pls|hello|i need|help|人工|客服|真人)[ .]*){1,4}"
+    r"(?:(?:human|person|agent|representative|operator|manager|someone|please|now|pls|hello|i need|help"
+    r"|人工|客服|真人)[ .]*){1,4}"
 )
 _NAMED = re.compile(r"human|person|agent|representative|operator|manager|人工|真人")
 """A message of these words alone asks for a person, though it has no verb."""

@@ -11,6 +11,7 @@ import re
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
+from itertools import pairwise
 
 from bot.desk.reading import Conversation
 from bot.desk.slots import make_template, unsigned, without_greeting, without_values
@@ -77,16 +78,10 @@ def exchanges(conversation: Conversation) -> list[tuple[str, str]]:
         else:
             runs.append((line.side, [line.text.strip()]))
     texts = [(side, "\n".join(lines)) for side, lines in runs]
-    return [
-        (one[1], other[1])
-        for one, other in zip(texts, texts[1:], strict=False)
-        if (one[0], other[0]) == ("customer", "agent")
-    ]
+    return [(one[1], other[1]) for one, other in pairwise(texts) if (one[0], other[0]) == ("customer", "agent")]
 
 
-def clean_pair(
-    question: str, reply: str, *, names: Sequence[str], intent: str, detectors: Detectors
-) -> Pair | str:
+def clean_pair(question: str, reply: str, *, names: Sequence[str], intent: str, detectors: Detectors) -> Pair | str:
     """A pair without personal data, or why there is none.
 
     :raises FamiliarError: the filter fails
@@ -111,7 +106,7 @@ def language_of_text(text: str) -> str:
 def merge(pairs: Sequence[Pair]) -> tuple[Pair, ...]:
     """Each pair once; of those that are nearly the same one stays, with their number."""
     counts: Counter[tuple[str, str]] = Counter(_key(pair) for pair in pairs)
-    first = {}
+    first: dict[tuple[str, str], Pair] = {}
     for pair in pairs:
         kept = first.setdefault(_key(pair), pair)
         if not kept.intent and pair.intent:

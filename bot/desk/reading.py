@@ -301,4 +301,3 @@ def _of(row: Mapping[str, Any], names: Sequence[str]) -> str:
         if isinstance(value, str | int | float) and str(value).strip():
             return str(value).strip()
     return ""
-

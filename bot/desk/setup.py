@@ -1,4 +1,4 @@
-"""desk.toml: rules, topics, hours and texts of one firm, read once; what is wrong in it is named before anything starts.
+"""desk.toml: rules, topics, hours and texts of one firm, read once; what is wrong is named before anything starts.
 
 It stands beside config.toml because it holds lists, which a firm's people write and change, and no settings of the
 program. Missing parts have defaults: no rules, no topics, always open, the program's own texts.
@@ -92,10 +92,10 @@ def _list(tables: Mapping[str, Any], name: str, path: Path) -> list[Mapping[str,
 
 def _rule(item: Mapping[str, Any], where: str) -> Rule:
     _only(item, {"name", "kind", "forms", "text"}, where)
-    kinds = get_args(Kind)
-    kind = item.get("kind")
-    if kind not in kinds:
-        raise UsageError(f"{where}: kind is {kind!r}; it must be one of {', '.join(map(repr, kinds))}")
+    kinds: tuple[Kind, ...] = get_args(Kind)
+    kind = next((known for known in kinds if known == item.get("kind")), None)
+    if kind is None:
+        raise UsageError(f"{where}: kind is {item.get('kind')!r}; it must be one of {', '.join(map(repr, kinds))}")
     texts = item.get("text", {})
     texts = {LANGUAGES[0]: texts} if isinstance(texts, str) else texts
     _check_texts(texts, f"{where}: text")
@@ -151,7 +151,7 @@ def _holidays(value: object, where: str) -> Mapping[date, str]:
         items = value.items() if isinstance(value, dict) else [(day, "") for day in value]  # type: ignore[attr-defined]
         return {date.fromisoformat(str(day)): str(name) for day, name in items}
     except (ValueError, TypeError) as exc:
-        raise UsageError(f"{where}: holidays must be days with their names, as 2026-12-25 = \"Christmas\"") from exc
+        raise UsageError(f'{where}: holidays must be days with their names, as 2026-12-25 = "Christmas"') from exc
 
 
 def _texts(tables: Any, where: str) -> Mapping[str, Mapping[str, str]]:

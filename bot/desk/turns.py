@@ -206,9 +206,7 @@ class CustomerTurns:
 
     # -- answering
 
-    def _retrieve(
-        self, asked: _Asked, *, cancel: threading.Event | None, stored: Callable[[Turn], None]
-    ) -> Turn:
+    def _retrieve(self, asked: _Asked, *, cancel: threading.Event | None, stored: Callable[[Turn], None]) -> Turn:
         """The assistant's answer, if it has sources and holds to the rules.
 
         :raises _Unfit: it may not be sent
@@ -341,37 +339,6 @@ class CustomerTurns:
         intent = asked.prediction.intent if asked.prediction else ""
         seconds = time.perf_counter() - asked.began
         add_event(self._parts.store, Event(kind, reason, intent, seconds), user_id=asked.user.id)
-
-
-class DeskAssistant:
-    """Customers are answered by the desk, everybody else by the assistant."""
-
-    def __init__(self, assistant: Turns, customers: Turns) -> None:
-        self._assistant = assistant
-        self._customers = customers
-
-    def turn(
-        self,
-        text: str,
-        *,
-        user: User,
-        conversation_id: int,
-        on_text: Callable[[str], None] = lambda _: None,
-        cancel: threading.Event | None = None,
-        stored: Callable[[Turn], None] = lambda _: None,
-        context: Context = NO_CONTEXT,
-    ) -> Turn:
-        """Answer one message (`Turns.turn`)."""
-        answering = self._customers if user.role == "guest" else self._assistant
-        return answering.turn(
-            text,
-            user=user,
-            conversation_id=conversation_id,
-            on_text=on_text,
-            cancel=cancel,
-            stored=stored,
-            context=context,
-        )
 
 
 def summary_of(handed: HandedOver, *, last: int = 4) -> str:

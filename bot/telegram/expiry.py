@@ -10,10 +10,12 @@ import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
+from bot.telegram.customers import in_agents_chat
 from bot.telegram.desk import Visit
 from bot.telegram.group_admins import is_anonymous
 from bot.telegram.noting import original
 from memory.candidates import candidates_of_turn
+from memory.desk import case_by_id
 from memory.errors import FamiliarError
 from memory.facts.store import fact
 from memory.reminders import reminder_by_id, reminders_of
@@ -71,6 +73,14 @@ def _asked(visit: Visit) -> bool:
 def _turn(visit: Visit, values: Values) -> bool:
     turn_by_id(visit.services.store, int(values[0]), user_id=visit.user.id)
     return True
+
+
+def _case(visit: Visit, values: Values) -> bool:
+    return in_agents_chat(visit) and case_by_id(visit.services.store, int(values[1])).state == "open"
+
+
+def _rated(visit: Visit, values: Values) -> bool:
+    return visit.services.customers is not None and _turn(visit, values[1:])
 
 
 def _candidates(visit: Visit, values: Values) -> bool:
@@ -145,6 +155,8 @@ def _private(visit: Visit, values: Values) -> bool:
 
 
 RULES: Mapping[str, Rule] = {
+    "rate": Rule(rf"(up|down):{_ID}", _rated),
+    "case": Rule(rf"(send|edit):{_ID}", _case),
     "up": Rule(_ID, _turn),
     "down": Rule(_ID, _turn),
     "why": Rule(_ID, _turn),
