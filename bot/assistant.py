@@ -171,6 +171,7 @@ class Assistant:
         hits, about = about_first(asked, found)
         trusted, refers = self._voice.trusted, bool(context.given)
         plan = plan_for(intent, answerable=found.answerable, about=bool(about), trusted=trusted, refers=refers)
+        plan = "quote" if plan == "generate" and context.quotes_only and not trusted else plan
         hits = (*(hits if trusted else hits[:QUOTED_PASSAGES]), *given)
         asks_model = plan in ("quote", "generate")
         system = self._system(user, context)
@@ -187,6 +188,7 @@ class Assistant:
             cancel,
             asked_by=user.id,
             guest=user.role == "guest",
+            quotes_only=context.quotes_only,
         )
         reply = self._reply(plan, question, user=user, run=run)
         reply = replace(reply, citations=_with_given(reply.citations, context.given, hits, user.profile.language))
@@ -332,6 +334,8 @@ class Assistant:
         quoted = quoted or self._quoted(text, run.about, language=language)
         if quoted is None:
             return _said_outright(run.nothing(language), (), run)
+        if run.quotes_only:
+            return _said_outright(quoted.text, quoted.citations, run)
         run.emit(quoted.text)
         # Not the other passages: a date of one would be let through as the answer of another.
         wording, result = self._filtered(run, sources=[text], already=quoted.text, before="\n\n")
@@ -410,6 +414,7 @@ class _Run:
     cancel: threading.Event | None
     asked_by: int
     guest: bool = False
+    quotes_only: bool = False
 
     def nothing(self, language: str) -> str:
         """That memory, or what a guest may ask about, holds nothing."""

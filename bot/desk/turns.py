@@ -35,6 +35,8 @@ from memory.turns import add_turn, turn_of, turns_of
 
 _EARLIER = 6
 """A customer's last messages in which slots' values are looked for."""
+_LIKELY = 0.4
+"""Confidence from which on a template is worth an agent's look."""
 _SUGGESTED = 700
 """Characters of a suggestion to an agent."""
 
@@ -113,9 +115,9 @@ class _Asked:
 class _Unfit(Exception):
     """The assistant's reply can't be sent; its turn is not stored."""
 
-    def __init__(self, reason: Reason, *, reply: str, broken: tuple[str, ...] = (), instead: str = "") -> None:
+    def __init__(self, reason: Reason, *, broken: tuple[str, ...] = (), instead: str = "") -> None:
         super().__init__(reason)
-        self.reason, self.reply, self.broken, self.instead = reason, reply, broken, instead
+        self.reason, self.broken, self.instead = reason, broken, instead
 
 
 class CustomerTurns:
@@ -152,7 +154,6 @@ class CustomerTurns:
             except _Unfit as unfit:
                 reply, broken = unfit.instead or None, unfit.broken
                 decision = Decision("rule" if reply else "hand over", unfit.reason)
-                asked = asked if asked.filled else replace(asked, filled=unfit.reply)
         turn = self._outright(decision, asked, reply=reply, broken=broken, stored=stored)
         on_text(turn.reply)
         return turn
@@ -214,16 +215,16 @@ class CustomerTurns:
 
         def fit(turn: Turn) -> None:
             if not turn.citations:
-                raise _Unfit("no source", reply="")
+                raise _Unfit("no source")
             checked = check(turn.reply, question=asked.text, rules=self._parts.setup.rules, language=asked.language)
             if checked.broken:
-                raise _Unfit("a rule", reply="", broken=checked.broken, instead=checked.text)
+                raise _Unfit("a rule", broken=checked.broken, instead=checked.text)
             if turn.unsupported:
-                raise _Unfit("not supported by its sources", reply="")
+                raise _Unfit("not supported by its sources")
             self._count("alone", "found in the knowledge base", asked)
             stored(turn)
 
-        context = replace(asked.context, adapter_of=self._parts.knowledge.desk.id)
+        context = replace(asked.context, adapter_of=self._parts.knowledge.desk.id, quotes_only=True)
         return self._parts.assistant.turn(
             asked.text,
             user=asked.user,
@@ -305,7 +306,8 @@ class CustomerTurns:
 
     def _suggestion(self, asked: _Asked) -> str | None:
         """What an agent may send as it stands: a filled template, else the nearest passage; it holds to the rules."""
-        texts = [asked.filled or ""]
+        likely = asked.prediction is not None and asked.prediction.confidence >= _LIKELY
+        texts = [asked.filled or "" if likely else ""]
         texts += [hit.chunk.text for hit in asked.found.hits[:1] if asked.found.answerable]
         for text in texts:
             checked = check(text.strip(), question=asked.text, rules=self._parts.setup.rules, language=asked.language)

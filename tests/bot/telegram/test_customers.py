@@ -152,7 +152,7 @@ async def test_an_agent_answers_by_replying(shop: DeskBench) -> None:
 async def test_the_suggestion_is_sent_with_one_button(shop: DeskBench) -> None:
     """Once, however often it is pressed; it can be shown for changing before."""
     ada = shop.server.user(OWNER, "Ada")
-    case = await case_for(shop, "I want a human, where is my bill?")
+    case = await case_for(shop, "send me the bill again, I want a human")
     assert "Hi Kim, your bill is in your account." in case.text
     send, edit = (button.callback_data or "" for button in case.buttons)
     ada.press(case, edit)
@@ -183,7 +183,7 @@ async def test_a_kill_loses_no_case(shop: DeskBench) -> None:
 
 async def test_buttons_of_cases_work_in_the_agents_group_alone(shop: DeskBench) -> None:
     """A customer who forges one is told that it leads nowhere."""
-    await case_for(shop, "I want a human, where is my bill?")
+    await case_for(shop, "send me the bill again, I want a human")
     (case,) = open_cases(shop.store)
     kim = shop.server.user(KIM, "Kim")
     own = shop.server.replies(KIM)[-1]
