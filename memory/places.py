@@ -186,13 +186,13 @@ def erase_text(db: sqlite3.Connection, pattern: re.Pattern[str], *, user_id: int
 def erase_undelivered(db: sqlite3.Connection, *, user_id: int, turn_ids: Sequence[int]) -> None:
     """Take the texts out of messages that were not delivered yet, or maybe not, and show one of these turns.
 
-    A digest retells turns without being one's reply, so that all of the user's go.
+    A digest and a case told to a desk's agents retell turns without being one's reply, so that all of the user's go.
     """
     db.execute(
         "UPDATE telegram_outbox SET state = 'refused', text = NULL, spans = NULL, buttons = NULL, file_name = NULL,"
         " file_text = NULL WHERE state IN ('waiting', 'sending', 'unknown') AND reply_id IN (SELECT id"
         " FROM telegram_replies WHERE turn_id IN (SELECT value FROM json_each(?))"
-        " OR (user_id = ? AND \"key\" LIKE 'digest:%'))",
+        " OR (user_id = ? AND (\"key\" LIKE 'digest:%' OR \"key\" LIKE 'case:%')))",
         (json.dumps(list(turn_ids)), user_id),
     )
 

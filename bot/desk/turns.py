@@ -170,6 +170,7 @@ class CustomerTurns:
         look = parts.knowledge.look(text, language=language, values=values)
         since = (parts.now().astimezone(UTC) - timedelta(hours=parts.config.case_hours)).isoformat()
         cases = open_cases(parts.store, user_id=user.id, since=since)
+        cases = [case for case in cases if case.turn_id != context.replaces]  # which goes with the turn
         recent = [turn.user_text for turn in history][-2:]
         found = parts.searcher.search(text, user_id=user.id, recent=recent)
         return _Asked(

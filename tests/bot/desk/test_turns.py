@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from bot.config import DeskConfig
+from bot.context import Context
 from bot.desk.desk import Desk, DeskHome
 from bot.desk.figures import approve_entry, clusters, figures, figures_text, unanswered
 from bot.desk.made_engines import Says
@@ -18,8 +19,9 @@ from bot.desk.slots import Values
 from bot.desk.turns import HandedOver, summary_of
 from memory.config import ImportConfig
 from memory.desk import case_by_id, examples_of, open_cases, templates_of
-from memory.erasure import forget_document, forget_everything, forget_turn
+from memory.erasure import forget_document, forget_everything, forget_turn, replace_turn
 from memory.errors import FamiliarError, UsageError
+from memory.records import Turn
 from memory.store import Store
 from memory.turns import give_feedback, turns_of
 from tests.bot.desk.shop import Shop
@@ -131,6 +133,20 @@ def test_a_person_answers_and_the_desk_learns(shop: Shop) -> None:
     assert len(learned["Parcels take three days."].prompt) == 2
     approve_entry(shop.store, shop.desk.knowledge, case.id, intent="rent")
     assert templates_of(shop.store, user_id=shop.desk.user.id, state="approved")[-1].text == "We rent out nothing."
+
+
+def test_a_changed_message_keeps_its_case(shop: Shop) -> None:
+    """The case of the old turn goes with it, so the new one has its own."""
+    asked = shop.ask("I want to talk to a human")
+    kim, where = shop.customer(), asked.conversation_id
+
+    def replaced(new: Turn) -> None:
+        replace_turn(shop.store, user_id=kim.id, turn_id=asked.id, by=[new.id])
+
+    text, context = "I want to talk to a human about tea", Context(replaces=asked.id)
+    turn = shop.desk.turn(text, user=kim, conversation_id=where, stored=replaced, context=context)
+    (case,) = open_cases(shop.store)
+    assert case.turn_id == turn.id
 
 
 def test_no_customer_reads_anothers(shop: Shop) -> None:
