@@ -270,9 +270,7 @@ def _measuring(add: Callable[[str, str, str], argparse.ArgumentParser]) -> None:
     answers.add_argument("--other", type=Path, metavar="QUESTIONS.jsonl", help="questions the material can't answer")
     kinds.add_parser("support", parents=[_common()], help="made sentences that their passage supports, or not")
     kinds.add_parser("summaries", parents=[_common()], help="two profiles, the same pages in English and Chinese")
-    desk = kinds.add_parser(
-        "desk", parents=[_common()], help="a customer desk: made customers, attacks, held-out questions"
-    )
+    desk = kinds.add_parser("desk", parents=[_common()])  # not listed, as the command is not
     desk.add_argument("folder", nargs="?", type=Path, metavar="FOLDER", help="of a desk (default: the example's)")
     kinds.add_parser("filters", parents=[_common()], help="planted secrets and insults: recall and precision")
     facts = kinds.add_parser("facts", parents=[_common()], help="facts of labelled statements, or of whole dialogues")
