@@ -95,6 +95,7 @@ def parser() -> argparse.ArgumentParser:
     _talking(add)
     _memory(add)
     _sharding(add)
+    _desk(commands, common)
     _learning(add)
     _measuring(add)
     return root
@@ -203,6 +204,24 @@ def _sharding(add: Callable[[str, str, str], argparse.ArgumentParser]) -> None:
     shard.add_argument("--to", type=Path, metavar="HOME", help="move: there (default: where a new one would come)")
 
 
+def _desk(commands: argparse._SubParsersAction[argparse.ArgumentParser], common: argparse.ArgumentParser) -> None:
+    """A command that help does not list: it is there for those who have switched it on."""
+    desk = commands.add_parser("desk", description="the customer desk ([desk] enabled)", parents=[common])
+    desk.set_defaults(command="desk:desk")
+    desk.add_argument("action", choices=["import", "templates", "ask", "cases", "figures"])
+    values = "import: FILE ...; templates: approve ID; ask: TEXT; cases: ID ANSWER"
+    desk.add_argument("values", nargs="*", metavar="VALUE", help=values)
+    desk.add_argument("--as", dest="customer", metavar="CUSTOMER", help="ask: who writes")
+    desk.add_argument(
+        "--agent",
+        action="append",
+        default=[],
+        metavar="NAME",
+        help="import: who answers in a chat export; may be repeated",
+    )
+    desk.add_argument("--days", type=_at_least_one, default=30, metavar="N", help="figures: of so many (default: 30)")
+
+
 def _learning(add: Callable[[str, str, str], argparse.ArgumentParser]) -> None:
     tune = add("tune", "learning:tune", "train an adapter on approved and corrected replies, if one is due")
     tune.add_argument("--now", action="store_true", help="whether due or not")
@@ -269,6 +288,8 @@ def _measuring(add: Callable[[str, str, str], argparse.ArgumentParser]) -> None:
     kinds.add_parser("support", parents=[_common()], help="made sentences that their passage supports, or not")
     kinds.add_parser("summaries", parents=[_common()], help="two profiles, the same pages in English and Chinese")
     kinds.add_parser("logs", parents=[_common()], help="entries read out of phrasings, by kind, and talk that is none")
+    desk = kinds.add_parser("desk", parents=[_common()])  # not listed, as the command is not
+    desk.add_argument("folder", nargs="?", type=Path, metavar="FOLDER", help="of a desk (default: the example's)")
     kinds.add_parser("filters", parents=[_common()], help="planted secrets and insults: recall and precision")
     facts = kinds.add_parser("facts", parents=[_common()], help="facts of labelled statements, or of whole dialogues")
     facts.add_argument("dialogues", nargs="*", type=Path, metavar="DIALOGUE.jsonl")

@@ -269,6 +269,24 @@ class VisionConfig:
 
 
 @dataclass(frozen=True)
+class DeskConfig:
+    """[desk] answers customers: everybody who writes to the bot and is no member is one (docs/desk.md)."""
+
+    enabled: bool = False
+    """Whether there is a desk."""
+    folder: str = ""
+    """The folder with the firm's desk.toml: rules, topics, hours, texts; empty: none of these."""
+    knowledge: str = "desk"
+    """The shared knowledge base that past conversations are imported into."""
+    confidence: float = 0.7
+    """Least confidence in what a message is about for a template to answer it."""
+    case_hours: float = 24.0
+    """So long what a customer writes goes to the person who has the case; then the desk answers again."""
+    agents_chat: int = 0
+    """The Telegram group of the people who answer cases; 0: cases wait in `familiar desk cases`."""
+
+
+@dataclass(frozen=True)
 class LogConfig:
     """[log] is what is written to standard error while a command runs."""
 
@@ -347,6 +365,7 @@ class Settings:
     vision: VisionConfig = field(default_factory=VisionConfig)
     people: PeopleConfig = field(default_factory=PeopleConfig)
     logs: LogbookConfig = field(default_factory=LogbookConfig)
+    desk: DeskConfig = field(default_factory=DeskConfig)
     log: LogConfig = field(default_factory=LogConfig)
     metrics: MetricsConfig = field(default_factory=MetricsConfig)
     alerts: AlertsConfig = field(default_factory=AlertsConfig)

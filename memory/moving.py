@@ -89,6 +89,8 @@ PARTS = (
     _Part("timeless_reminders"),
     _Part("log_entries"),
     _Part("log_goals"),
+    _Part("desk_cases"),
+    _Part("desk_events"),
     _Part("erasures", "user_id = ? AND kept_out"),  # the others are about copies that were made of this home
 )
 LEFT = (
@@ -99,6 +101,7 @@ LEFT = (
     *("group_rules", "turn_authors", "business_connections"),  # of groups and of the owner, who stay
     "telegram_messages",  # which of its bot's messages shows which turn
     *("api_tokens", "api_uses"),  # of the address at which the home is served
+    *("desk_examples", "desk_vectors", "desk_templates"),  # of its knowledge base
 )
 """Every other table."""
 _CITING = ("citations", "memories", "first_citations", "second_citations")

@@ -18,6 +18,7 @@ from memory.api_tables import REVOKED
 from memory.api_tables import STATEMENTS as API
 from memory.candidates_table import STATEMENTS as CANDIDATES
 from memory.counters_table import STATEMENTS as COUNTERS
+from memory.desk_tables import STATEMENTS as DESK
 from memory.errors import FamiliarError
 from memory.facts.tables import BY_MODEL as FACTS_BY_MODEL
 from memory.facts.tables import STATEMENTS as FACTS
@@ -317,6 +318,7 @@ _LATER: tuple[tuple[str, Sequence[str]], ...] = (
     ("m0033_turns_under_way", UNDER_WAY),
     ("m0034_revoked_tokens", REVOKED),
     ("m0035_logs", LOGS),
+    ("m0036_desk", DESK),
 )
 """Steps that are nothing but statements, in their order; the next is added at the end."""
 

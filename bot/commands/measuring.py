@@ -25,6 +25,7 @@ def evaluate(app: App, args: argparse.Namespace, out: Output) -> int:
         "facts": _facts,
         "filters": _filters,
         "logs": _logs,
+        "desk": _desk,
     }[args.what](app, args, out)
 
 
@@ -131,6 +132,15 @@ def _logs(app: App, args: argparse.Namespace, out: Output) -> int:
     del app, args
     for row in evaluate_logs():
         out.result(plain(row) | {"share": row.share}, row.line())
+    return 0
+
+
+def _desk(app: App, args: argparse.Namespace, out: Output) -> int:
+    from bot.desk.simulation import EXAMPLE, evaluate_desk
+
+    folder = args.folder or EXAMPLE
+    for row in evaluate_desk(folder, embedder=app.embedder, settings=app.settings, detectors=app.tunes.detectors):
+        out.result({"measured": type(row).__name__} | plain(row), row.line())
     return 0
 
 

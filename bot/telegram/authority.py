@@ -79,6 +79,8 @@ PRESSES: Mapping[str, Rule] = {
     "choose": Rule(_EVERYONE, "admins"),
     "forget": Rule(_EVERYONE, "author"),
     "keep": Rule(_EVERYONE),
+    "rate": Rule(_EVERYONE, "no"),
+    "case": Rule(),
     "up": Rule(keeps=True),
     "down": Rule(keeps=True),
     "note": Rule(keeps=True),
@@ -109,6 +111,8 @@ PRESSES: Mapping[str, Rule] = {
 
 ASKING = Rule(_EVERYONE, uses="reply")
 FILE = Rule(in_group="no", uses="import")
+CASE = Rule()
+"""An agent's answer to a customer, in the agents' group."""
 OTHER = Rule(_EVERYONE)
 """What is none of these, such as a sticker: it is said that it can't be read."""
 

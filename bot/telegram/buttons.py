@@ -13,6 +13,7 @@ from telegram.error import TelegramError
 
 from bot.telegram import (
     choosing,
+    customers,
     examples,
     forgetting,
     forwarding,
@@ -91,6 +92,8 @@ async def again(visit: Visit, values: Sequence[str]) -> None:
 
 
 PRESSES: Mapping[str, Press] = {
+    "rate": customers.rated,
+    "case": customers.pressed,
     "up": vote_up,
     "down": vote_down,
     "why": explain,
@@ -124,5 +127,5 @@ PRESSES: Mapping[str, Press] = {
     "noremind": reminding.given_up,
     "page": searching.turned,
 }
-_NOTES: Mapping[str, str] = {"up": "tg_thanks", "down": "tg_how_to_correct", "pick": "tg_thanks"}
+_NOTES: Mapping[str, str] = {"up": "tg_thanks", "rate": "tg_thanks", "down": "tg_how_to_correct", "pick": "tg_thanks"}
 """What the button says when it is pressed."""

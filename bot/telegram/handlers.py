@@ -14,6 +14,7 @@ from bot.plain_words import command_in
 from bot.telegram.asking import asked_about
 from bot.telegram.buttons import press
 from bot.telegram.command_list import options_of, scope_of
+from bot.telegram.customers import answer_by_reply, answers_case, asks_figures, show_figures
 from bot.telegram.desk import Visit
 from bot.telegram.digests import digest
 from bot.telegram.downloads import recording_of
@@ -253,10 +254,12 @@ def _of_command(name: str) -> Route:
 HANDLERS: tuple[Route, ...] = (
     Route(lambda visit: visit.query is not None, press),
     Route(lambda visit: visit.message.edit_date is not None and is_live(visit.message), ignore),
+    Route(answers_case, answer_by_reply),
     Route(lambda visit: visit.edited, edited),
     Route(forwarded, offer),
     Route(lambda visit: is_stop(visit.message.text or ""), stop),
     *map(_of_command, COMMAND_HANDLERS),
+    Route(asks_figures, show_figures),
     Route(lambda visit: visit.wish is not None, remind),
     Route(lambda visit: visit.logged is not None, entry),
     Route(is_shown, tell_kind),  # before documents: a GIF is sent as one too

@@ -6,7 +6,8 @@ import contextlib
 
 from telegram.error import TelegramError
 
-from bot.telegram.authority import ASKING, COMMANDS, FILE, OTHER, PRESSES, Rule, Verdict, judge
+from bot.telegram.authority import ASKING, CASE, COMMANDS, FILE, OTHER, PRESSES, Rule, Verdict, judge
+from bot.telegram.customers import answers_case
 from bot.telegram.desk import Visit
 from bot.telegram.downloads import recording_of
 from bot.telegram.group_rules import wrote_turn
@@ -61,6 +62,8 @@ def rule_of(visit: Visit) -> Rule:
     """The row of the table that a visit falls under."""
     if visit.query is not None:
         return PRESSES.get(pressed(visit.query.data or "")[0], OTHER)
+    if answers_case(visit):
+        return CASE
     if is_stop(visit.message.text or ""):
         return COMMANDS["stop"]
     if visit.command is not None:

@@ -12,6 +12,7 @@ from typing import Literal, Protocol
 
 from bot.config import Settings
 from bot.context import Context, Given
+from bot.desk.desk import Desk as CustomerDesk
 from bot.hearing import Recording
 from bot.influence import Influence, Missing
 from bot.learned import Learned
@@ -286,5 +287,7 @@ class Services:
     """What answers now."""
     second_answer: SecondAnswer = no_second_answer
     """Another answer to a turn, to choose from."""
+    customers: CustomerDesk | None = None
+    """None: there is no customer desk, as the owner has not switched it on."""
     read_page: ReadPage | None = None
     """None: links are text, as the owner has not switched them on."""
