@@ -23,6 +23,7 @@ from memory.facts.tables import STATEMENTS as FACTS
 from memory.moves_table import STATEMENTS as MOVES
 from memory.people_tables import STATEMENTS as PEOPLE
 from memory.reminders_table import STATEMENTS as REMINDERS
+from memory.taste_tables import STATEMENTS as TASTE
 from memory.telegram_tables import BLOCKED, REFERRING
 from memory.telegram_tables import STATEMENTS as TELEGRAM
 from memory.wishes_tables import STATEMENTS as WISHES
@@ -311,6 +312,7 @@ _LATER: tuple[tuple[str, Sequence[str]], ...] = (
     ("m0030_unsupported", ("ALTER TABLE turns ADD COLUMN unsupported TEXT NOT NULL DEFAULT '[]'",)),
     ("m0031_moves", MOVES),
     ("m0032_api", API),
+    ("m0034_taste", TASTE),
 )
 """Steps that are nothing but statements, in their order; the next is added at the end."""
 
