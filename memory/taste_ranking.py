@@ -170,8 +170,3 @@ def signals_of(
 
 def _days(at: str, now: datetime) -> float:
     return max(0.0, (now - datetime.fromisoformat(at)).total_seconds() / 86400)
-
-
-def is_done(item: int, events: Sequence[Event]) -> bool:
-    """Whether there is no use in recommending an item: the user has said what they think of it, or has it."""
-    return any(event.item == item and event.action != "shown" for event in events)

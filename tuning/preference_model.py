@@ -369,5 +369,6 @@ def save(learner: Learner, folder: Path, *, base_name: str) -> None:
     config.base_model_name_or_path = base_name
     try:
         learner.model.save_pretrained(str(folder), save_embedding_layers=False)
+        (folder / "README.md").unlink(missing_ok=True)  # peft's empty model card
     except OSError as exc:
         raise FamiliarError(f"{folder} can't be written: {first_line(exc)}") from exc
