@@ -7,7 +7,7 @@ and popularity do. A vote is an event, so that it counts in the next list whethe
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import Protocol
 
@@ -34,13 +34,19 @@ from memory.taste import (
     popularity,
     selected,
 )
-from memory.taste_ranking import Floats, Reason, moved, nearness, reason, scores, signals_of, varied
+from memory.taste_ranking import Floats, Reason, moved, nearness, reason, scores, signals_of, standard, varied
 from tuning.config import TasteConfig
 
 _SCORED = 200
 """Most items that a model reads for a list: the nearest by plain embeddings, as each takes some milliseconds."""
 _FOUND = 60
 """Passages of a search among which items are looked for."""
+_FITTING = 12
+"""Best fitting items of which a list about something is made."""
+_ASKED = 2.0
+"""How much fitting what was asked for weighs, beside preference."""
+_SURE = 1000
+"""Opinions at which popularity no longer counts."""
 
 Search = Callable[[str, User, int], Found]
 """Finds the best passages that a user may read."""
@@ -120,19 +126,37 @@ class Taste:
         if wish.like is not None:
             item_by_id(self._store, wish.like, user_id=user.id)
         done = {event.item for event in events if event.action != "shown"}
-        left = self._wished([item for item in items if item.id not in done], user, wish)
+        left = [item for item in items if item.id not in done]
+        asked = self._asked(left, user, wish)
+        left = left if asked is None else [item for item in left if item.id in asked]
         if not left:
             return ()
         taste = self._told(items, events)
         left, field = self._nearest(left, taste, wish)
         popular = popularity(self._store, [item.id for item in left], without=user.id)
         preference = field.near if wish.like is not None else self._preferred(user, left, field, taste)
+        if asked is not None:
+            preference = standard(preference) + _ASKED * standard(
+                np.array([asked[item.id] for item in left], np.float32)
+            )
         signals = signals_of(left, events, preference=preference, popularity=popular, now=self._now())
+        if wish != Wish():  # what was asked for counts, however little is known of the user
+            signals = replace(signals, opinions=max(signals.opinions, _SURE))
         total = scores(signals, half_life_days=self._config.half_life_days)
         order = varied(total, field.vectors, k=most or self._config.items, variety=self._config.variety)
         return tuple(
             Recommended(left[place], _why(place, field.vectors, taste, int(popular[place]))) for place in order
         )
+
+    def _asked(self, items: Sequence[Item], user: User, wish: Wish) -> dict[int, float] | None:
+        """How well the best items fit the words that were asked for, by the search of a turn; None without words."""
+        if not wish.about:
+            return None
+        free, found = {item.id for item in items}, dict[int, float]()
+        for hit in self._search(wish.about, user, _FOUND).hits:
+            if hit.chunk.document_id in free:
+                found.setdefault(hit.chunk.document_id, hit.score)
+        return dict(list(found.items())[:_FITTING])
 
     def _told(self, items: Sequence[Item], events: Sequence[Event]) -> _Told:
         known = {item.id: item for item in items}
@@ -153,19 +177,16 @@ class Taste:
         kept = np.argsort(-near, kind="stable")[:_SCORED]
         return [items[place] for place in kept], _Field(vectors[kept], near[kept])
 
-    def _wished(self, items: list[Item], user: User, wish: Wish) -> list[Item]:
-        if not wish.about:
-            return items
-        found = self._search(wish.about, user, _FOUND)
-        ids = {hit.chunk.document_id for hit in found.hits}
-        return [item for item in items if item.id in ids]
-
     def _preferred(self, user: User, items: Sequence[Item], field: _Field, taste: _Told) -> Floats:
         ranked = self._ranker.rank(user, items, taste.chosen)
         if ranked is None:
             return field.near
         since = taste.since(ranked.learned_until)
-        return moved(ranked.scores, nearness(field.vectors, since.vectors(True), since.vectors(False)))
+        return moved(
+            ranked.scores,
+            nearness(field.vectors, since.vectors(True), since.vectors(False)),
+            opinions=len(since.events),
+        )
 
     def shown(self, user: User, items: Sequence[Recommended]) -> None:
         """Note that a list was shown, so that the next one has others."""

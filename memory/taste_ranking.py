@@ -83,9 +83,13 @@ def standard(scores: Floats) -> Floats:
     return np.asarray((scores - scores.mean()) / spread, np.float32)
 
 
-def moved(model: Floats, since: Floats) -> Floats:
-    """A model's scores (n,) with the nearness to what was said since it was trained; each counts alike."""
-    return standard(model) + standard(since)
+def moved(model: Floats, since: Floats, *, opinions: int) -> Floats:
+    """A model's scores (n,) with the nearness to what was said since it was trained.
+
+    :param opinions: items that something was said of since; with five both count alike, with many nearness twice
+    """
+    weight = 2 * opinions / (opinions + _DOUBT)
+    return np.asarray(standard(model) + weight * standard(since), np.float32)
 
 
 def scores(signals: Signals, *, half_life_days: float) -> Floats:

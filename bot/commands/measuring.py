@@ -24,6 +24,7 @@ def evaluate(app: App, args: argparse.Namespace, out: Output) -> int:
         "summaries": _summaries,
         "facts": _facts,
         "filters": _filters,
+        "taste": _taste,
     }[args.what](app, args, out)
 
 
@@ -120,6 +121,19 @@ def _filters(app: App, args: argparse.Namespace, out: Output) -> int:
 
     del args
     for row in evaluate_filters(app.tunes.detectors):
+        out.result(plain(row), row.line())
+    return 0
+
+
+def _taste(app: App, args: argparse.Namespace, out: Output) -> int:
+    from bot.eval_taste import evaluate_taste, made_data
+    from bot.taste_model import encoder_of
+
+    config = app.settings.taste
+    made = made_data(
+        users=args.users, choices=args.choices, items=2 * args.choices, recent=config.recent, seed=args.seed
+    )
+    for row in evaluate_taste(made, app.embedder, encoder_of(app).folder, config, note=out.note):
         out.result(plain(row), row.line())
     return 0
 

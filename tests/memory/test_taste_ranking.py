@@ -74,10 +74,11 @@ def test_a_list_is_varied() -> None:
 
 
 def test_a_model_is_moved_by_what_was_said_since() -> None:
-    """Both count alike, and nothing said since moves nothing."""
+    """Nothing said since moves nothing, five opinions count as much as it does, more count more."""
     assert standard(floats(2, 2)).tolist() == [0.0, 0.0]
-    assert moved(floats(0, 2), floats(0, 0)).tolist() == [-1.0, 1.0]
-    assert moved(floats(0, 2), floats(1, 0)).tolist() == [0.0, 0.0]
+    assert moved(floats(0, 2), floats(1, 0), opinions=0).tolist() == [-1.0, 1.0]
+    assert moved(floats(0, 2), floats(1, 0), opinions=5).tolist() == [0.0, 0.0]
+    assert moved(floats(0, 2), floats(1, 0), opinions=15).tolist() == [0.5, -0.5]
 
 
 def test_a_reason_names_the_nearest_that_were_selected() -> None:
