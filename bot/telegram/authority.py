@@ -31,6 +31,8 @@ class Rule:
     in_group: InGroup = "all"
     uses: Work | None = None
     """What a limit counts it as, besides a message."""
+    switch: str = ""
+    """The section of the settings that must be enabled; else there is no such command."""
     keeps: bool = False
     """Whether it is of no use in a group of which nothing is stored."""
 
@@ -44,6 +46,7 @@ COMMANDS: Mapping[str, Rule] = {
     "import": Rule(in_group="no"),
     "summary": Rule(uses="reply"),
     "digest": Rule(in_group="no"),
+    "recommend": Rule(in_group="no", switch="taste"),
     "why": Rule(_EVERYONE),
     "forget": Rule(_EVERYONE, "author"),
     "facts": Rule(in_group="no"),
@@ -88,6 +91,7 @@ PRESSES: Mapping[str, Rule] = {
     "tune": Rule(in_group="no"),
     "rollback": Rule(in_group="no"),
     "pick": Rule(in_group="no"),
+    "taste": Rule(in_group="no"),
     "allow": Rule(_OWNER, "no"),
     "guest": Rule(_OWNER, "no"),
     "refuse": Rule(_OWNER, "no"),

@@ -12,7 +12,7 @@ from bot.explain import explain, explain_influence, missing_line
 from bot.plain_words import command_in
 from bot.telegram.asking import asked_about
 from bot.telegram.buttons import press
-from bot.telegram.command_list import scope_of
+from bot.telegram.command_list import scope_of, switched_on
 from bot.telegram.desk import Visit
 from bot.telegram.digests import digest
 from bot.telegram.downloads import recording_of
@@ -37,6 +37,7 @@ from bot.telegram.permitting import permitted
 from bot.telegram.personas import persona
 from bot.telegram.preferences import settings
 from bot.telegram.reactions import said_vote, vote_by_text
+from bot.telegram.recommending import recommend
 from bot.telegram.reminding import remind, reminders, timezone, wished
 from bot.telegram.render import reply_parts, source_lines
 from bot.telegram.searching import search
@@ -89,14 +90,14 @@ async def start(visit: Visit) -> None:
     guest = visit.person.role == "guest"
     await visit.tell(visit.phrase("tg_welcome_guest" if guest else "tg_welcome", name=visit.person.name))
     if visit.place.private:
-        await set_own_menu(visit.desk.bot, visit.person)
+        await set_own_menu(visit.desk.bot, visit.person, on=switched_on(visit.services.settings))
 
 
 async def show_help(visit: Visit) -> None:
     """What the bot can do here, for whoever asks."""
-    bot, role = visit.desk.bot, visit.person.role
+    bot, role, on = visit.desk.bot, visit.person.role, switched_on(visit.services.settings)
     scope = scope_of(role, private=visit.place.private)
-    lines = [visit.phrase("tg_help_guest" if role == "guest" else "tg_help"), *help_lines(scope, visit.language)]
+    lines = [visit.phrase("tg_help_guest" if role == "guest" else "tg_help"), *help_lines(scope, visit.language, on=on)]
     if role != "guest":
         lines.append(visit.phrase("tg_help_more"))
     if bot.bot.supports_inline_queries and role != "guest":
@@ -207,6 +208,7 @@ COMMAND_HANDLERS: Mapping[str, Callable[[Visit], Awaitable[None]]] = {
     "import": how_to_import,
     "summary": summary,
     "digest": digest,
+    "recommend": recommend,
     "why": why,
     "forget": forget,
     "facts": facts,

@@ -16,6 +16,7 @@ from bot.hearing import Recording
 from bot.influence import Influence, Missing
 from bot.learned import Learned
 from bot.seeing import Seen
+from bot.taste import Taste
 from memory.candidates import Candidates
 from memory.notes import KeptNote, NewNote
 from memory.records import Citation, Found, Receipt, Turn, User
@@ -286,5 +287,7 @@ class Services:
     """What answers now."""
     second_answer: SecondAnswer = no_second_answer
     """Another answer to a turn, to choose from."""
+    taste: Taste | None = None
+    """None: nothing is recommended, as the owner has not switched it on."""
     read_page: ReadPage | None = None
     """None: links are text, as the owner has not switched them on."""

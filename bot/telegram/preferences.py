@@ -7,6 +7,7 @@ from dataclasses import asdict, replace
 from typing import Any
 
 from bot.locales import LANGUAGES, say
+from bot.telegram.command_list import switched_on
 from bot.telegram.desk import Visit
 from bot.telegram.digests import setting_line
 from bot.telegram.menus import set_own_menu
@@ -37,7 +38,7 @@ async def changed(visit: Visit, values: Sequence[str]) -> None:
     profile, shown = user.profile, replace(visit, user=user)
     await visit.desk.sender.edit(visit.place, visit.message.message_id, Part(_text(shown)), buttons=_buttons(profile))
     if name == "language":
-        await set_own_menu(visit.desk.bot, user)
+        await set_own_menu(visit.desk.bot, user, on=switched_on(visit.services.settings))
 
 
 def _changed(store: Store, user_id: int, name: str, value: str) -> User:

@@ -36,6 +36,7 @@ from bot.metrics.health import Connection
 from bot.metrics.server import serving
 from bot.telegram.access import is_paired, pairing_code
 from bot.telegram.alerting import watch_limits
+from bot.telegram.command_list import switched_on
 from bot.telegram.desk import Desk
 from bot.telegram.digests import deliver_digests
 from bot.telegram.fact_reading import read_facts
@@ -184,6 +185,7 @@ def services_of(app: App) -> Services:
         names=lambda: names_of(app),
         second_answer=lambda turn, *, user: app.assistant.second_answer(turn, user=user),
         read_page=page_reader(app.settings),
+        taste=app.taste if app.settings.taste.enabled else None,
     )
 
 
@@ -384,11 +386,12 @@ async def _answer_until_stopped(
     bot.keep_by(door.keep)
     updater = Updater(bot, cast("asyncio.Queue[object]", door))  # the updater only puts into it
     await updater.initialize()
+    on = switched_on(desk.services.settings)
     try:
         listen = functools.partial(_listen, updater, line)
-        if not await line.reach(lambda: set_menus(desk.bot)):
+        if not await line.reach(lambda: set_menus(desk.bot, on=on)):
             return
-        await set_own_menu(desk.bot, desk.services.store.owner())
+        await set_own_menu(desk.bot, desk.services.store.owner(), on=on)
         await _go_on(desk, lanes)
         if not await line.reach(listen):
             return
