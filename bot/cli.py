@@ -85,8 +85,10 @@ def parser() -> argparse.ArgumentParser:
     commands = root.add_subparsers(metavar="COMMAND", required=True)
 
     def add(name: str, command: str, text: str, *, listed: bool = True) -> argparse.ArgumentParser:
-        shown = {"help": text} if listed else {}
-        sub = commands.add_parser(name, description=text, parents=[common], **shown)
+        if listed:
+            sub = commands.add_parser(name, help=text, description=text, parents=[common])
+        else:  # without help it stands in no list
+            sub = commands.add_parser(name, description=text, parents=[common])
         sub.set_defaults(command=command)
         return sub
 

@@ -1,17 +1,18 @@
 """Recommendations measured on made users, whose taste is known because this module states it.
 
 The model of taste. There are ten topics of ten words and two manners of four phrases. An item draws one topic, a
-second one that gives it one word of four, a manner and a quality q ~ N(0, 0.6); its text is a template filled with
-words of its topics and a phrase of its manner. A user u has an affinity a ~ N(0, 1.2) to each topic and m ~ N(0, 1)
-to the second manner over the first; halfway through, the affinities to three topics are drawn anew. Items come in
-random order, one an hour. The user selects one with probability sigmoid(0.75 a[first] + 0.25 a[second] + m [manner]
-+ q - 0.2), and one answer in ten is turned round. A third of the answers are ratings: 3 + 2 (2 p - 1) + N(0, 0.5),
+second one that gives it one word of four, a manner and a quality q ~ N(0, 0.5); its text is a template filled with
+words of its topics and a phrase of its manner. A user u has an affinity a ~ N(0, 1.5) to each topic and m ~ N(0, 1.5)
+to the second manner over the first; halfway through, the affinities to two topics are drawn anew. Items come in
+random order, one an hour. The user selects one with probability sigmoid(a[first] + 0.3 a[second] + m [manner]
++ q - 0.2), and one answer in twenty is turned round. A third of the answers are ratings: 3 + 2 (2 p - 1) + N(0, 0.5),
 cut to 1..5, where p is that probability. So topics can be told by embeddings, quality by what others choose, and
-manner and change only by a model that learns. The row "truth" scores by p itself: no ranker can do better.
+manner and change only by a model that learns.
 
 Each user's newest part is held out, as the gate does it. Popularity counts what the others selected of all items,
-which a home of one person can't know. ``implicit``, where it is installed, factorises all users' older choices by
-alternating least squares.
+which a home of one person can't know; forty more users are drawn for that, to whom nothing is recommended.
+``implicit``, where it is installed, factorises all users' older choices by alternating least squares. The row "truth"
+scores by p itself, which no ranker can better but by chance.
 """
 
 from __future__ import annotations
@@ -57,7 +58,9 @@ _TEMPLATES = (
     "{phrase} of {a}, from {b} to {c}, and what {d} has to do with it",
     "What {a} teaches about {b}; {phrase} for whoever cares for {c} and {d}",
 )
-_FLIPPED, _RATED = 0.1, 1 / 3
+_FLIPPED, _RATED = 0.05, 1 / 3
+OTHERS = 40
+"""Users who are there to make items popular."""
 _BEGIN = datetime(2026, 1, 1, tzinfo=UTC)
 
 
@@ -120,21 +123,21 @@ def _item(drawn: random.Random) -> MadeItem:
     a, b, c = drawn.sample(_TOPICS[first], 3)
     words = {"a": a, "b": b, "c": c, "d": drawn.choice(_TOPICS[second])}
     text = drawn.choice(_TEMPLATES).format(**words, phrase=drawn.choice(_MANNERS[manner]))
-    return MadeItem(text, (first, second), manner, drawn.gauss(0, 0.6))
+    return MadeItem(text, (first, second), manner, drawn.gauss(0, 0.5))
 
 
 def _choices(
     drawn: random.Random, items: Sequence[MadeItem], count: int, recent: int
 ) -> tuple[tuple[Choice, ...], tuple[float, ...]]:
-    affinity = [drawn.gauss(0, 1.2) for _ in _TOPICS]
-    manner = drawn.gauss(0, 1)
+    affinity = [drawn.gauss(0, 1.5) for _ in _TOPICS]
+    manner = drawn.gauss(0, 1.5)
     found, chosen, truth = list[Choice](), list[str](), list[float]()
     for number, place in enumerate(drawn.sample(range(len(items)), count)):
         if number == count // 2:
-            for topic in drawn.sample(range(len(_TOPICS)), 3):
-                affinity[topic] = drawn.gauss(0, 1.2)
+            for topic in drawn.sample(range(len(_TOPICS)), 2):
+                affinity[topic] = drawn.gauss(0, 1.5)
         item = items[place]
-        wish = 0.75 * affinity[item.topics[0]] + 0.25 * affinity[item.topics[1]] + manner * item.manner
+        wish = affinity[item.topics[0]] + 0.3 * affinity[item.topics[1]] + manner * item.manner
         likely = float(1 / (1 + np.exp(-(wish + item.quality - 0.2))))
         truth.append(likely)
         selected = (drawn.random() < likely) != (drawn.random() < _FLIPPED)
@@ -152,10 +155,12 @@ def evaluate_taste(
     encoder: Path,
     config: TasteConfig,
     *,
+    users: int,
     note: Callable[[str], None] = lambda _: None,
 ) -> list[TasteFigures]:
     """Every ranker on the same held-out choices, popularity first.
 
+    :param users: the first so many are recommended to
     :raises FamiliarError: the encoder can't be loaded
     """
     parts = [split_by_time(user, share=config.held_out) for user in data.users]
@@ -169,7 +174,7 @@ def evaluate_taste(
     factors = implicit_scorer([train for train, _ in parts], len(data.items))
     if factors is not None:
         scorers["implicit"] = factors
-    return [_figures(name, scorer, parts) for name, scorer in scorers.items()]
+    return [_figures(name, scorer, parts[:users]) for name, scorer in scorers.items()]
 
 
 def popularity_scorer(trains: Sequence[Sequence[Choice]]) -> Scorer:

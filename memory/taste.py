@@ -257,7 +257,7 @@ def item_vectors(store: Store, ids: Sequence[int], *, embedder: str) -> NDArray[
     sums = np.zeros((len(ids), width), np.float32)
     for id_, vector in rows:
         sums[place[id_]] += np.frombuffer(vector, np.float16).astype(np.float32)
-    return sums / np.maximum(np.linalg.norm(sums, axis=1, keepdims=True), 1e-9)
+    return np.asarray(sums / np.maximum(np.linalg.norm(sums, axis=1, keepdims=True), 1e-9), np.float32)
 
 
 def popularity(store: Store, ids: Sequence[int], *, without: int) -> NDArray[np.float32]:

@@ -242,7 +242,8 @@ def _read_output(folder: Path) -> _Learned:
     if not (folder / _DONE).is_file():
         raise FamiliarError("the training process ended without a result")
     values = json.loads((folder / _OUTPUT).read_text(encoding="utf-8"))
-    return _Learned(**{key: tuple(value) if isinstance(value, list) else value for key, value in values.items()})
+    scores, probabilities, ratings = (tuple(values[key]) for key in ("scores", "probabilities", "ratings"))
+    return _Learned(scores, probabilities, ratings, values["steps"], values["best_step"], values["peak_mb"])
 
 
 def _choice(row: dict[str, Any]) -> Choice:

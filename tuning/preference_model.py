@@ -24,6 +24,7 @@ from transformers.utils.logging import disable_progress_bar
 from memory.embedding import read_prompts
 from memory.errors import FamiliarError, first_line
 from tuning.config import TasteConfig
+from tuning.precision import dtype_here
 from tuning.preference import Choice, split_by_time
 from tuning.recipe import rate
 
@@ -32,8 +33,6 @@ Report = Callable[[dict[str, Any]], None]
 _VALIDATED = 0.2
 """Newest share of what is trained on that decides when to stop."""
 _PATIENCE = 2
-_HEAD_RATE = 10.0
-"""Learning rate of the head over that of LoRA's matrices."""
 _RIDGES = (1.0, 0.1, 0.01, 0.001)
 """Penalties of the probe's weights that are tried."""
 _PROBE_STEPS = 60
@@ -54,7 +53,7 @@ class Inputs:
     """1 where a token is the item's."""
 
 
-class Head(nn.Module):
+class Head(nn.Module):  # type: ignore[misc]  # torch has no types here
     """A linear layer on features that are centred and brought to one scale."""
 
     def __init__(self, width: int) -> None:
@@ -67,10 +66,10 @@ class Head(nn.Module):
 
     def forward(self, features: torch.Tensor) -> torch.Tensor:
         """Logits and rating (n, 3) of features (n, width)."""
-        return self.linear((features - self.center) / self.scale)  # type: ignore[no-any-return]
+        return self.linear((features - self.center) / self.scale)
 
 
-class Selector(nn.Module):
+class Selector(nn.Module):  # type: ignore[misc]
     """An encoder, mean pooling over the item, and the head; a model as peft's sequence classification wants one."""
 
     def __init__(self, encoder: Any) -> None:
@@ -81,7 +80,7 @@ class Selector(nn.Module):
 
     def pooled(self, input_ids: torch.Tensor, attention_mask: torch.Tensor, item_mask: torch.Tensor) -> torch.Tensor:
         """The items' vectors (n, width) of unit length."""
-        hidden = self.encoder(input_ids=input_ids, attention_mask=attention_mask).last_hidden_state
+        hidden = self.encoder(input_ids=input_ids, attention_mask=attention_mask).last_hidden_state.float()
         weights = item_mask.unsqueeze(-1).to(hidden.dtype)
         means = (hidden * weights).sum(dim=1) / weights.sum(dim=1).clamp(min=1)
         return nn.functional.normalize(means, dim=-1)
@@ -90,7 +89,7 @@ class Selector(nn.Module):
         self, input_ids: torch.Tensor, attention_mask: torch.Tensor, item_mask: torch.Tensor, **_unused: object
     ) -> torch.Tensor:
         """Logits and rating (n, 3)."""
-        return self.classifier(self.pooled(input_ids, attention_mask, item_mask))  # type: ignore[no-any-return]
+        return self.classifier(self.pooled(input_ids, attention_mask, item_mask))
 
 
 @dataclass(frozen=True)
@@ -146,7 +145,7 @@ def open_learner(folder: Path, config: TasteConfig, *, adapter: Path | None = No
     torch.manual_seed(config.seed)
     try:
         tokenizer = AutoTokenizer.from_pretrained(folder, local_files_only=True)
-        encoder = AutoModel.from_pretrained(folder, dtype=torch.float32, local_files_only=True)
+        encoder = AutoModel.from_pretrained(folder, dtype=getattr(torch, dtype_here()), local_files_only=True)
         base = Selector(encoder.requires_grad_(False))
         model = (
             get_peft_model(base, _lora(base, config))
@@ -202,15 +201,14 @@ def fit(learner: Learner, train: Sequence[Choice], config: TasteConfig, tell: Re
     older, newest = split_by_time(train, share=_VALIDATED)
     _fit_probe(learner, older, newest)
     weights = {name: weight for name, weight in learner.model.named_parameters() if weight.requires_grad}
-    optimizer = torch.optim.AdamW(_groups(weights, config), weight_decay=config.weight_decay)
-    peaks = [group["lr"] for group in optimizer.param_groups]
+    optimizer = torch.optim.AdamW(weights.values(), lr=config.learning_rate, weight_decay=config.weight_decay)
     best, best_step, worse, step = _validate(learner, newest), 0, 0, 0
     kept = {name: weight.detach().clone() for name, weight in weights.items()}
     planned = [batch for epoch in range(config.epochs) for batch in _epoch(older, config, epoch)]
     per_epoch = max(1, len(planned) // config.epochs)
     for step, batch in enumerate(planned, 1):
-        for group, peak in zip(optimizer.param_groups, peaks, strict=True):
-            group["lr"] = peak * rate(step, len(planned))
+        for group in optimizer.param_groups:
+            group["lr"] = config.learning_rate * rate(step, len(planned))
         loss = _step(learner, batch, optimizer, list(weights.values()))
         tell({"phase": "training", "step": step, "steps": len(planned), "loss": round(loss, 4)})
         if step % per_epoch:
@@ -225,12 +223,6 @@ def fit(learner: Learner, train: Sequence[Choice], config: TasteConfig, tell: Re
         for name, weight in weights.items():
             weight.copy_(kept[name])
     return FittedPreference(step, best_step, best)
-
-
-def _groups(weights: dict[str, Any], config: TasteConfig) -> list[dict[str, Any]]:
-    head = [weight for name, weight in weights.items() if "classifier" in name]
-    lora = [weight for name, weight in weights.items() if "classifier" not in name]
-    return [{"params": lora, "lr": config.learning_rate}, {"params": head, "lr": _HEAD_RATE * config.learning_rate}]
 
 
 def _epoch(choices: Sequence[Choice], config: TasteConfig, epoch: int) -> Iterator[Sequence[Choice]]:
@@ -326,7 +318,7 @@ def _minimise(head: Head, features: torch.Tensor, choices: Sequence[Choice], rid
         loss.backward()
         return loss
 
-    optimizer.step(closure)  # type: ignore[no-untyped-call]
+    optimizer.step(closure)
     optimizer.zero_grad(set_to_none=True)
 
 

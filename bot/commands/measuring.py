@@ -126,14 +126,14 @@ def _filters(app: App, args: argparse.Namespace, out: Output) -> int:
 
 
 def _taste(app: App, args: argparse.Namespace, out: Output) -> int:
-    from bot.eval_taste import evaluate_taste, made_data
+    from bot.eval_taste import OTHERS, evaluate_taste, made_data
     from bot.taste_model import encoder_of
 
     config = app.settings.taste
     made = made_data(
-        users=args.users, choices=args.choices, items=2 * args.choices, recent=config.recent, seed=args.seed
+        users=args.users + OTHERS, choices=args.choices, items=2 * args.choices, recent=config.recent, seed=args.seed
     )
-    for row in evaluate_taste(made, app.embedder, encoder_of(app).folder, config, note=out.note):
+    for row in evaluate_taste(made, app.embedder, encoder_of(app).folder, config, users=args.users, note=out.note):
         out.result(plain(row), row.line())
     return 0
 

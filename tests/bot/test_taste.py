@@ -225,15 +225,15 @@ def test_the_terminal_does_all_of_it(tmp_path: Path, capsys: pytest.CaptureFixtu
     assert len(run(app, capsys, "recommend", "about", "sea", "-n", "1")) == 1
     assert run(app, capsys, "items", "models") == []
     assert run(app, capsys, "items", "rollback") == [{"adapter": None}]
+    (tmp_path / "x.jsonl").write_text("", encoding="utf-8")
     for wrong, message in (
         (("items", "add"), "needs a title"),
         (("items", "liked", "sea"), "write the number"),
         (("items", "import", "x.jsonl", "--shared", app.user(None).name), "that is a person"),
     ):
-        (tmp_path / "x.jsonl").write_text("", encoding="utf-8")
-        wrong = tuple(str(tmp_path / part) if part == "x.jsonl" else part for part in wrong)
+        named = [str(tmp_path / part) if part == "x.jsonl" else part for part in wrong]
         with pytest.raises(UsageError, match=message):
-            items(app, parser().parse_args(wrong), Output(as_json=True))
+            items(app, parser().parse_args(named), Output(as_json=True))
     app.close()
 
 

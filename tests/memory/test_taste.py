@@ -225,9 +225,9 @@ def test_items_move_with_their_user(store: Store, user: int, tmp_path: Path) -> 
     assert moved is not None
     with target.transaction() as db:
         db.execute("UPDATE users SET role = 'member' WHERE id = ?", (moved.id,))
-    (item,) = items_of(target, user_id=moved.id)
-    assert item.title == SEA.title
-    assert [event.item for event in events_of(target, user_id=moved.id)] == [item.id]
+    (there,) = items_of(target, user_id=moved.id)
+    assert there.title == SEA.title
+    assert [event.item for event in events_of(target, user_id=moved.id)] == [there.id]
     assert target.rows("SELECT 1 FROM adapters") == []
     assert target.rows("PRAGMA foreign_key_check") == []
     target.close()

@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 import torch
 
+from bot.taste_model import LiveRanker
 from memory.config import ImportConfig
 from memory.errors import FamiliarError, UsageError
 from memory.store import Store
@@ -216,4 +217,16 @@ def test_a_taste_is_trained_judged_and_registered(store: Store, encoder: Path) -
     assert files == {"adapter_config.json", "adapter_model.safetensors", "done", "manifest.json", "metrics.json"}
     sources = {row[0] for row in store.tuples("SELECT document_id FROM adapter_sources", ())}
     assert sources == {item.id for item in items_of(store, user_id=user)}
+    stored = items_of(store, user_id=user)
+    ranker = LiveRanker(registry, lambda: base, CONFIG)
+    ranked = ranker.rank(store.users()[0], stored, ("item 0",))
+    assert ranked is not None
+    assert ranked.learned_until == new[27].at
+    assert auc(np.array([float(item.id % 2 == stored[0].id % 2) for item in stored]), ranked.scores) > 0.9
+    again = ranker.rank(store.users()[0], stored[:3], ("item 0",))
+    assert again is not None
+    assert again.scores.tolist() == ranked.scores[:3].tolist()
+    other = LiveRanker(registry, lambda: replace(base, sha256="other"), CONFIG)
+    assert other.rank(store.users()[0], stored, ()) is None
     assert registry.rollback(user_id=user) is None
+    assert ranker.rank(store.users()[0], stored, ()) is None
