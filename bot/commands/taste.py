@@ -164,7 +164,9 @@ def _rollback(app: App, user: User, args: argparse.Namespace, out: Output) -> in
 def _registry(app: App) -> Registry:
     from tuning.preference_job import taste_registry
 
-    return taste_registry(app.store, app.home)
+    registry = taste_registry(app.store, app.home)
+    registry.recover()  # a training whose process is gone is marked so
+    return registry
 
 
 def _record(item: Item) -> dict[str, object]:

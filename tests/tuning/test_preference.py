@@ -222,7 +222,10 @@ def test_a_taste_is_trained_judged_and_registered(store: Store, encoder: Path) -
     ranked = ranker.rank(store.users()[0], stored, ("item 0",))
     assert ranked is not None
     assert ranked.learned_until == new[27].at
-    assert auc(np.array([float(item.id % 2 == stored[0].id % 2) for item in stored]), ranked.scores) > 0.9
+    assert (
+        auc(np.array([float(item.id % 2 == stored[0].id % 2) for item in stored]), ranked.scores.astype(np.float64))
+        > 0.9
+    )
     again = ranker.rank(store.users()[0], stored[:3], ("item 0",))
     assert again is not None
     assert again.scores.tolist() == ranked.scores[:3].tolist()
