@@ -41,6 +41,7 @@ if TYPE_CHECKING:
     from bot.parts import Parts
     from bot.seeing import Sight
     from bot.summaries import Summarizer
+    from bot.taste import Taste
     from bot.tunes import Tunes
     from memory.config import EmbedderConfig
     from memory.embedding import Embedder
@@ -422,6 +423,13 @@ class App:
         from tuning.adapters import AdapterEraser, Registry
 
         return [AdapterEraser(Registry(store, self.home / "adapters")), PrefixEraser(self.home / FOLDER)]
+
+    @cached_property
+    def taste(self) -> Taste:
+        """What is recommended to this home's users."""
+        from bot.taste_model import open_taste
+
+        return open_taste(self)
 
     @cached_property
     def tunes(self) -> Tunes:

@@ -21,6 +21,7 @@ from bot.answers import (
     check_citations,
     choose_sentences,
     cite,
+    is_about,
     quote,
 )
 from bot.candidates import SecondAnswers
@@ -368,7 +369,6 @@ class Assistant:
         quoted = quoted or self._quoted(text, run.about, language=language)
         if quoted is None:
             return said_outright(run.nothing(language), (), run)
-            return _said_outright(run.nothing(language), (), run)
         if run.quotes_only:
             return said_outright(quoted.text, quoted.citations, run)
         run.emit(quoted.text)
@@ -434,3 +434,14 @@ _ONLY_CITED = re.compile(r"(?:\s*\[\d*\]?)*\s*")
 _NOTHING = Found((), 0.0, answerable=False)
 QUOTED_PASSAGES = 4
 """What a model that is not trusted is given: its sentences are taken from the best passages, and reading costs time."""
+
+
+def about_first(asked: Sequence[str], found: Found) -> tuple[tuple[Hit, ...], tuple[Hit, ...]]:
+    """The hits of an answerable search, those that name what one of the questions asks first; and those alone."""
+    if not found.answerable:
+        return (), ()
+    stated = {source.chunk_id for fact in found.facts for source in fact.sources}
+    about = tuple(
+        hit for hit in found.hits if hit.chunk.id in stated or any(is_about(question, hit.chunk) for question in asked)
+    )
+    return (*about, *(hit for hit in found.hits if hit not in about)), about

@@ -18,7 +18,7 @@ from typing import Any, get_type_hints
 from bot.secret_sources import find
 from memory.config import EmbedderConfig, ImportConfig, IndexConfig, SearchConfig
 from memory.errors import UsageError
-from tuning.config import GateConfig, TuneConfig, VotesConfig
+from tuning.config import GateConfig, TasteConfig, TuneConfig, VotesConfig
 
 
 class Secret:
@@ -359,6 +359,7 @@ class Settings:
     tuning: TuneConfig = field(default_factory=TuneConfig)
     votes: VotesConfig = field(default_factory=VotesConfig)
     gate: GateConfig = field(default_factory=GateConfig)
+    taste: TasteConfig = field(default_factory=TasteConfig)
     telegram: TelegramConfig = field(default_factory=TelegramConfig)
     links: LinksConfig = field(default_factory=LinksConfig)
     speech: SpeechConfig = field(default_factory=SpeechConfig)

@@ -90,6 +90,7 @@ TABLES = (
         (
             *("manifest", "gate"),
             "id",
+            "kind",
             "status",
             "base_model",
             "base_sha256",
@@ -127,6 +128,8 @@ TABLES = (
         ("key", "channel", "zone", "rule", "due_at", "created_at", "delivered_at", "ended_at"),
     ),
     Table("example_choices", (), ("choice", "at")),
+    Table("taste_items", ("tags",), ("kind", "added_at")),
+    Table("taste_events", (), ("action", "at")),
     Table("personas", ("text",)),
     Table("digests", (), ("rule", "zone", "due_at", "since")),
     Table("timeless_reminders", ("text",), ("asked_at",)),

@@ -26,6 +26,7 @@ from memory.logs_table import STATEMENTS as LOGS
 from memory.moves_table import STATEMENTS as MOVES
 from memory.people_tables import STATEMENTS as PEOPLE
 from memory.reminders_table import STATEMENTS as REMINDERS
+from memory.taste_tables import STATEMENTS as TASTE
 from memory.telegram_tables import BLOCKED, REFERRING
 from memory.telegram_tables import STATEMENTS as TELEGRAM
 from memory.under_way_table import STATEMENTS as UNDER_WAY
@@ -319,6 +320,7 @@ _LATER: tuple[tuple[str, Sequence[str]], ...] = (
     ("m0034_revoked_tokens", REVOKED),
     ("m0035_logs", LOGS),
     ("m0036_desk", DESK),
+    ("m0037_taste", TASTE),
 )
 """Steps that are nothing but statements, in their order; the next is added at the end."""
 

@@ -161,6 +161,11 @@ def _note(visit: Visit, values: Values) -> bool:
     return found is not None and found.note is not None
 
 
+def _item(visit: Visit, values: Values) -> bool:
+    taste = visit.services.taste
+    return taste is not None and visit.place.private and taste.item(int(values[1]), visit.user).id > 0
+
+
 def _private(visit: Visit, values: Values) -> bool:
     del values
     return visit.place.private
@@ -183,6 +188,7 @@ RULES: Mapping[str, Rule] = {
     "example": Rule(rf"(yes|no):(turn:{_ID}|document:{_ID}:{_ID})", _example),
     "tune": Rule("now|later", _private),
     "pick": Rule(rf"{_ID}:(first|second|neither)", _candidates),
+    "taste": Rule(rf"(up|down|more):{_ID}", _item),
     "set": Rule(r"\w+:\w+"),
     "allow": Rule(_ID, _stranger),
     "guest": Rule(_ID, _stranger),

@@ -40,6 +40,7 @@ from bot.telegram.permitting import permitted
 from bot.telegram.personas import persona
 from bot.telegram.preferences import settings
 from bot.telegram.reactions import said_vote, vote_by_text
+from bot.telegram.recommending import recommend
 from bot.telegram.reminding import remind, reminders, timezone, wished
 from bot.telegram.render import reply_parts, source_lines
 from bot.telegram.searching import search
@@ -223,6 +224,7 @@ COMMAND_HANDLERS: Mapping[str, Callable[[Visit], Awaitable[None]]] = {
     "import": how_to_import,
     "summary": summary,
     "digest": digest,
+    "recommend": recommend,
     "why": why,
     "forget": forget,
     "facts": facts,

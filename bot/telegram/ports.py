@@ -17,6 +17,7 @@ from bot.hearing import Recording
 from bot.influence import Influence, Missing
 from bot.learned import Learned
 from bot.seeing import Seen
+from bot.taste import Taste
 from memory.candidates import Candidates
 from memory.notes import KeptNote, NewNote
 from memory.records import Citation, Found, Receipt, Turn, User
@@ -289,5 +290,7 @@ class Services:
     """Another answer to a turn, to choose from."""
     customers: CustomerDesk | None = None
     """None: there is no customer desk, as the owner has not switched it on."""
+    taste: Taste | None = None
+    """None: nothing is recommended, as the owner has not switched it on."""
     read_page: ReadPage | None = None
     """None: links are text, as the owner has not switched them on."""

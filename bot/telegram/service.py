@@ -190,6 +190,7 @@ def services_of(app: App) -> Services:
         names=lambda: names_of(app),
         second_answer=lambda turn, *, user: app.assistant.second_answer(turn, user=user),
         read_page=page_reader(app.settings),
+        taste=app.taste if app.settings.taste.enabled else None,
     )
 
 
