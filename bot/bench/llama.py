@@ -12,8 +12,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from bot.bench.adapters import Working, made_users, switches, throughput
 from bot.bench.made_adapter import made_adapter
-from bot.bench.made_prompts import made_prompts
+from bot.bench.made_prompts import STORY, long_message, made_prompts
 from bot.bench.rows import BenchRow
 from bot.engines.base import AdapterFiles, Generated, Generation
 from bot.engines.llama_cpp.conversion import convert_folder
@@ -24,10 +25,8 @@ from memory.errors import FamiliarError
 from memory.records import Message
 from tuning.chat_format import encode_example, render
 
-_STORY = Message("user", "Write a very long story about a lighthouse, with as many people and places as you can.")
-_PREFILLS = 3
-"""Rounds in which a long prompt is read, which takes seconds."""
-_SENTENCE = "The cabin stands by the lake, and the boat is kept in the shed behind it. "
+_HELD = 8
+"""Adapters that `bot.engines.llama_cpp.loaded` holds at once."""
 
 
 @dataclass(frozen=True)
@@ -71,14 +70,13 @@ def _beside_bare(engine: LlamaCppEngine, bare: Any, tokenizer: Any, size: Size) 
     decode, prefill = [], []
     # The first round loads and warms up both sides, and is not counted.
     for number in range(size.rounds + 1):
-        short = (Message("system", f"Story {number}."), _STORY)
+        short = (Message("system", f"Story {number}."), STORY)
         ours = _decode_speed(_reply(engine, short, size.tokens))
         decode.append((ours, _bare_decode(bare, render(tokenizer, short), size.tokens)))
-        if number < _PREFILLS:
-            long = (_stable_message(engine, number, size.stable), _STORY)
-            reply = _reply(engine, long, 1)
-            ours = reply.prompt_tokens / reply.first_token_s
-            prefill.append((ours, _bare_prefill(bare, render(tokenizer, long))))
+        long = (long_message(engine.count_tokens, number, size.stable), STORY)
+        reply = _reply(engine, long, 1)
+        ours = reply.prompt_tokens / reply.first_token_s
+        prefill.append((ours, _bare_prefill(bare, render(tokenizer, long))))
     wrote, bare_wrote = (max(pair[side] for pair in decode[1:]) for side in (0, 1))
     read, bare_read = (max(pair[side] for pair in prefill[1:]) for side in (0, 1))
     return (
@@ -92,7 +90,7 @@ def _beside_bare(engine: LlamaCppEngine, bare: Any, tokenizer: Any, size: Size) 
 def _later_turn(engine: LlamaCppEngine, *, stable: int) -> tuple[BenchRow, ...]:
     first_s, later_s = [], []
     for number in (10, 11):
-        first = (_stable_message(engine, number, stable), Message("user", "Where is the boat?"))
+        first = (long_message(engine.count_tokens, number, stable), Message("user", "Where is the boat?"))
         one = _reply(engine, first, 8)
         later = (*first, Message("assistant", one.text or "Yes."), Message("user", "And the cabin?"))
         first_s.append(one.first_token_s)
@@ -106,8 +104,8 @@ def _later_turn(engine: LlamaCppEngine, *, stable: int) -> tuple[BenchRow, ...]:
 def _with_adapter(engine: LlamaCppEngine, adapter: AdapterFiles, size: Size) -> tuple[BenchRow, ...]:
     off, on = [], []
     for _ in range(size.rounds + 1):
-        off.append(_decode_speed(_reply(engine, (_STORY,), size.tokens)))
-        on.append(_decode_speed(_reply(engine, (_STORY,), size.tokens, adapter)))
+        off.append(_decode_speed(_reply(engine, (STORY,), size.tokens)))
+        on.append(_decode_speed(_reply(engine, (STORY,), size.tokens, adapter)))
     return (BenchRow("llama.cpp: decode with an adapter over without", max(on[1:]) / max(off[1:]), 0.9, "x"),)
 
 
@@ -131,6 +129,28 @@ def _switching(engine: LlamaCppEngine, adapters: Sequence[AdapterFiles], *, roun
         ),
         BenchRow("llama.cpp: an adapter's first reply, converted and loaded", (first - same) * 1e3, None, "ms"),
     )
+
+
+def bench_llama_adapters(
+    gguf: Path, folder: Path, work: Path, threads: int = 0, users: int = 100
+) -> tuple[BenchRow, ...]:
+    """Adapters of ``users`` in turn, as `bot.bench.adapters` has them on the local engine.
+
+    :param folder: the transformers folder of the same model
+    :param work: where a few made adapters are put
+    :raises UsageError: xllamacpp is not installed
+    """
+    find_library()
+    engine = LlamaCppEngine(gguf, folder, model=folder.name, base_sha256="", threads=threads)
+    files = made_users(work, folder, users=users)
+    every, half = (Working(engine, files[:count]) for count in (_HELD, 2 * _HELD))
+    try:
+        return (
+            *switches(Working(engine, files), name="llama.cpp adapters"),
+            throughput(every, half, turns=2 * _HELD, name="llama.cpp adapters"),
+        )
+    finally:
+        engine.close()
 
 
 def adapter_agreement(
@@ -230,14 +250,6 @@ def _timings(bare: Any, ids: Sequence[int], tokens: int) -> Any:
 
 def _decode_speed(reply: Generated) -> float:
     return (reply.reply_tokens - 1) / (reply.total_s - reply.first_token_s)
-
-
-def _stable_message(engine: LlamaCppEngine, number: int, tokens: int) -> Message:
-    """A system message that renders to ``tokens`` tokens, or just above, and differs from its first word on."""
-    text = f"{number} is the number of this round. "
-    while engine.count_tokens([Message("system", text)]) < tokens:
-        text += _SENTENCE
-    return Message("system", text)
 
 
 def _reply(
