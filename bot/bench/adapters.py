@@ -110,7 +110,10 @@ def _switches_local(folder: Path, files: Sequence[AdapterFiles], dtype: DType) -
 
 
 def _memory() -> int:
-    """Bytes that this process holds and shares with none."""
+    """Bytes that this process holds and shares with none.
+
+    A GGUF file that another program maps too would not count, and the base seem smaller: nothing else may use it.
+    """
     import gc
 
     import psutil

@@ -18,8 +18,6 @@ from tuning.chat_format import stop_ids
 
 _BRIEF = Message("system", "Answer in one short sentence.")
 """So that a reply comes to its end, which is a token like the others."""
-_PROMPTS = 80
-"""Made prompts that are tried."""
 
 
 @dataclass(frozen=True)
@@ -33,10 +31,10 @@ class Smaller:
     served: Path | None = None
     """The GGUF file of the same model that the engine llama.cpp serves."""
     threads: int = 1
-    replies: int = 20
-    """Of the float32 model, that the others are compared on."""
+    prompts: int = 40
+    """That the float32 model answers; replies that don't end by themselves are left out."""
     longest: int = 64
-    """Tokens of such a reply; one that does not end by itself is left out."""
+    """Tokens of such a reply."""
     prompt: int = 512
     """Tokens of the prompt that is timed."""
     tokens: int = 48
@@ -134,13 +132,9 @@ def write_replies(task: Smaller) -> tuple[GivenReply, ...]:
 
     model = open_torch("float32", task)
     stops = stop_ids(model.tokenizer, model.model.generation_config)
-    replies: list[GivenReply] = []
-    for prompt in made_prompts(_PROMPTS):
-        if len(replies) == task.replies:
-            break
-        messages = (_BRIEF, Message("user", prompt))
-        if text := model.reply(messages, task.longest, stops):
-            replies.append(GivenReply(messages, text, model.scores(messages, text)))
+    asked = [(_BRIEF, Message("user", prompt)) for prompt in made_prompts(task.prompts)]
+    written = zip(asked, model.replies(asked, task.longest, stops), strict=True)
+    replies = [GivenReply(messages, text, model.scores(messages, text)) for messages, text in written if text]
     if not replies:
         raise FamiliarError(f"{task.folder.name} ends none of its replies within {task.longest} tokens")
     return tuple(replies)

@@ -99,19 +99,28 @@ class TorchVariant:
         nats = chances.gather(1, torch.tensor(answer)[:, None]).sum()
         return Scores(tuple(int(token) for token in logits.argmax(-1)), float(nats))
 
-    def reply(self, messages: Sequence[Message], longest: int, stops: Collection[int]) -> str:
-        """Its greedy reply, or nothing where that does not end within so many tokens."""
+    def replies(self, asked: Sequence[Sequence[Message]], longest: int, stops: Collection[int]) -> list[str]:
+        """Greedy replies, written side by side; an empty one where it does not end within so many tokens."""
         import torch
 
-        ids = render(self.tokenizer, messages)
+        prompts = [render(self.tokenizer, messages) for messages in asked]
+        width, filler = max(map(len, prompts)), min(stops)
+        ids = torch.tensor([[filler] * (width - len(prompt)) + prompt for prompt in prompts])
+        mask = torch.tensor([[0] * (width - len(prompt)) + [1] * len(prompt) for prompt in prompts])
         with torch.inference_mode():
-            cache = self.new_cache()
-            written = [self._next(self.read, ids, cache)]
-            while written[-1] not in stops:
-                if len(written) == longest:
-                    return ""
-                written.append(self._next(self.step, written[-1:], cache))
-        return str(self.tokenizer.decode(written, skip_special_tokens=True)).strip()
+            rows = self.model.generate(
+                input_ids=ids,
+                attention_mask=mask,
+                max_new_tokens=longest,
+                do_sample=False,
+                eos_token_id=sorted(stops),
+                pad_token_id=filler,
+            )
+        return [self._ended(row[width:].tolist(), stops) for row in rows]
+
+    def _ended(self, written: Sequence[int], stops: Collection[int]) -> str:
+        end = next((place for place, token in enumerate(written) if token in stops), 0)
+        return str(self.tokenizer.decode(list(written[:end]), skip_special_tokens=True)).strip()
 
     def _time(self, ids: Sequence[int], tokens: int) -> tuple[float, float]:
         """Seconds to the first token after a prompt, and from there to the last of ``tokens``."""

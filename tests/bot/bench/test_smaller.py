@@ -20,7 +20,7 @@ from tests.bot.engines.small_models import chain_model, random_model
 
 
 def _task(folder: Path, work: Path) -> Smaller:
-    return Smaller(folder, work, replies=2, longest=12, prompt=160, tokens=4, rounds=1)
+    return Smaller(folder, work, prompts=2, longest=12, prompt=160, tokens=4, rounds=1)
 
 
 @pytest.fixture(scope="module")
