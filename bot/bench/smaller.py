@@ -23,6 +23,7 @@ VARIANTS: Mapping[str, str] = {
     "float32": "transformers, float32",
     "bfloat16": "transformers, bfloat16",
     "int8": "transformers, 8 bits (torch's dynamic quantisation)",
+    "torchao": "transformers, 8 bits (torchao, not compiled)",
     "bnb-8bit": "transformers, 8 bits (bitsandbytes)",
     "bnb-nf4": "transformers, 4 bits (bitsandbytes nf4)",
     "static": "transformers, cache of fixed size",
