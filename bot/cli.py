@@ -338,7 +338,7 @@ def _measuring(add: Add) -> None:
     )
     bench = add("bench", "benching:bench", "speed as ratios to the bare libraries within one run")
     ratios = ["help", "reply", "prefix", "adapters", "retrieval", "import", "formats", "embedding", "beside"]
-    ratios += ["llama", "agreement"]
+    ratios += ["llama", "agreement", "smaller"]
     tables = ["rollback", "tune", "preference", "gate", "canaries", "scaling"]
     bench.add_argument("what", nargs="*", choices=[*ratios, *tables, []], metavar="WHAT")
     bench.add_argument("--chunks", type=_at_least_one, metavar="N", help="retrieval in a made memory of that size")
@@ -383,7 +383,11 @@ def _tables(bench: argparse.ArgumentParser) -> None:
     )
     bench.add_argument("--minutes", type=float, metavar="N", help="preference, gate: begin no run after these")
     bench.add_argument("--seeds", type=_at_least_one, metavar="N", help="preference: runs of each kind (default: 5)")
-    bench.add_argument("--only", metavar="KIND[:N],...", help="gate: these runs, as in good:3,noise:2")
+    bench.add_argument(
+        "--only",
+        metavar="KIND[:N],...",
+        help="gate: these runs, as in good:3,noise:2; smaller: these variants, as in float32,gguf-q8_0",
+    )
 
 
 def _at_least_one(text: str) -> int:

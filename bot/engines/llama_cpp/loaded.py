@@ -122,10 +122,10 @@ class LlamaModel:
         yield
 
     def _load_adapter(self, adapter: AdapterFiles) -> None:
-        """Read it; those used longest ago make room."""
+        """Read it; those used longest ago make room, all but one, so that two users who take turns keep theirs."""
         file = self._reading.adapter_file(adapter)
         size = file.stat().st_size
-        for oldest in list(self._adapters):
+        for oldest in list(self._adapters)[:-1]:
             if sum(held.nbytes for held in self._adapters.values()) + size <= self._most_adapters:
                 break
             if self._active == oldest:
