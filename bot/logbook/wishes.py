@@ -89,8 +89,11 @@ def log_wish(argument: str) -> LogWish:
     return LogWish("add", text=plain)
 
 
+_OTHER_DAY = re.compile(r"yesterday|\bago\b|\bnight\b|\bweek\b|day's\b|昨|前天|天前|上个?(?:周|星期|月)")
+
+
 def _after_verb(do: Do, rest: str) -> LogWish | None:
-    """None where it can't be said what is to be deleted: "all", or two numbers, is not the last entry."""
+    """None where it can't be said what is meant: "all", two numbers, or a day's entry is not the last one."""
     kind = kind_in(rest)
     if do == "goal":
         return _goal(rest, kind)
@@ -101,7 +104,7 @@ def _after_verb(do: Do, rest: str) -> LogWish | None:
     if do == "correct":
         if number and rest[number.end() :]:
             return LogWish("correct", id=int(number[1]), text=_value(rest[number.end() :], None))
-        return LogWish("correct", kind, text=_value(rest, kind))
+        return None if _OTHER_DAY.search(rest.lower()) else LogWish("correct", kind, text=_value(rest, kind))
     if do == "delete":
         bare = rest[number.end() :] if number else without_kind(rest, kind) if kind else rest.lower()
         if re.sub(r"[\s#.!。！]", "", _LAST.sub("", normal(bare))):
@@ -175,10 +178,15 @@ def plain_wish(text: str) -> LogWish | None:
     right = _CORRECTS.fullmatch(plain)
     if right is None or (_HEALTHY.search(plain) and not _WRONG.search(plain)):
         return None  # "should be" alone tells what is healthy, or wished for
-    kind = kind_in(right["what"] or right["what2"] or right["zh"] or "")
+    named = right["what"] or right["what2"] or right["zh"] or ""
+    kind = kind_in(named)
+    if kind is not None and _LAST.sub("", without_kind(named, kind)).strip():
+        return None  # such as of a goal
     value = right["value"] or right["value2"] or right["zh_value"] or ""
     bare = right["what"] is not None and not re.sub(r"\s", "", _LAST.sub("", right["what"])) and "entry" in plain
-    return LogWish("correct", kind, text=value.strip()) if kind is not None or bare else None
+    if (kind is None and not bare) or not re.search(r"\d", value):
+        return None
+    return LogWish("correct", kind, text=value.strip())
 
 
 # -- trends

@@ -44,8 +44,10 @@ def test_words_after_the_command(text: str, wish: LogWish) -> None:
     assert log_wish(text) == wish
 
 
-@pytest.mark.parametrize("text", ["delete all", "delete 12 13", "delete yesterday's weight", "删除全部"])
-def test_what_is_to_be_deleted_is_not_guessed(text: str) -> None:
+@pytest.mark.parametrize(
+    "text", ["delete all", "correct yesterday's weight to 70", "delete 12 13", "delete yesterday's weight", "删除全部"]
+)
+def test_what_is_to_be_changed_is_not_guessed(text: str) -> None:
     """It is not the last entry, so nothing is."""
     assert log_wish(text) == LogWish("add", text=text)
 
@@ -69,6 +71,8 @@ def test_what_is_to_be_deleted_is_not_guessed(text: str) -> None:
         ("血压应该是120/80", None),
         ("不对，体重应该是71", LogWish("correct", "weight", text="71")),
         ("delete the log", None),
+        ("change my weight goal to 68", None),
+        ("change my mood to happy", None),
         ("把标题改成3", None),
         ("weight 71.2", None),
     ],
