@@ -102,12 +102,12 @@ def _glucose(match: re.Match[str], used: Mapping[str, str]) -> Entry:
 
 def _glucose_unit(value: float, used: str) -> str:
     """Of a number without one; what only one of both scales can show is in that one, whatever was used before."""
-    if value > _MOST_MMOL:
+    if value > MOST_MMOL:
         return "mg/dL"
     return "mmol/L" if value < _LEAST_MG else used or "mmol/L"
 
 
-_LEAST_MG, _MOST_MMOL = 20, 33.3
+_LEAST_MG, MOST_MMOL = 20, 33.3
 """Meters show 20 to 600 mg/dL, or 1.1 to 33.3 mmol/L."""
 
 
@@ -127,10 +127,10 @@ def _oxygen(match: re.Match[str], used: Mapping[str, str]) -> Entry:
 def _temperature(match: re.Match[str], used: Mapping[str, str]) -> Entry | None:
     value = float(match["n"])
     unit = _named(match["unit"], "°F", "°C") if match["unit"] else ""
-    if unit != "°F" and value >= _LEAST_FAHRENHEIT:
+    if unit != "°F" and value >= LEAST_FAHRENHEIT:
         unit = "°F"
     unit = unit or used.get("temperature", "") or "°C"
-    if unit == "°F" and value < _LEAST_FAHRENHEIT:
+    if unit == "°F" and value < LEAST_FAHRENHEIT:
         unit = "°C"
     own = in_own_unit(KINDS["temperature"], value, unit)
     if own < _LEAST_OF_A_BODY and not re.search(r"body|my|fever|体温", match.group()):
@@ -138,7 +138,7 @@ def _temperature(match: re.Match[str], used: Mapping[str, str]) -> Entry | None:
     return Entry("temperature", own, None, unit)
 
 
-_LEAST_FAHRENHEIT = 80
+LEAST_FAHRENHEIT = 80
 _LEAST_OF_A_BODY = 32
 """Degrees below which a temperature is taken for the weather's, unless it is said whose it is."""
 

@@ -86,6 +86,23 @@ def test_columns_of_kind_value_and_unit() -> None:
     assert left == {"luck": 1, "weight": 1}
 
 
+@pytest.mark.parametrize(
+    ("head", "cells", "found"),
+    [
+        ("Systolic (kPa),Diastolic (kPa)", "17,11", ("blood_pressure", 127.51, 82.51)),
+        ("BP (kPa)", "17/11", ("blood_pressure", 127.51, 82.51)),
+        ("Glucose", "75", ("glucose", 4.16, None)),
+        ("Temperature", "98.6", ("temperature", 37, None)),
+        ("Blood Oxygen", "0.97", ("oxygen", 97, None)),
+        ("Sleep (min)", "420", ("sleep", 7, None)),
+    ],
+)
+def test_values_are_on_their_scale(head: str, cells: str, found: tuple[str, float, float | None]) -> None:
+    """Both values of a pressure; and what can only be meant in one unit."""
+    ((kind, value, second, _),) = table(f"Date,{head}\n2026-03-01,{cells}\n")
+    assert (kind, value, None if second is None else round(second, 2)) == found
+
+
 def test_dates_with_the_day_first() -> None:
     """Where the first number can't be a month; and date and time in columns of their own."""
     text = "日期,时间,体重\n13/02/2026,07:15,71\n02/13/2026,21:00,72\n"
