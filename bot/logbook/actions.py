@@ -178,10 +178,11 @@ class Logbook:
     def _added(self, wish: LogWish) -> Told:
         reading = self.read(wish.text, asked=True)
         if not reading.said:
-            return Told(joined([say(self.language, "log_unread", text=wish.text), say(self.language, "log_how")]))
+            unread = say(self.language, "log_unread", text=wish.text)
+            return Told(joined([unread, self.dangers_in(wish.text) or say(self.language, "log_how")]))
         told = self.keep(reading.said)
         left = say(self.language, "log_left", text=reading.rest) if reading.rest.strip() else ""
-        return Told(joined([told.text, left]), told.added, told.doubtful)
+        return Told(joined([told.text, left, self.dangers_in(reading.rest)]), told.added, told.doubtful)
 
     def _chosen(self, wish: LogWish) -> LogEntry:
         """The entry that is meant.

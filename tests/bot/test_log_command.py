@@ -138,3 +138,9 @@ def test_nothing_heavy_is_imported(home: Path) -> None:
     """An entry needs no model."""
     loaded = imported("--home", str(home), "log", "weight 71")
     assert not loaded & {"torch", "transformers", "telegram", "scipy", "matplotlib", "lxml"}
+
+
+def test_danger_is_told_of_what_is_not_read_too(home: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """Words that are no entry may still hold a value at which to get help."""
+    text = said(capsys, home, "log", "my bp is 190/125 with chest pain, what now")
+    assert "see a doctor now" in text
