@@ -192,7 +192,8 @@ class Logbook:
         if wish.id is not None:
             return entry_by_id(self.store, wish.id, user_id=self.user.id)
         rows = self.store.rows(
-            "SELECT id FROM log_entries WHERE user_id = ? AND (? IS NULL OR kind = ?) ORDER BY id DESC LIMIT 1",
+            "SELECT id FROM log_entries WHERE user_id = ? AND (? IS NULL OR kind = ?)"
+            " ORDER BY created_at DESC, at DESC, id DESC LIMIT 1",  # a file's entries come in any order
             (self.user.id, wish.kind, wish.kind),
         )
         if not rows:
