@@ -81,6 +81,8 @@ class ModelConfig:
     """Makes sampling repeatable."""
     threads: int = 0
     """CPU threads; 0: the fastest number, measured once per machine and model."""
+    lookup_tokens: int = 8
+    """Most tokens of a reply that `local` guesses at once from what the prompt says; 0: none."""
     adapters_mb: int = 0
     """Most memory for users' adapters that are not in use; 0: a fifth of the model's."""
     merge_adapters: bool = False

@@ -46,6 +46,8 @@ class LocalOptions:
     """Folder in which they are kept for the next start; None: nowhere."""
     saved_mb: int = 512
     """Most room for them there."""
+    lookup_tokens: int = 0
+    """Most tokens that are guessed at once from what the prompt says; 0: none."""
     base: str = ""
     """What tells this base from any other: a hash of its weights."""
 
@@ -74,6 +76,7 @@ def local_options(config: ModelConfig, *, base: str, home: Path, models: Path) -
         beginnings_mb=config.beginnings_mb,
         saved=home / FOLDER,
         saved_mb=config.beginnings_disk_mb,
+        lookup_tokens=config.lookup_tokens,
         base=base,
     )
 

@@ -71,6 +71,10 @@ class LlamaModel:
         self._most_adapters = reading.adapters_mb * 2**20 or int(
             self._lib.call("llama_model_size", self._model) * SHARE_OF_BASE
         )
+        self._revocable = not any(
+            self._lib.call(name, self._model)
+            for name in ("llama_model_is_recurrent", "llama_model_is_hybrid", "llama_model_n_swa")
+        )
         self._length = 0
         self._live: State | None = None
         self._abort = ctypes.create_string_buffer(2)
@@ -154,6 +158,15 @@ class LlamaModel:
         if state is None or not (state is live or self._put_back(state)):
             reused = 0
         return reused if self._cut(reused) else 0
+
+    @property
+    def revocable(self) -> bool:
+        """Whether the model keeps keys and values of every token."""
+        return self._revocable
+
+    def drop(self, tokens: int) -> None:
+        """Take the last tokens back."""
+        self._cut(self._length - tokens)
 
     def keep(self, key: PrefixKey, prompt: Sequence[int], *, asked_at: float) -> None:
         """Keep the whole steps that were computed."""
