@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from bot.models import ReadyModel
 
 BENCHES = ("help", "reply", "prefix", "adapters", "retrieval", "import", "formats", "embedding", "beside", "rollback")
-OF_EXTRAS = ("llama", "agreement", "smaller")
+OF_EXTRAS = ("llama", "lookup", "agreement", "smaller")
 """Run where they are named: they need packages of an extra."""
 
 
@@ -117,6 +117,10 @@ def _of_llama_cpp(app: App, name: str) -> Sequence[BenchRow]:
         if name == "agreement":
             return adapter_agreement(model.path, Path(work), threads=settings.threads)
         gguf = base_gguf(model, folder=app.model_folder, offline=settings.offline)
+        if name == "lookup":
+            from bot.bench.lookup import bench_lookup
+
+            return bench_lookup(model.path, gguf, threads=settings.threads)
         rows = bench_llama(gguf, model.path, Path(work), threads=settings.threads)
         # In a process of its own, whose memory no other engine has grown.
         return (*rows, *in_child(bench_llama_adapters, gguf, model.path, Path(work) / "users", settings.threads))

@@ -104,9 +104,12 @@ def test_they_change_no_reply(
     guessing, plain = pair
     right: list[tuple[int, int]] = []
     real = Lookup.was_right
-    monkeypatch.setattr(
-        Lookup, "was_right", lambda self, guessed, ok: (right.append((guessed, ok)), real(self, guessed, ok))
-    )
+
+    def note(self: Lookup, guessed: int, ok: int) -> None:
+        right.append((guessed, ok))
+        real(self, guessed, ok)
+
+    monkeypatch.setattr(Lookup, "was_right", note)
     text = "Say it."
     for _ in range(4):
         expected = say(plain, text, temperature=temperature)
