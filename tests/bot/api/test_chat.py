@@ -153,6 +153,21 @@ def test_a_message_that_is_forgotten_before_its_reply_is_a_conflict(make_home: M
     assert home.turns() == 0
 
 
+def test_what_an_adapter_knows_by_heart_is_told_nobody(make_home: MakeHome) -> None:
+    """Without memory too: it was withdrawn while it wrote, because it has learned what was forgotten."""
+    home: Home
+    withdraw = "UPDATE adapters SET status = 'withdrawn'"
+
+    def before_word(_word: object) -> None:
+        with home.bench.store.transaction() as db:
+            db.execute(withdraw)
+
+    home = make_home(lambda _: "It is pinecone-42.", before_word=before_word)
+    home.bench.adapter()
+    with pytest.raises(openai.ConflictError, match="ask again"):
+        say(home.client(), "Write me a poem.", extra_body={"memory": "off"})
+
+
 def test_a_short_word_that_is_forgotten_stays_in_other_conversations(home: Home) -> None:
     """A "yes" stands everywhere; it is taken out only where it was sent with its reply."""
     client, store, ada = home.client(), home.bench.store, home.bench.ada
