@@ -156,10 +156,16 @@ def replace_turn(
     Its bytes stay in the file until something is forgotten: rewriting the file can't be part of a transaction.
 
     :param by: turns that take its place, which may say the same words again
-    :raises FamiliarError: the user has no such turn, or the database can't be written
+    :raises ForgottenMeanwhile: the user has no such turn any more
+    :raises FamiliarError: the database can't be written
     """
-    turn = turn_by_id(store, turn_id, user_id=user_id)
     with store.transaction() as db:
+        try:
+            turn = turn_by_id(store, turn_id, user_id=user_id)
+        except FamiliarError as exc:
+            raise under_way.ForgottenMeanwhile(
+                "this message was forgotten while its new reply was written; nothing was kept"
+            ) from exc
         redacted = _erase_turn(store, db, turn, leave=by)
         ledger.record(db, "turn", [turn.id, turn.asked_at], user_id=user_id)
         _finish(db, erasers, user_id=user_id, turn_ids=[turn_id, *redacted], document_ids=[])
