@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING
 
 import platformdirs
 
-from bot.config import Settings
+from bot.config import ChatConfig, Settings
 from bot.locales import language_of
 from bot.private import DATABASE, tighten
 from memory.errors import FamiliarError, UsageError
@@ -41,6 +41,7 @@ if TYPE_CHECKING:
     from bot.parts import Parts
     from bot.seeing import Sight
     from bot.summaries import Summarizer
+    from bot.taste import Taste
     from bot.tunes import Tunes
     from memory.config import EmbedderConfig
     from memory.embedding import Embedder
@@ -424,6 +425,13 @@ class App:
         return [AdapterEraser(Registry(store, self.home / "adapters")), PrefixEraser(self.home / FOLDER)]
 
     @cached_property
+    def taste(self) -> Taste:
+        """What is recommended to this home's users."""
+        from bot.taste_model import open_taste
+
+        return open_taste(self)
+
+    @cached_property
     def tunes(self) -> Tunes:
         """Tunes of this home's users."""
         from bot.tunes import Tunes
@@ -438,7 +446,15 @@ class App:
         """What stands first in a user's prompts, besides what is known of them."""
         from bot.prompts import system_prompt
 
-        return system_prompt(self.settings.chat.persona, user.profile)
+        return system_prompt(self.chat.persona, user.profile)
+
+    @property
+    def chat(self) -> ChatConfig:
+        """[chat]; where health is logged, with a rule for what is asked about it, which a tune learns with too."""
+        from bot.prompts import with_health_rule
+
+        chat = self.settings.chat
+        return replace(chat, persona=with_health_rule(chat.persona)) if self.settings.logs.enabled else chat
 
     def user(self, name: str | None) -> User:
         """The user of that name, else the owner; the first use of a home makes its owner.

@@ -196,6 +196,7 @@ class Assistant:
         hits, about = about_first(subjects, found)
         trusted, refers = self._voice.trusted, bool(context.given)
         plan = plan_for(intent, answerable=found.answerable, about=bool(about), trusted=trusted, refers=refers)
+        plan = "quote" if plan == "generate" and context.quotes_only and not trusted else plan
         hits = (*(hits if trusted else hits[:QUOTED_PASSAGES]), *given)
         asks_model = plan in ("quote", "generate")
         system = self._system(user, context)
@@ -206,11 +207,12 @@ class Assistant:
             hits,
             about,
             found.facts if about else (),
-            self._adapter(user, asked.conversation_id) if asks_model else None,
+            self._adapter(user, asked.conversation_id, context.adapter_of) if asks_model else None,
             clock.emit,
             asked.cancel,
             asked_by=user.id,
             guest=user.role == "guest",
+            quotes_only=context.quotes_only,
         )
         return Ready(user, plan, question, run, asks=intent == "question")
 
@@ -312,8 +314,10 @@ class Assistant:
         about = about_user(self._store, user_id=user.id, without=context.replaces) if user.role != "guest" else ()
         return system_prompt(self._chat.persona, user.profile, about, added=context.instructions)
 
-    def _adapter(self, user: User, conversation_id: int) -> AdapterFiles | None:
+    def _adapter(self, user: User, conversation_id: int, of: int | None) -> AdapterFiles | None:
         """Who answers the next turn of a conversation; None: the base model, now and then for comparison."""
+        if of is not None:
+            return self._voice.adapters.live(of)
         live = self._voice.adapters.live(user.id)
         if live is None or user.role == "guest":
             return None
@@ -365,6 +369,8 @@ class Assistant:
         quoted = quoted or self._quoted(text, run.about, language=language)
         if quoted is None:
             return said_outright(run.nothing(language), (), run)
+        if run.quotes_only:
+            return said_outright(quoted.text, quoted.citations, run)
         run.emit(quoted.text)
         # Not the other passages: a date of one would be let through as the answer of another.
         wording, result = self._filtered(run, sources=[text], already=quoted.text, before="\n\n")

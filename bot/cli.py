@@ -13,7 +13,7 @@ import os
 import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
 from memory.errors import HALF, FamiliarError, UsageError, is_half
 
@@ -22,6 +22,14 @@ if TYPE_CHECKING:
     from bot.commands.output import Output
 
 Command = Callable[["App", argparse.Namespace, "Output"], int]
+
+
+class Add(Protocol):
+    """Adds a command."""
+
+    def __call__(self, name: str, command: str, text: str, *, listed: bool = True) -> argparse.ArgumentParser:
+        """Its parser; one that is not listed works all the same."""
+        ...
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -87,16 +95,21 @@ def parser() -> argparse.ArgumentParser:
     root.set_defaults(home=None, user=None, json=False, config=None, debug=False)
     commands = root.add_subparsers(metavar="COMMAND", required=True)
 
-    def add(name: str, command: str, text: str) -> argparse.ArgumentParser:
-        sub = commands.add_parser(name, help=text, description=text, parents=[common])
+    def add(name: str, command: str, text: str, *, listed: bool = True) -> argparse.ArgumentParser:
+        if listed:
+            sub = commands.add_parser(name, help=text, description=text, parents=[common])
+        else:  # without help it stands in no list
+            sub = commands.add_parser(name, description=text, parents=[common])
         sub.set_defaults(command=command)
         return sub
 
     _talking(add)
     _memory(add)
     _sharding(add)
+    _desk(commands, common)
     _learning(add)
     _measuring(add)
+    _taste(add)
     return root
 
 
@@ -111,7 +124,7 @@ def _common() -> argparse.ArgumentParser:
     return common
 
 
-def _talking(add: Callable[[str, str, str], argparse.ArgumentParser]) -> None:
+def _talking(add: Add) -> None:
     add("run", "chat:run", "the Telegram bot where a token is set, else a chat in the terminal")
     serve = add("serve", "serving:serve", "a web page for you alone, and an OpenAI-compatible API (extra web)")
     serve.add_argument("what", nargs="?", choices=["token"], help="token: who else may use the API")
@@ -138,7 +151,7 @@ def _talking(add: Callable[[str, str, str], argparse.ArgumentParser]) -> None:
     judgement.add_argument("--correct", metavar="TEXT", help="what the reply should have been")
 
 
-def _memory(add: Callable[[str, str, str], argparse.ArgumentParser]) -> None:
+def _memory(add: Add) -> None:
     importing = add("import", "library:import_", "take in notes, documents and dialogues")
     importing.add_argument("paths", nargs="+", type=Path, metavar="PATH")
     importing.add_argument("--shared", metavar="KB", help="into a knowledge base that all users may read")
@@ -196,14 +209,49 @@ def _memory(add: Callable[[str, str, str], argparse.ArgumentParser]) -> None:
     what.add_argument("--keep", action="store_true", help="remove: and keep what is theirs")
 
 
-def _sharding(add: Callable[[str, str, str], argparse.ArgumentParser]) -> None:
+def _taste(add: Add) -> None:
+    """Not listed: what [taste] switches on is to be seen only there and in docs/taste.md."""
+    recommend = add("recommend", "taste:recommend", "what to read, watch or buy of what you saved", listed=False)
+    recommend.add_argument("words", nargs="*", metavar="WORDS", help='"about" and what; none: anything')
+    recommend.add_argument("--like", type=_at_least_one, metavar="ID", help="near to this item")
+    recommend.add_argument("-n", type=_at_least_one, metavar="N", help="how many (default: [taste] items)")
+    items = add("items", "taste:items", "what may be recommended, and what you did with it", listed=False)
+    actions = ["list", "import", "add", "opened", "liked", "skipped", "rated", "bought", "wrote", "more"]
+    items.add_argument("action", nargs="?", default="list", choices=[*actions, "train", "models", "rollback"])
+    items.add_argument("target", nargs="?", metavar="FILE|TITLE|ID", help="import: a file; add: a title; else an item")
+    items.add_argument("rating", nargs="?", type=float, metavar="RATING", help="rated: from 1 to 5")
+    items.add_argument("--shared", metavar="KB", help="import: into a knowledge base that all users may read")
+    items.add_argument("--kind", default="link", metavar="KIND", help="add: link, book, film, note or product")
+    for name, text in (("text", "what it is about"), ("link", "its address"), ("tags", "words between commas")):
+        items.add_argument(f"--{name}", default="", metavar=name.upper(), help=f"add: {text}")
+
+
+def _sharding(add: Add) -> None:
     shard = add("shard", "sharding:shard", "which of several homes a person is in; move one with all that is theirs")
     shard.add_argument("action", choices=["of", "list", "move"])
     shard.add_argument("person", nargs="?", metavar="USER", help="a name, or a Telegram account's number")
     shard.add_argument("--to", type=Path, metavar="HOME", help="move: there (default: where a new one would come)")
 
 
-def _learning(add: Callable[[str, str, str], argparse.ArgumentParser]) -> None:
+def _desk(commands: argparse._SubParsersAction[argparse.ArgumentParser], common: argparse.ArgumentParser) -> None:
+    """A command that help does not list: it is there for those who have switched it on."""
+    desk = commands.add_parser("desk", description="the customer desk ([desk] enabled)", parents=[common])
+    desk.set_defaults(command="desk:desk")
+    desk.add_argument("action", choices=["import", "templates", "ask", "cases", "figures"])
+    values = "import: FILE ...; templates: approve ID; ask: TEXT; cases: ID ANSWER"
+    desk.add_argument("values", nargs="*", metavar="VALUE", help=values)
+    desk.add_argument("--as", dest="customer", metavar="CUSTOMER", help="ask: who writes")
+    desk.add_argument(
+        "--agent",
+        action="append",
+        default=[],
+        metavar="NAME",
+        help="import: who answers in a chat export; may be repeated",
+    )
+    desk.add_argument("--days", type=_at_least_one, default=30, metavar="N", help="figures: of so many (default: 30)")
+
+
+def _learning(add: Add) -> None:
     tune = add("tune", "learning:tune", "train an adapter on approved and corrected replies, if one is due")
     tune.add_argument("--now", action="store_true", help="whether due or not")
     tune.add_argument("--search", action="store_true", help="look for a better learning rate, rank and epochs instead")
@@ -232,7 +280,7 @@ _ARMS = (
 )
 
 
-def _measuring(add: Callable[[str, str, str], argparse.ArgumentParser]) -> None:
+def _measuring(add: Add) -> None:
     evaluate = add("eval", "measuring:evaluate", "measure retrieval, answers, replies or summaries")
     kinds = evaluate.add_subparsers(metavar="WHAT", required=True, dest="what")
     retrieval = kinds.add_parser(
@@ -269,7 +317,13 @@ def _measuring(add: Callable[[str, str, str], argparse.ArgumentParser]) -> None:
     kinds.add_parser("support", parents=[_common()], help="made sentences that their passage supports, or not")
     kinds.add_parser("summaries", parents=[_common()], help="two profiles, the same pages in English and Chinese")
     kinds.add_parser("logs", parents=[_common()], help="entries read out of phrasings, by kind, and talk that is none")
+    desk = kinds.add_parser("desk", parents=[_common()])  # not listed, as the command is not
+    desk.add_argument("folder", nargs="?", type=Path, metavar="FOLDER", help="of a desk (default: the example's)")
     kinds.add_parser("filters", parents=[_common()], help="planted secrets and insults: recall and precision")
+    taste = kinds.add_parser("taste", parents=[_common()], description="recommendations to made users of known taste")
+    taste.add_argument("--users", type=_at_least_one, default=8, metavar="N", help="how many (default: 8)")
+    taste.add_argument("--choices", type=_at_least_one, default=300, metavar="N", help="of each (default: 300)")
+    taste.add_argument("--seed", type=int, default=0, metavar="N", help="other users")
     facts = kinds.add_parser("facts", parents=[_common()], help="facts of labelled statements, or of whole dialogues")
     facts.add_argument("dialogues", nargs="*", type=Path, metavar="DIALOGUE.jsonl")
     facts.add_argument("--sample", type=Path, metavar="FILE", help="fifty of them at random, to be judged")
@@ -284,7 +338,7 @@ def _measuring(add: Callable[[str, str, str], argparse.ArgumentParser]) -> None:
     )
     bench = add("bench", "benching:bench", "speed as ratios to the bare libraries within one run")
     ratios = ["help", "reply", "prefix", "adapters", "retrieval", "import", "formats", "embedding", "beside"]
-    ratios += ["llama", "agreement"]
+    ratios += ["llama", "agreement", "smaller"]
     tables = ["rollback", "tune", "preference", "gate", "canaries", "scaling"]
     bench.add_argument("what", nargs="*", choices=[*ratios, *tables, []], metavar="WHAT")
     bench.add_argument("--chunks", type=_at_least_one, metavar="N", help="retrieval in a made memory of that size")
@@ -329,7 +383,11 @@ def _tables(bench: argparse.ArgumentParser) -> None:
     )
     bench.add_argument("--minutes", type=float, metavar="N", help="preference, gate: begin no run after these")
     bench.add_argument("--seeds", type=_at_least_one, metavar="N", help="preference: runs of each kind (default: 5)")
-    bench.add_argument("--only", metavar="KIND[:N],...", help="gate: these runs, as in good:3,noise:2")
+    bench.add_argument(
+        "--only",
+        metavar="KIND[:N],...",
+        help="gate: these runs, as in good:3,noise:2; smaller: these variants, as in float32,gguf-q8_0",
+    )
 
 
 def _at_least_one(text: str) -> int:

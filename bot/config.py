@@ -18,7 +18,7 @@ from typing import Any, get_type_hints
 from bot.secret_sources import find
 from memory.config import EmbedderConfig, ImportConfig, IndexConfig, SearchConfig
 from memory.errors import UsageError
-from tuning.config import GateConfig, TuneConfig, VotesConfig
+from tuning.config import GateConfig, TasteConfig, TuneConfig, VotesConfig
 
 
 class Secret:
@@ -81,6 +81,8 @@ class ModelConfig:
     """Makes sampling repeatable."""
     threads: int = 0
     """CPU threads; 0: the fastest number, measured once per machine and model."""
+    lookup_tokens: int = 8
+    """Most tokens of a reply that `local` guesses at once from what the prompt says; 0: none."""
     adapters_mb: int = 0
     """Most memory for users' adapters that are not in use; 0: a fifth of the model's."""
     merge_adapters: bool = False
@@ -269,6 +271,24 @@ class VisionConfig:
 
 
 @dataclass(frozen=True)
+class DeskConfig:
+    """[desk] answers customers: everybody who writes to the bot and is no member is one (docs/desk.md)."""
+
+    enabled: bool = False
+    """Whether there is a desk."""
+    folder: str = ""
+    """The folder with the firm's desk.toml: rules, topics, hours, texts; empty: none of these."""
+    knowledge: str = "desk"
+    """The shared knowledge base that past conversations are imported into."""
+    confidence: float = 0.7
+    """Least confidence in what a message is about for a template to answer it."""
+    case_hours: float = 24.0
+    """So long what a customer writes goes to the person who has the case; then the desk answers again."""
+    agents_chat: int = 0
+    """The Telegram group of the people who answer cases; 0: cases wait in `familiar desk cases`."""
+
+
+@dataclass(frozen=True)
 class LogConfig:
     """[log] is what is written to standard error while a command runs."""
 
@@ -341,12 +361,14 @@ class Settings:
     tuning: TuneConfig = field(default_factory=TuneConfig)
     votes: VotesConfig = field(default_factory=VotesConfig)
     gate: GateConfig = field(default_factory=GateConfig)
+    taste: TasteConfig = field(default_factory=TasteConfig)
     telegram: TelegramConfig = field(default_factory=TelegramConfig)
     links: LinksConfig = field(default_factory=LinksConfig)
     speech: SpeechConfig = field(default_factory=SpeechConfig)
     vision: VisionConfig = field(default_factory=VisionConfig)
     people: PeopleConfig = field(default_factory=PeopleConfig)
     logs: LogbookConfig = field(default_factory=LogbookConfig)
+    desk: DeskConfig = field(default_factory=DeskConfig)
     log: LogConfig = field(default_factory=LogConfig)
     metrics: MetricsConfig = field(default_factory=MetricsConfig)
     alerts: AlertsConfig = field(default_factory=AlertsConfig)

@@ -55,6 +55,10 @@ class Context:
     """What stays of it."""
     history: tuple[Exchange, ...] | None = None
     """What was said before, oldest first; None: the stored turns of the conversation."""
+    adapter_of: int | None = None
+    """Whose adapter answers instead of the user's own: of a customer, the desk's."""
+    quotes_only: bool = False
+    """A model that is not trusted writes nothing: passages are quoted, whatever kind of message it is."""
     instructions: str = ""
     """What the program through which the user writes asks for; it stands after our own rules."""
 

@@ -47,6 +47,8 @@ class Digest:
     """Reminders are named until then: the next digest."""
     happened: Happened
     due: tuple[Reminder, ...] = ()
+    recommended: tuple[str, ...] = ()
+    """Items with their reasons, a line each; alone they make no digest."""
 
     @property
     def is_empty(self) -> bool:
@@ -82,10 +84,12 @@ def next_digest(rule: str, after: datetime, *, zone: ZoneInfo) -> datetime:
     return due
 
 
-def digest_between(store: Store, user: User, *, since: datetime, until: datetime, ahead: datetime) -> Digest:
+def digest_between(
+    store: Store, user: User, *, since: datetime, until: datetime, ahead: datetime, recommended: tuple[str, ...] = ()
+) -> Digest:
     """What a user's digest has to tell of the time between two moments, and of reminders up to a third."""
     due = tuple(item for item in reminders_of(store, user_id=user.id) if until < item.due <= ahead)
-    return Digest(since, until, ahead, happened(store, user_id=user.id, since=since, until=until), due)
+    return Digest(since, until, ahead, happened(store, user_id=user.id, since=since, until=until), due, recommended)
 
 
 def digest_text(digest: Digest, profile: Profile, *, zone: ZoneInfo, was_due: datetime | None = None) -> str:
@@ -120,6 +124,7 @@ def _items(digest: Digest, profile: Profile, zone: ZoneInfo) -> Sequence[tuple[s
         ("notes", [item.title for item in reversed(seen.notes)]),
         ("facts", [_fact(item, language) for item in reversed(seen.facts)]),
         ("learning", [*adapters, *_judged(digest, language)]),
+        ("recommended", digest.recommended),
     )
 
 

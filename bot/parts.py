@@ -74,7 +74,7 @@ class Parts:
         """Answers turns."""
         from bot.assistant import Assistant
 
-        chat, passages = self._app.settings.chat, self._app.settings.search.k
+        chat, passages = self._app.chat, self._app.settings.search.k
         return Assistant(self._app.store, self.searcher, self.embedder, self._app.voice, chat=chat, passages=passages)
 
     @cached_property

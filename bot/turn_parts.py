@@ -57,6 +57,7 @@ class Run:
     cancel: threading.Event | None
     asked_by: int
     guest: bool = False
+    quotes_only: bool = False
 
     def nothing(self, language: str) -> str:
         """That memory, or what a guest may ask about, holds nothing."""

@@ -450,6 +450,8 @@ def _finish(
         "DELETE FROM candidates WHERE turn_id IN (SELECT value FROM json_each(?))", (json.dumps(list(turn_ids)),)
     )
     places.erase_undelivered(db, user_id=user_id, turn_ids=turn_ids)
+    if document_ids:  # what an agent may send with one button may quote them
+        db.execute("UPDATE desk_cases SET suggestion = NULL")
     for eraser in erasers:
         eraser.erase(user_id=user_id, turn_ids=turn_ids, document_ids=document_ids)
     # FTS5 keeps the words of deleted rows in its segments until they are merged.

@@ -103,7 +103,7 @@ _ADAPTER_TIMES: dict[str, Change] = {
 
 
 def _adapters(store: Store, user_id: int, first: str, last: str) -> Sequence[AdapterChange]:
-    rows = store.rows("SELECT * FROM adapters WHERE user_id = ? ORDER BY started_at", (user_id,))
+    rows = store.rows("SELECT * FROM adapters WHERE user_id = ? AND kind = 'reply' ORDER BY started_at", (user_id,))
     found: list[AdapterChange] = []
     for row in rows:
         times = {

@@ -55,6 +55,8 @@ class _Part:
 
 
 _OF_CHUNKS = "chunk_id IN (SELECT id FROM chunks WHERE user_id = ?)"
+_OF_REPLIES = "user_id = ? AND kind = 'reply'"
+"""One that ranks may have learned from shared items, which stay; it is trained anew in minutes."""
 PARTS = (
     _Part("documents"),
     _Part("conversations"),
@@ -63,10 +65,10 @@ PARTS = (
     _Part("feedback"),
     _Part("chunks"),
     _Part("vectors", _OF_CHUNKS),
-    _Part("adapters"),
+    _Part("adapters", _OF_REPLIES),
     _Part(
         "adapter_sources",
-        "adapter_id IN (SELECT id FROM adapters WHERE user_id = ?)",
+        f"adapter_id IN (SELECT id FROM adapters WHERE {_OF_REPLIES})",
         fixed=(("turn_id", "turns"), ("document_id", "documents")),
         needs=("turn_id", "document_id"),
     ),
@@ -84,11 +86,15 @@ PARTS = (
     _Part("file_documents", "file_id IN (SELECT id FROM files WHERE user_id = ?)"),
     _Part("reminders"),
     _Part("example_choices", needs=("turn_id", "chunk_id")),
+    _Part("taste_items"),
+    _Part("taste_events"),
     _Part("personas"),
     _Part("digests"),
     _Part("timeless_reminders"),
     _Part("log_entries"),
     _Part("log_goals"),
+    _Part("desk_cases"),
+    _Part("desk_events"),
     _Part("erasures", "user_id = ? AND kept_out"),  # the others are about copies that were made of this home
 )
 LEFT = (
@@ -99,6 +105,7 @@ LEFT = (
     *("group_rules", "turn_authors", "business_connections"),  # of groups and of the owner, who stay
     "telegram_messages",  # which of its bot's messages shows which turn
     *("api_tokens", "api_uses"),  # of the address at which the home is served
+    *("desk_examples", "desk_vectors", "desk_templates"),  # of its knowledge base
 )
 """Every other table."""
 _CITING = ("citations", "memories", "first_citations", "second_citations")
@@ -226,7 +233,8 @@ def check(source: Store, target: Store, user: User) -> None:
         )
     foreign = source.rows(
         "SELECT DISTINCT a.id FROM adapters a JOIN adapter_sources s ON s.adapter_id = a.id WHERE a.user_id = ?1"
-        " AND a.status IN ('live', 'retired') AND s.document_id IN (SELECT id FROM documents WHERE user_id <> ?1)",
+        " AND a.kind = 'reply' AND a.status IN ('live', 'retired')"
+        " AND s.document_id IN (SELECT id FROM documents WHERE user_id <> ?1)",
         (user.id,),
     )
     if foreign:
@@ -454,8 +462,9 @@ def _copy_folders(source: Store, target: Store, user_id: int) -> int:
     """The folders of the user's adapters, whole and compared, before their rows are to be seen."""
     count = 0
     for row in source.rows(
-        "SELECT id FROM adapters a WHERE user_id = ?1 AND NOT EXISTS (SELECT 1 FROM adapter_sources WHERE adapter_id ="
-        " a.id AND document_id IN (SELECT id FROM documents WHERE user_id <> ?1))",  # what a tune left half done
+        "SELECT id FROM adapters a WHERE user_id = ?1 AND kind = 'reply'"
+        " AND NOT EXISTS (SELECT 1 FROM adapter_sources WHERE adapter_id = a.id AND document_id IN"
+        " (SELECT id FROM documents WHERE user_id <> ?1))",  # what a tune left half done
         (user_id,),
     ):
         here, there = (store.path.parent / ADAPTERS / row["id"] for store in (source, target))

@@ -90,6 +90,7 @@ TABLES = (
         (
             *("manifest", "gate"),
             "id",
+            "kind",
             "status",
             "base_model",
             "base_sha256",
@@ -127,6 +128,8 @@ TABLES = (
         ("key", "channel", "zone", "rule", "due_at", "created_at", "delivered_at", "ended_at"),
     ),
     Table("example_choices", (), ("choice", "at")),
+    Table("taste_items", ("tags",), ("kind", "added_at")),
+    Table("taste_events", (), ("action", "at")),
     Table("personas", ("text",)),
     Table("digests", (), ("rule", "zone", "due_at", "since")),
     Table("timeless_reminders", ("text",), ("asked_at",)),
@@ -137,6 +140,11 @@ TABLES = (
     Table("business_connections", (), ("id", "at"), everything=False),
     Table("api_tokens", (), ("salt", "sha256", "created_at"), everything=False),
     Table("api_uses", (), ("work", "at"), everything=False),
+    Table("desk_examples", ("question", "reply", "intent"), ("language", "added_at")),
+    Table("desk_vectors", ("vector",), ("embedder",), on_text="derived"),
+    Table("desk_templates", ("question", "text", "intent"), ("language", "state", "added_at")),
+    Table("desk_cases", ("suggestion",), ("state", "reason", "intent", "opened_at", "answered_at")),
+    Table("desk_events", (), ("kind", "reason", "intent", "at")),
     Table("counters", (), ("name", "label"), everything=False),
     Table("log_entries", (), ("key", "kind", "unit", "note", "at", "source", "created_at")),
     Table("log_goals", (), ("kind", "way", "unit", "since")),
@@ -189,13 +197,13 @@ def erase_text(db: sqlite3.Connection, pattern: re.Pattern[str], *, user_id: int
 def erase_undelivered(db: sqlite3.Connection, *, user_id: int, turn_ids: Sequence[int]) -> None:
     """Take the texts out of messages that were not delivered yet, or maybe not, and show one of these turns.
 
-    A digest retells turns without being one's reply, so that all of the user's go.
+    A digest and a case told to a desk's agents retell turns without being one's reply, so that all of the user's go.
     """
     db.execute(
         "UPDATE telegram_outbox SET state = 'refused', text = NULL, spans = NULL, buttons = NULL, file_name = NULL,"
         " file_text = NULL WHERE state IN ('waiting', 'sending', 'unknown') AND reply_id IN (SELECT id"
         " FROM telegram_replies WHERE turn_id IN (SELECT value FROM json_each(?))"
-        " OR (user_id = ? AND \"key\" LIKE 'digest:%'))",
+        " OR (user_id = ? AND (\"key\" LIKE 'digest:%' OR \"key\" LIKE 'case:%')))",
         (json.dumps(list(turn_ids)), user_id),
     )
 

@@ -18,6 +18,7 @@ from memory.api_tables import NUMBERED_ON, REVOKED
 from memory.api_tables import STATEMENTS as API
 from memory.candidates_table import STATEMENTS as CANDIDATES
 from memory.counters_table import STATEMENTS as COUNTERS
+from memory.desk_tables import STATEMENTS as DESK
 from memory.errors import FamiliarError
 from memory.facts.tables import BY_MODEL as FACTS_BY_MODEL
 from memory.facts.tables import STATEMENTS as FACTS
@@ -25,6 +26,7 @@ from memory.logs_table import STATEMENTS as LOGS
 from memory.moves_table import STATEMENTS as MOVES
 from memory.people_tables import STATEMENTS as PEOPLE
 from memory.reminders_table import STATEMENTS as REMINDERS
+from memory.taste_tables import STATEMENTS as TASTE
 from memory.telegram_tables import BLOCKED, REFERRING
 from memory.telegram_tables import STATEMENTS as TELEGRAM
 from memory.under_way_table import STATEMENTS as UNDER_WAY
@@ -317,6 +319,8 @@ _LATER: tuple[tuple[str, Sequence[str]], ...] = (
     ("m0033_turns_under_way", UNDER_WAY),
     ("m0034_revoked_tokens", REVOKED),
     ("m0035_logs", LOGS),
+    ("m0036_desk", DESK),
+    ("m0037_taste", TASTE),
     ("m0038_erasures_numbered_on", NUMBERED_ON),
 )
 """Steps that are nothing but statements, in their order; the next is added at the end."""

@@ -13,7 +13,7 @@ import json
 import secrets
 import shutil
 import sqlite3
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -21,7 +21,6 @@ from typing import Literal
 
 from memory.errors import FamiliarError
 from memory.store import Store, utc_now
-from tuning.dataset import Example
 from tuning.gate import Check
 from tuning.job import BaseModel, template_of
 from tuning.lock import TuneRunning, tune_lock
@@ -30,6 +29,8 @@ from tuning.resume import CANCELLED, INTERRUPTED, resumable, spare, take_over
 
 AdapterStatus = Literal["training", "rejected", "live", "retired", "withdrawn", "failed", "skipped"]
 StartedBy = Literal["hand", "schedule"]
+Kind = Literal["reply", "taste"]
+"""What an adapter does: it answers, or it ranks items (`tuning.preference`)."""
 
 _KEPT = ("training", "live", "retired")
 """Adapters whose weights may be needed."""
@@ -43,6 +44,7 @@ class Adapter:
     """Unique for its content, so that caches can be keyed by it."""
     user_id: int
     status: AdapterStatus
+    kind: Kind
     base_model: str
     base_sha256: str
     template_sha256: str
@@ -82,18 +84,25 @@ class Outcome:
 
 
 class Registry:
-    """The adapters of one home, in ``folder``."""
+    """The adapters of one kind in one home, in ``folder``.
 
-    def __init__(self, store: Store, folder: Path) -> None:
+    :param template: what an adapter's inputs are made by, as a hash of it; an adapter of another one is not used
+    """
+
+    def __init__(
+        self, store: Store, folder: Path, *, kind: Kind = "reply", template: Callable[[Path], str] = template_of
+    ) -> None:
         self.store = store
         self.root = folder
+        self.kind: Kind = kind
+        self._template = template
 
     def begin(
         self,
         *,
         user_id: int,
         base: BaseModel,
-        examples: Sequence[Example],
+        examples: Sequence[Sourced],
         started_by: StartedBy,
         beside: Sequence[Sourced] = (),
     ) -> Adapter:
@@ -105,16 +114,17 @@ class Registry:
         with self.store.transaction() as db:
             db.execute(
                 "INSERT INTO adapters (id, user_id, status, base_model, base_sha256, template_sha256, examples,"
-                " started_by, started_at) VALUES (?, ?, 'training', ?, ?, ?, ?, ?, ?)",
+                " started_by, started_at, kind) VALUES (?, ?, 'training', ?, ?, ?, ?, ?, ?, ?)",
                 (
                     adapter_id,
                     user_id,
                     base.name,
                     base.sha256,
-                    template_of(base.folder),
+                    self._template(base.folder),
                     len(examples),
                     started_by,
                     utc_now(),
+                    self.kind,
                 ),
             )
             self.add_sources(adapter_id, (*examples, *beside))
@@ -175,7 +185,9 @@ class Registry:
 
         :raises FamiliarError: the user has none of that id
         """
-        rows = self.store.rows("SELECT * FROM adapters WHERE id = ? AND user_id = ?", (adapter_id, user_id))
+        rows = self.store.rows(
+            "SELECT * FROM adapters WHERE id = ? AND user_id = ? AND kind = ?", (adapter_id, user_id, self.kind)
+        )
         if not rows:
             raise FamiliarError(f"there is no adapter {adapter_id}; `familiar adapters` lists yours")
         return self._adapter(rows[0])
@@ -189,12 +201,14 @@ class Registry:
         if chosen.status not in ("live", "retired"):
             why = f": {chosen.reason}" if chosen.reason else ""
             raise FamiliarError(f"adapter {chosen.id} is {chosen.status}{why}; its weights are gone")
-        _check_fits(chosen, base)
+        self._check_fits(chosen, base)
         return chosen
 
     def live(self, user_id: int) -> Adapter | None:
         """The adapter that answers this user; None: the base model does."""
-        rows = self.store.rows("SELECT * FROM adapters WHERE user_id = ? AND status = 'live'", (user_id,))
+        rows = self.store.rows(
+            "SELECT * FROM adapters WHERE user_id = ? AND kind = ? AND status = 'live'", (user_id, self.kind)
+        )
         return self._adapter(rows[0]) if rows else None
 
     def answering(self, user_id: int, *, base_sha256: str, template_sha256: str) -> Adapter | None:
@@ -216,7 +230,9 @@ class Registry:
             chosen = self.show(adapter_id, user_id=user_id)
             if chosen.status == "live":
                 return chosen
-            _check_usable(chosen, base)
+            if chosen.status != "retired":
+                raise FamiliarError(_not_usable(chosen))
+            self._check_fits(chosen, base)
             self._retire(db, user_id)
             db.execute(
                 "UPDATE adapters SET status = 'live', live_at = ?, rolled_back_at = NULL, reason = NULL WHERE id = ?",
@@ -269,14 +285,17 @@ class Registry:
                 ),
             )
             for adapter in answering:
-                if self.live(adapter.user_id) is None:
-                    chosen = self.before(adapter)
+                same = Registry(self.store, self.root, kind=adapter.kind, template=self._template)
+                if same.live(adapter.user_id) is None:
+                    chosen = same.before(adapter)
                     if chosen is not None:
                         self._bring_back(db, chosen)
 
     def withdrawn_since(self, moment: str) -> tuple[Adapter, ...]:
         """Adapters of all users that were withdrawn since then (ISO 8601, UTC), oldest first."""
-        rows = self.store.rows("SELECT * FROM adapters WHERE withdrawn_at >= ? ORDER BY started_at", (moment,))
+        rows = self.store.rows(
+            "SELECT * FROM adapters WHERE kind = ? AND withdrawn_at >= ? ORDER BY started_at", (self.kind, moment)
+        )
         return tuple(self._adapter(row) for row in rows)
 
     def recover(self) -> tuple[str, ...]:
@@ -320,9 +339,9 @@ class Registry:
     def interrupted(self, adapter: Adapter) -> Sequence[Path]:
         """Folders of runs of the same user, base and template that did not end, newest first."""
         rows = self.store.rows(
-            "SELECT id, reason FROM adapters WHERE user_id = ? AND id <> ? AND base_sha256 = ?"
+            "SELECT id, reason FROM adapters WHERE user_id = ? AND kind = ? AND id <> ? AND base_sha256 = ?"
             " AND template_sha256 = ? AND status IN ('failed', 'skipped') ORDER BY started_at DESC",
-            (adapter.user_id, adapter.id, adapter.base_sha256, adapter.template_sha256),
+            (adapter.user_id, self.kind, adapter.id, adapter.base_sha256, adapter.template_sha256),
         )
         return [self.root / row["id"] for row in rows if resumable(row["reason"], self.root / row["id"])]
 
@@ -339,15 +358,33 @@ class Registry:
 
     def list(self, *, user_id: int) -> Sequence[Adapter]:
         """A user's adapters, newest first."""
-        rows = self.store.rows("SELECT * FROM adapters WHERE user_id = ? ORDER BY started_at DESC", (user_id,))
+        rows = self.store.rows(
+            "SELECT * FROM adapters WHERE user_id = ? AND kind = ? ORDER BY started_at DESC", (user_id, self.kind)
+        )
         return [self._adapter(row) for row in rows]
+
+    def _check_fits(self, adapter: Adapter, base: BaseModel) -> None:
+        if adapter.base_sha256 != base.sha256:
+            raise FamiliarError(
+                f"adapter {adapter.id} was trained on {adapter.base_model} (sha256 {adapter.base_sha256[:12]}), but"
+                f" {base.name} ({base.sha256[:12]}) is running; set [model] name to {adapter.base_model}"
+            )
+        if adapter.template_sha256 != self._template(base.folder):
+            raise FamiliarError(
+                f"adapter {adapter.id} was trained with another chat template than {base.folder} has; tune again"
+            )
+        if not (adapter.folder / "adapter_model.safetensors").is_file():
+            raise FamiliarError(f"adapter {adapter.id} has lost its weights ({adapter.folder}); tune again")
 
     def _bring_back(self, db: sqlite3.Connection, chosen: Adapter) -> None:
         # live_at stays, so that a second rollback goes further back instead of forth.
         db.execute("UPDATE adapters SET status = 'live' WHERE id = ?", (chosen.id,))
 
     def _retire(self, db: sqlite3.Connection, user_id: int) -> None:
-        db.execute("UPDATE adapters SET status = 'retired' WHERE user_id = ? AND status = 'live'", (user_id,))
+        db.execute(
+            "UPDATE adapters SET status = 'retired' WHERE user_id = ? AND kind = ? AND status = 'live'",
+            (user_id, self.kind),
+        )
 
     def _adapter(self, row: sqlite3.Row) -> Adapter:
         values = dict(row)
@@ -396,22 +433,6 @@ def _precedes(item: Adapter, current: Adapter) -> bool:
     )
 
 
-def _check_usable(adapter: Adapter, base: BaseModel) -> None:
-    if adapter.status != "retired":
-        why = f": {adapter.reason}" if adapter.reason else ""
-        raise FamiliarError(f"adapter {adapter.id} is {adapter.status}{why}; only one that was live can be live again")
-    _check_fits(adapter, base)
-
-
-def _check_fits(adapter: Adapter, base: BaseModel) -> None:
-    if adapter.base_sha256 != base.sha256:
-        raise FamiliarError(
-            f"adapter {adapter.id} was trained on {adapter.base_model} (sha256 {adapter.base_sha256[:12]}), but"
-            f" {base.name} ({base.sha256[:12]}) is running; set [model] name to {adapter.base_model}"
-        )
-    if adapter.template_sha256 != template_of(base.folder):
-        raise FamiliarError(
-            f"adapter {adapter.id} was trained with another chat template than {base.folder} has; tune again"
-        )
-    if not (adapter.folder / "adapter_model.safetensors").is_file():
-        raise FamiliarError(f"adapter {adapter.id} has lost its weights ({adapter.folder}); tune again")
+def _not_usable(adapter: Adapter) -> str:
+    why = f": {adapter.reason}" if adapter.reason else ""
+    return f"adapter {adapter.id} is {adapter.status}{why}; only one that was live can be live again"

@@ -141,6 +141,57 @@ _SHARES = {
 
 
 @dataclass(frozen=True)
+class TasteConfig:
+    """[taste] recommends what the user has saved; off, nothing of it is to be seen."""
+
+    enabled: bool = False
+    """Whether there are `/recommend`, `familiar recommend` and a line in the digest."""
+    items: int = 3
+    """Items in a list."""
+    variety: float = 0.3
+    """How much the items of a list should differ, from 0 (by score alone) to 1 (by unlikeness alone)."""
+    half_life_days: float = 30.0
+    """After so long the head start of a new item is half as long."""
+    encoder: str = ""
+    """What reads items: a transformers encoder's folder; empty: the embedder's."""
+    min_choices: int = 60
+    """Fewest items that the user selected or turned down, before a model of them is trained."""
+    held_out: float = 0.3
+    """Share of the newest of them on which it must be better than popularity and plain embeddings."""
+    probability: float = 0.8
+    """How certain that must be, as a share of draws of these choices (bootstrap)."""
+    recent: int = 3
+    """Items selected last that the model is told with each item."""
+    max_tokens: int = 64
+    """Most tokens of an item, and of what was selected last, that are read."""
+    rank: int = 8
+    """Rank of the adapter's matrices; their scale is twice that over it."""
+    learning_rate: float = 2e-4
+    """Peak learning rate of AdamW."""
+    weight_decay: float = 0.01
+    """AdamW's decay."""
+    epochs: int = 4
+    """Most passes over the choices; it stops earlier where the newest of them are predicted no better."""
+    batch_size: int = 16
+    """Choices a step."""
+    seed: int = 0
+    """Makes a training repeatable."""
+
+    def __post_init__(self) -> None:
+        for name in ("items", "min_choices", "max_tokens", "rank", "epochs", "batch_size"):
+            if getattr(self, name) < 1:
+                raise UsageError(f"[taste] {name} is {getattr(self, name)}; it must be at least 1")
+        for name in ("variety", "held_out", "probability"):
+            if not 0.0 <= getattr(self, name) <= 1.0:
+                raise UsageError(f"[taste] {name} is {getattr(self, name)}; it must be from 0 to 1")
+        for name in ("half_life_days", "learning_rate"):
+            if not getattr(self, name) > 0:
+                raise UsageError(f"[taste] {name} is {getattr(self, name)}; it must be above 0")
+        if self.recent < 0 or self.weight_decay < 0:
+            raise UsageError("[taste] recent and weight_decay must not be negative")
+
+
+@dataclass(frozen=True)
 class VotesConfig:
     """[votes] watches an adapter that answers."""
 

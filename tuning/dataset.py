@@ -97,6 +97,8 @@ class Dialogue:
     speaker: str
     lines: tuple[Line, ...]
     imported_at: str
+    apart: bool = False
+    """Each reply answers the one message before it, and no other: exchanges of many customers."""
 
 
 @dataclass(frozen=True)
@@ -201,7 +203,7 @@ def dialogue_examples(dialogue: Dialogue, *, persona: str, dropped: Counter[Drop
         if place == 0:
             dropped["nothing before it"] += 1
             continue
-        start = max(0, place - HISTORY_MESSAGES)
+        start = max(0, place - (1 if dialogue.apart else HISTORY_MESSAGES))
         found.append(
             Example(
                 id=f"document:{dialogue.document_id}:{place}",

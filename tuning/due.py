@@ -45,7 +45,7 @@ def tune_due(
     """
     rows = store.rows(
         "SELECT status, reason, started_at, withdrawn_at, withdrawn_from FROM adapters WHERE user_id = ?"
-        " ORDER BY started_at",
+        " AND kind = 'reply' ORDER BY started_at",
         (user_id,),
     )
     # What an interrupted or withdrawn adapter had learned is not learned.

@@ -3,15 +3,22 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterable
+from dataclasses import replace
 from datetime import UTC, datetime
 
 from memory.candidates import candidates_of
+from memory.desk import DeskExample, examples_of
 from memory.records import Feedback, Turn
 from memory.store import Store
-from memory.turns import feedback_of, turns_of
+from memory.turns import feedback_of, turn_by_id, turns_of
 from tuning.accepted import accepted_turns
 from tuning.dataset import Dataset, Dialogue, JudgedTurn, Line, build_dataset
+
+_AGENT = "agent"
+_BLANKS = re.compile(r"\[(?:name|number|date)\]")
+"""What was taken out of a reply: learning from it would teach the model to write blanks."""
 
 
 def read_dataset(
@@ -21,7 +28,8 @@ def read_dataset(
     turns = judged_turns(store, user_id=user_id)
     if accepted_weight > 0:
         turns += unjudged_turns(store, user_id=user_id, now=now or datetime.now(UTC))
-    found = dialogues(store, user_id=user_id)
+    found = dialogues(store, user_id=user_id) + desk_dialogues(store, user_id=user_id)
+    turns += answered_cases(store, user_id=user_id)
     return build_dataset(turns, found, persona=persona, accepted_weight=accepted_weight)
 
 
@@ -83,6 +91,42 @@ def dialogues(store: Store, *, user_id: int) -> list[Dialogue]:
         for document in store.documents(user_id=user_id)
         if document.learn_from is not None
     ]
+
+
+def desk_dialogues(store: Store, *, user_id: int) -> list[Dialogue]:
+    """What agents replied to customers, of a desk's knowledge base: by the file that it was imported from."""
+    by_document: dict[int, list[DeskExample]] = {}
+    for example in examples_of(store, user_id=user_id):
+        if example.document_id is not None and not _BLANKS.search(example.reply):
+            by_document.setdefault(example.document_id, []).append(example)
+    return [
+        Dialogue(
+            document_id=document_id,
+            speaker=_AGENT,
+            lines=tuple(line for example in found for line in _exchange(example)),
+            imported_at=found[-1].added_at,
+            apart=True,
+        )
+        for document_id, found in by_document.items()
+    ]
+
+
+def _exchange(example: DeskExample) -> tuple[Line, Line]:
+    return Line("", example.question), Line(_AGENT, example.reply)
+
+
+def answered_cases(store: Store, *, user_id: int) -> list[JudgedTurn]:
+    """What people answered to customers whose message was handed over, as if it had corrected the desk's reply."""
+    found = []
+    for example in examples_of(store, user_id=user_id):
+        if example.turn_id is None:
+            continue
+        (row,) = store.rows("SELECT user_id FROM turns WHERE id = ?", (example.turn_id,))
+        turn = turn_by_id(store, example.turn_id, user_id=row["user_id"])
+        plain = replace(turn, user_text=example.question, prompt=(), memories=())  # without personal data
+        given = Feedback(turn.id, None, example.reply, example.added_at)
+        found.append(JudgedTurn(plain, given, (turn.id,), ()))
+    return found
 
 
 def _lines(store: Store, document_id: int, *, user_id: int) -> tuple[Line, ...]:

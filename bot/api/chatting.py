@@ -175,7 +175,7 @@ class _Request:
             self._parts.searcher,
             self._parts.embedder,
             self._voice,
-            chat=settings.chat,
+            chat=app.chat,
             passages=settings.search.k,
         )
         told = bool(asked.history) or asked.conversation is None
@@ -229,7 +229,7 @@ class _Request:
     def _plain_system(self) -> str:
         """The program's instructions; with an adapter after the persona that it learned with."""
         asked = self._asked
-        own = bare_prompt(self._app.settings.chat.persona, self._user.profile)
+        own = bare_prompt(self._app.chat.persona, self._user.profile)
         if asked.model == BASE:
             return asked.instructions or own
         return f"{own}\n\n{asked.instructions}" if asked.instructions else own

@@ -12,6 +12,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
+from bot.bench.made_prompts import STORY, long_message
 from bot.bench.rows import BenchRow
 from bot.engines.base import AdapterFiles, Generated, Generation
 from bot.engines.local import open_local
@@ -21,9 +22,7 @@ from memory.records import Message
 from tuning.chat_format import render
 from tuning.precision import DType
 
-_STORY = Message("user", "Write a very long story about a lighthouse, with as many people and places as you can.")
 _WARM_UP = Message("user", "warm up")
-_SENTENCE = "The cabin stands by the lake, and the boat is kept in the shed behind it. "
 
 
 def bench_reply(
@@ -40,8 +39,8 @@ def bench_reply(
     ours, theirs = _Times(), _Times()
     # The first round loads and warms up both sides, and is not counted.
     for number in range(rounds + 1):
-        short = (Message("system", f"Story {number}."), _STORY)
-        long = (stable_message(engine, number, prompt), _STORY)
+        short = (Message("system", f"Story {number}."), STORY)
+        long = (long_message(engine.count_tokens, number, prompt), STORY)
         reply, first = ask(engine, short, tokens), ask(engine, long, 1)
         _, token_s = _generate(bare, render(tokenizer, short), reply.reply_tokens)
         prompt_s, _ = _generate(bare, render(tokenizer, long), 1)
@@ -93,7 +92,7 @@ def bench_later_turns(
         ask(engine, (_WARM_UP,), 2)
         first_s, second_s, later = [], [], []
         for number in range(rounds):
-            first = (stable_message(engine, number, stable), Message("user", "Where is the boat?"))
+            first = (long_message(engine.count_tokens, number, stable), Message("user", "Where is the boat?"))
             one = ask(engine, first, 8, asked_by=number)
             second = (*first, Message("assistant", one.text or "Yes."), Message("user", "And the cabin?"))
             first_s.append(one.first_token_s)
@@ -112,14 +111,6 @@ def bench_later_turns(
         BenchRow(f"{name}: second turn's first token", min(second_s), None, "s"),
         BenchRow(f"{name}: first token after a restart", min(restarted_s), None, "s"),
     )
-
-
-def stable_message(engine: TokenEngine, number: int, tokens: int) -> Message:
-    """A system message that renders to ``tokens`` tokens, or just above, and differs from its first word on."""
-    text = f"{number} is the number of this round. "
-    while engine.count_tokens([Message("system", text)]) < tokens:
-        text += _SENTENCE
-    return Message("system", text)
 
 
 def ask(

@@ -12,9 +12,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from bot.bench.engine import ask, bench_later_turns, stable_message
+from bot.bench.adapters import Working, made_users, megabytes, switches, throughput
+from bot.bench.engine import ask, bench_later_turns
 from bot.bench.made_adapter import made_adapter
-from bot.bench.made_prompts import made_prompts
+from bot.bench.made_prompts import STORY, long_message, made_prompts
 from bot.bench.rows import BenchRow
 from bot.engines.base import AdapterFiles, Generated
 from bot.engines.llama_cpp.conversion import convert_folder
@@ -26,9 +27,7 @@ from memory.errors import FamiliarError
 from memory.records import Message
 from tuning.chat_format import encode_example, render
 
-_STORY = Message("user", "Write a very long story about a lighthouse, with as many people and places as you can.")
-_PREFILLS = 3
-"""Rounds in which a long prompt is read, which takes seconds."""
+_THROUGHPUT_USERS = 8
 
 
 @dataclass(frozen=True)
@@ -78,14 +77,13 @@ def _beside_bare(engine: TokenEngine, bare: Any, tokenizer: Any, size: Size) -> 
     decode, prefill = [], []
     # The first round loads and warms up both sides, and is not counted.
     for number in range(size.rounds + 1):
-        short = (Message("system", f"Story {number}."), _STORY)
+        short = (Message("system", f"Story {number}."), STORY)
         ours = _decode_speed(ask(engine, short, size.tokens))
         decode.append((ours, _bare_decode(bare, render(tokenizer, short), size.tokens)))
-        if number < _PREFILLS:
-            long = (stable_message(engine, number, size.stable), _STORY)
-            reply = ask(engine, long, 1)
-            ours = reply.prompt_tokens / reply.first_token_s
-            prefill.append((ours, _bare_prefill(bare, render(tokenizer, long))))
+        long = (long_message(engine.count_tokens, number, size.stable), STORY)
+        reply = ask(engine, long, 1)
+        ours = reply.prompt_tokens / reply.first_token_s
+        prefill.append((ours, _bare_prefill(bare, render(tokenizer, long))))
     wrote, bare_wrote = (max(pair[side] for pair in decode[1:]) for side in (0, 1))
     read, bare_read = (max(pair[side] for pair in prefill[1:]) for side in (0, 1))
     return (
@@ -99,8 +97,8 @@ def _beside_bare(engine: TokenEngine, bare: Any, tokenizer: Any, size: Size) -> 
 def _with_adapter(engine: TokenEngine, adapter: AdapterFiles, size: Size) -> tuple[BenchRow, ...]:
     off, on = [], []
     for _ in range(size.rounds + 1):
-        off.append(_decode_speed(ask(engine, (_STORY,), size.tokens)))
-        on.append(_decode_speed(ask(engine, (_STORY,), size.tokens, adapter=adapter)))
+        off.append(_decode_speed(ask(engine, (STORY,), size.tokens)))
+        on.append(_decode_speed(ask(engine, (STORY,), size.tokens, adapter=adapter)))
     return (BenchRow("llama.cpp: decode with an adapter over without", max(on[1:]) / max(off[1:]), 0.9, "x"),)
 
 
@@ -124,6 +122,35 @@ def _switching(engine: TokenEngine, adapters: Sequence[AdapterFiles], *, rounds:
         ),
         BenchRow("llama.cpp: an adapter's first reply, converted and loaded", (first - same) * 1e3, None, "ms"),
     )
+
+
+def bench_llama_adapters(
+    gguf: Path, folder: Path, work: Path, threads: int = 0, users: int = 100
+) -> tuple[BenchRow, ...]:
+    """Adapters of ``users`` in turn, as `bot.bench.adapters` has them on the local engine.
+
+    :param folder: the transformers folder of the same model
+    :param work: where a few made adapters are put
+    :raises UsageError: xllamacpp is not installed
+    """
+    find_library()
+    files = made_users(work, folder, users=users)
+
+    def opened(adapters_mb: int = 0) -> TokenEngine:
+        options = LlamaOptions(threads=threads, adapters_mb=adapters_mb)
+        return open_gguf(gguf, folder, model=folder.name, options=options)
+
+    few = files[:_THROUGHPUT_USERS]
+    engines = [opened()]
+    try:
+        rows = switches(Working(engines[0], files), name="llama.cpp adapters")
+        size = max(file.stat().st_size for file in files[0].folder.glob("*.gguf"))
+        engines += [opened(megabytes(size * count)) for count in (len(few) + 1, len(few) // 2)]
+        every, half = (Working(engine, few) for engine in engines[1:])
+        return (*rows, throughput(every, half, turns=2 * len(few), name="llama.cpp adapters"))
+    finally:
+        for engine in engines:
+            engine.close()
 
 
 def adapter_agreement(

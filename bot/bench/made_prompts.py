@@ -1,10 +1,17 @@
-"""Everyday requests made by code, written for this project: what answers are sampled for when preferences are measured.
+"""Everyday requests made by code, written for this project, and prompts of a wanted length.
 
 Forms and topics are crossed in a fixed order, so that any stretch of the list holds all forms.
 """
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
+
+from memory.records import Message
+
+STORY = Message("user", "Write a very long story about a lighthouse, with as many people and places as you can.")
+"""A question whose answer is long."""
+_SENTENCE = "The cabin stands by the lake, and the boat is kept in the shed behind it. "
 _FORMS = (
     "How do I start with {}?",
     "Give me some advice on {}.",
@@ -64,3 +71,14 @@ def made_prompts(count: int) -> list[str]:
         for place, topic in enumerate(_TOPICS)
     ]
     return made[:count]
+
+
+def long_message(count: Callable[[Sequence[Message]], int], number: int, tokens: int) -> Message:
+    """A system message that renders to ``tokens`` tokens, or just above, and differs from its first word on.
+
+    :param count: tokens of rendered messages
+    """
+    text = f"{number} is the number of this round. "
+    while count([Message("system", text)]) < tokens:
+        text += _SENTENCE
+    return Message("system", text)

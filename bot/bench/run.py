@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -14,21 +14,33 @@ if TYPE_CHECKING:
     from bot.app import App
     from bot.bench.scale import ScaleConfig
     from bot.engines.base import Engine
+    from bot.models import ReadyModel
 
 BENCHES = ("help", "reply", "prefix", "adapters", "retrieval", "import", "formats", "embedding", "beside", "rollback")
-OF_EXTRAS = ("llama", "agreement")
+OF_EXTRAS = ("llama", "agreement", "smaller")
 """Run where they are named: they need packages of an extra."""
 
 
-def run_bench(app: App, names: Sequence[str], *, scale: ScaleConfig | None = None) -> Iterator[BenchRow]:
-    """The rows of the named benchmarks, or of all; with ``scale`` those of search in a memory of that size."""
+def run_bench(
+    app: App,
+    names: Sequence[str],
+    *,
+    scale: ScaleConfig | None = None,
+    variants: Sequence[str] = (),
+    note: Callable[[str], None] = print,
+) -> Iterator[BenchRow]:
+    """The rows of the named benchmarks, or of all; with ``scale`` those of search in a memory of that size.
+
+    :param variants: of "smaller"; none: all
+    :param note: is told what can't be measured on this machine
+    """
     if scale is not None:
         from bot.bench.scale import bench_scale
 
         yield from bench_scale(scale, embedder=app.embedder)
         return
     for name in names or BENCHES:
-        yield from _one(app, name)
+        yield from _smaller(app, variants, note) if name == "smaller" else _one(app, name)
 
 
 def run_preference(app: App, results: Path, *, minutes: float, seeds: int) -> Sequence[BenchRow]:
@@ -94,7 +106,8 @@ def _engine_of_this_machine(app: App) -> Engine:
 def _of_llama_cpp(app: App, name: str) -> Sequence[BenchRow]:
     import tempfile
 
-    from bot.bench.llama import adapter_agreement, bench_llama
+    from bot.bench.child import in_child
+    from bot.bench.llama import adapter_agreement, bench_llama, bench_llama_adapters
     from bot.engines.llama_cpp.base import base_gguf
     from bot.engines.llama_cpp.library import find_library
 
@@ -104,4 +117,32 @@ def _of_llama_cpp(app: App, name: str) -> Sequence[BenchRow]:
         if name == "agreement":
             return adapter_agreement(model.path, Path(work), threads=settings.threads)
         gguf = base_gguf(model, folder=app.model_folder, offline=settings.offline)
-        return bench_llama(gguf, model.path, Path(work), threads=settings.threads)
+        rows = bench_llama(gguf, model.path, Path(work), threads=settings.threads)
+        # In a process of its own, whose memory no other engine has grown.
+        return (*rows, *in_child(bench_llama_adapters, gguf, model.path, Path(work) / "users", settings.threads))
+
+
+def _smaller(app: App, variants: Sequence[str], note: Callable[[str], None]) -> Iterator[BenchRow]:
+    from importlib.util import find_spec
+
+    from bot.bench.smaller import bench_smaller
+    from bot.bench.smaller_replies import Smaller
+    from bot.engines.llama_cpp.base import base_gguf
+    from bot.engines.llama_cpp.engine import cores
+
+    model, settings = app.base_model, app.settings.model
+    served = None
+    if find_spec("xllamacpp") or find_spec("openvino_genai"):
+        served = base_gguf(model, folder=app.model_folder, offline=settings.offline)
+    task = Smaller(model.path, Path(), served, settings.threads or cores())
+    yield from bench_smaller(task, variants, reordered=_came_as_gguf(model), note=note)
+
+
+def _came_as_gguf(model: ReadyModel) -> bool:
+    """Whether its weights were unpacked from few bits."""
+    from bot.catalogue import LocalSource, WheelSource
+
+    used = next((source for source in model.entry.sources if str(source) == model.source), None)
+    if isinstance(used, WheelSource):
+        return used.member.endswith(".gguf")
+    return isinstance(used, LocalSource) and used.path.suffix == ".gguf"

@@ -24,9 +24,9 @@ _OPTIONS = {
     "results": ("tune", "preference", "gate"),
     "minutes": ("preference", "gate"),
     "seeds": ("preference",),
-    "only": ("gate",),
+    "only": ("gate", "smaller"),
 }
-"""Options of the tables, and which each is about."""
+"""Options of one benchmark, and which each is about."""
 _MINUTES = 9.0
 _SEEDS = 5
 _REPLIES = 60
@@ -39,7 +39,7 @@ def bench(app: App, args: argparse.Namespace, out: Output) -> int:
     if named and len(args.what) > 1:
         raise UsageError(f"{named[0]} takes long or the whole machine; name it alone")
     for option, about in _OPTIONS.items():
-        if getattr(args, option) is not None and not set(about) & set(named):
+        if getattr(args, option) is not None and not set(about) & set(args.what):
             raise UsageError(f"--{option} is about `familiar bench {' | '.join(about)}`")
     if named and args.plot is not None:
         raise UsageError(f"--plot draws ratios and their limits; {named[0]} has none")
@@ -48,7 +48,8 @@ def bench(app: App, args: argparse.Namespace, out: Output) -> int:
     from bot.bench.run import run_bench
 
     rows = []
-    for row in run_bench(app, args.what, scale=_scale(app, args)):
+    variants = tuple(args.only.split(",")) if args.only else ()
+    for row in run_bench(app, args.what, scale=_scale(app, args), variants=variants, note=out.note):
         rows.append(row)
         out.result(plain(row) | {"passed": row.passed}, row.line())
     if args.plot is not None:

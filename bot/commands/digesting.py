@@ -11,6 +11,7 @@ from bot.digest import PERIOD, Digest, digest_between, digest_text, since_defaul
 from bot.reminders.zones import at_local, named_zone, zone_of
 from bot.since import parse_since
 from memory.digest_plans import digest_of
+from memory.records import User
 
 
 def digest(app: App, args: argparse.Namespace, out: Output) -> int:
@@ -25,14 +26,23 @@ def digest(app: App, args: argparse.Namespace, out: Output) -> int:
     if args.since:
         since = at_local(datetime.fromisoformat(parse_since(args.since, today=now.astimezone(zone).date())), zone)
     ahead = max(plan.due if plan else now, now + PERIOD)
-    made = digest_between(app.store, user, since=since, until=now, ahead=ahead)
+    made = digest_between(app.store, user, since=since, until=now, ahead=ahead, recommended=_recommended(app, user))
     out.result(_record(made), digest_text(made, user.profile, zone=zone))
     return 0
 
 
+def _recommended(app: App, user: User) -> tuple[str, ...]:
+    """What is recommended, with reasons; nothing where that is not switched on."""
+    if not app.settings.taste.enabled:
+        return ()
+    from bot.taste import line_of
+
+    return tuple(line_of(each, language=user.profile.language) for each in app.taste.recommend(user))
+
+
 def _record(made: Digest) -> dict[str, object]:
     seen = made.happened
-    return {
+    record: dict[str, object] = {
         "since": made.since.astimezone(UTC).isoformat(timespec="seconds"),
         "until": made.until.astimezone(UTC).isoformat(timespec="seconds"),
         "due": [
@@ -54,3 +64,4 @@ def _record(made: Digest) -> dict[str, object]:
         "adapters": [{"id": item.id, "change": item.change} for item in seen.adapters],
         "votes": {"up": seen.judged.up, "down": seen.judged.down, "corrected": seen.judged.corrected},
     }
+    return record | ({"recommended": list(made.recommended)} if made.recommended else {})

@@ -25,6 +25,8 @@ def evaluate(app: App, args: argparse.Namespace, out: Output) -> int:
         "facts": _facts,
         "filters": _filters,
         "logs": _logs,
+        "desk": _desk,
+        "taste": _taste,
     }[args.what](app, args, out)
 
 
@@ -131,6 +133,28 @@ def _logs(app: App, args: argparse.Namespace, out: Output) -> int:
     del app, args
     for row in evaluate_logs():
         out.result(plain(row) | {"share": row.share}, row.line())
+    return 0
+
+
+def _desk(app: App, args: argparse.Namespace, out: Output) -> int:
+    from bot.desk.simulation import EXAMPLE, evaluate_desk
+
+    folder = args.folder or EXAMPLE
+    for row in evaluate_desk(folder, embedder=app.embedder, settings=app.settings, detectors=app.tunes.detectors):
+        out.result({"measured": type(row).__name__} | plain(row), row.line())
+    return 0
+
+
+def _taste(app: App, args: argparse.Namespace, out: Output) -> int:
+    from bot.eval_taste import OTHERS, evaluate_taste, made_data
+    from bot.taste_model import encoder_of
+
+    config = app.settings.taste
+    made = made_data(
+        users=args.users + OTHERS, choices=args.choices, items=2 * args.choices, recent=config.recent, seed=args.seed
+    )
+    for row in evaluate_taste(made, app.embedder, encoder_of(app).folder, config, users=args.users, note=out.note):
+        out.result(plain(row), row.line())
     return 0
 
 

@@ -44,7 +44,7 @@ class DynamicCaches:
         """A cache of its first ``tokens``; None where it is not keys and values alone."""
         from transformers import DynamicCache
 
-        if not _is_plain(cache):
+        if not is_plain(cache):
             return None
         copy = DynamicCache()
         for number, layer in enumerate(cache.layers):
@@ -56,7 +56,7 @@ class DynamicCaches:
         import torch
         from safetensors.torch import save
 
-        if not _is_plain(prefix.cache):
+        if not is_plain(prefix.cache):
             return None
         tensors = {"ids": torch.tensor(prefix.ids)}
         for number, layer in enumerate(prefix.cache.layers):
@@ -83,7 +83,8 @@ class DynamicCaches:
             raise ValueError("a damaged beginning of a prompt") from exc
 
 
-def _is_plain(cache: Any) -> bool:
+def is_plain(cache: Any) -> bool:
+    """Whether a cache is keys and values of all tokens and nothing else: no window, no state of another kind."""
     from transformers.cache_utils import DynamicLayer
 
     return all(type(layer) is DynamicLayer and _is_filled(layer) for layer in cache.layers)

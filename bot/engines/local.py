@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from bot.engines.base import AdapterFiles, is_set
+from bot.engines.dynamic_caches import is_plain
 from bot.engines.prefix import PrefixKey, pieces, steps
 from bot.engines.prefix_files import mark_of
 from bot.engines.token_engine import TokenEngine
@@ -40,7 +41,7 @@ def open_local(
     def load(tokenizer: Any, _context: int) -> LocalModel:
         return LocalModel(load_weights(folder, tokenizer, chosen))
 
-    return TokenEngine(folder, name="local", model=model, load=load)
+    return TokenEngine(folder, name="local", model=model, load=load, lookup_tokens=chosen.lookup_tokens)
 
 
 class LocalModel:
@@ -100,6 +101,15 @@ class LocalModel:
         """Compute more tokens, some at a time."""
         for begin, end in pieces(0, len(ids), min(_SCORED_AT_ONCE, self.weights.prefixes.rule.most)):
             yield from self._forward(ids[begin:end], keep=0)
+
+    @property
+    def revocable(self) -> bool:
+        """Whether the cache holds keys and values alone."""
+        return is_plain(self._cache)
+
+    def drop(self, tokens: int) -> None:
+        """Take the last tokens back."""
+        self._cache.crop(-tokens)
 
     def keep(self, key: PrefixKey, prompt: Sequence[int], *, asked_at: float) -> None:
         """Keep the whole steps that were computed."""

@@ -18,6 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bot.engines.base import TURNS, AdapterFiles, Generated, Generation, Likelihood, Stop, is_set
+from bot.engines.lookup import Lookup
 from bot.engines.prefix import PrefixKey
 from bot.engines.queue import FairQueue
 from bot.engines.token_model import Logits, TokenModel
@@ -43,6 +44,7 @@ class TokenEngine:
     :param model: its name, as stored with a turn
     :param load: reads the model, given the tokenizer and the tokens of a context
     :param longest_context: most tokens of prompt and reply together; 0: what the model was made for
+    :param lookup_tokens: most tokens that are guessed at once from what the prompt says; 0: none
     """
 
     def __init__(
@@ -53,12 +55,14 @@ class TokenEngine:
         model: str,
         load: Callable[[Any, int], TokenModel],
         longest_context: int = 0,
+        lookup_tokens: int = 0,
     ) -> None:
         self._folder = folder
         self._name = name
         self._model = model
         self._load = load
         self._longest = longest_context
+        self._lookup_tokens = lookup_tokens
         self._idle: threading.Timer | None = None
         self._queue = FairQueue()
         self._reading = threading.Lock()
@@ -170,7 +174,7 @@ class TokenEngine:
         reasoning = opens_reasoning(render_text(tokenizer, request.messages))
         reply = TokenReply(tokenizer, reasoning=reasoning, on_text=on_text)
         with loaded.using(request.adapter):
-            run = _Run(loaded, prompt, request, cancel, began)
+            run = _Run(loaded, prompt, request, cancel, began, self._lookup_tokens)
             stop = run.write(reply, min(request.max_tokens, room))
         ended = time.perf_counter()
         self._when_idle()
@@ -231,6 +235,7 @@ class _Run:
         request: Generation,
         cancel: threading.Event | None,
         began: float,
+        lookup_tokens: int,
     ) -> None:
         self._loaded = loaded
         self._prompt = prompt
@@ -241,6 +246,9 @@ class _Run:
         self.reused = 0
         self.first_token_at: float | None = None
         self._logprobs: list[float] = []
+        self._lookup = Lookup(prompt, longest=lookup_tokens)
+        self._ahead: list[tuple[int, Logits]] = []
+        self._guessed = self._right = 0
 
     @property
     def mean_logprob(self) -> float | None:
@@ -257,19 +265,45 @@ class _Run:
     def _written(self, reply: TokenReply, limit: int) -> Stop:
         self.reused = self._loaded.begin(self._kept_as, self._prompt)
         logits = self._loaded.read(self._prompt, self.reused, self._cancel)
-        for written in range(1, limit + 1):
-            if logits is None or is_set(self._cancel):
-                return "cancelled"
-            token = self._choose(logits)
-            self._logprobs.append(log_softmax(logits, token))
-            self.first_token_at = self.first_token_at or time.perf_counter()
+        while logits is not None and not is_set(self._cancel):
+            token = self._chosen(logits)
             if token in self._loaded.stops:
                 return "end"
             reply.push(token)
             if reply.loops():
                 return "loop"
-            logits = self._loaded.next(token) if written < limit else None
-        return "length"
+            if reply.tokens >= limit:
+                return "length"
+            logits = self._after(token, most=limit - reply.tokens - 1)
+        return "cancelled"
+
+    def _after(self, token: int, *, most: int) -> Logits:
+        """Logits after one more token of the reply, computed with what is guessed to follow, at most so many tokens."""
+        self._lookup.wrote(token)
+        if self._ahead and self._ahead[0][0] == token:
+            self._right += 1
+            return self._ahead.pop(0)[1]
+        self._give_up_guess()
+        guess = self._lookup.guess(most) if self._loaded.revocable else []
+        if not guess:
+            return self._loaded.next(token)
+        first, *rest = self._loaded.rows([token, *guess])
+        self._guessed, self._ahead = len(guess), list(zip(guess, rest, strict=True))
+        return first
+
+    def _give_up_guess(self) -> None:
+        """Of the last guess, what the model did not choose."""
+        if self._ahead:
+            self._loaded.drop(len(self._ahead))
+        if self._guessed:
+            self._lookup.was_right(self._guessed, self._right)
+        self._ahead, self._guessed, self._right = [], 0, 0
+
+    def _chosen(self, logits: Logits) -> int:
+        token = self._choose(logits)
+        self._logprobs.append(log_softmax(logits, token))
+        self.first_token_at = self.first_token_at or time.perf_counter()
+        return token
 
 
 def chooser(*, temperature: float, seed: int) -> Callable[[Logits], int]:

@@ -58,6 +58,15 @@ class TokenModel(Protocol):
         """Compute more tokens; logits after each."""
         ...
 
+    @property
+    def revocable(self) -> bool:
+        """Whether `drop` is possible with this model."""
+        ...
+
+    def drop(self, tokens: int) -> None:
+        """Take the last tokens of what was computed back."""
+        ...
+
     def keep(self, key: PrefixKey, prompt: Sequence[int], *, asked_at: float) -> None:
         """Keep what was computed of the prompt; not called after an error.
 

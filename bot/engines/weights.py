@@ -48,6 +48,8 @@ class LocalOptions:
     """Most room for them there."""
     mark: str = ""
     """Of that folder, from when the engine was opened."""
+    lookup_tokens: int = 0
+    """Most tokens that are guessed at once from what the prompt says; 0: none."""
     base: str = ""
     """What tells this base from any other: a hash of its weights."""
 
@@ -76,6 +78,7 @@ def local_options(config: ModelConfig, *, base: str, home: Path, models: Path) -
         beginnings_mb=config.beginnings_mb,
         saved=home / FOLDER,
         saved_mb=config.beginnings_disk_mb,
+        lookup_tokens=config.lookup_tokens,
         base=base,
     )
 

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from bot.locales import say
+from bot.logbook.alarms import dangers_spoken_of
 from bot.logbook.kinds import KINDS, Entry, plausible
 from bot.logbook.parsing import Reading, Said, read_entries
 from bot.logbook.wishes import LogWish, usual_way
@@ -104,17 +105,25 @@ class Logbook:
         doubtful = tuple(item for item, verdict in verdicts if verdict == "unusual")
         told = self.keep_anyway(sure) if sure else Told("")
         asked = [self._asked_back(item.entry) for item in doubtful]
-        refused = [
-            say(self.language, "log_impossible", what=entry_words(item.entry, self.language))
-            for item, verdict in verdicts
-            if verdict == "impossible"
-        ]
+        refused = [self._refused(item.entry) for item, verdict in verdicts if verdict == "impossible"]
         return Told(joined([told.text, *asked, *refused]), told.added, doubtful)
 
     def _asked_back(self, entry: Entry) -> str:
         """The question, and what there is to say should the value be right."""
         question = say(self.language, "log_doubtful", what=entry_words(entry, self.language))
         return joined([question, danger_words(entry, self.language)])
+
+    def _refused(self, entry: Entry) -> str:
+        """That it is not stored; a pressure whose values stand the wrong way round may be a dangerous one."""
+        text = say(self.language, "log_impossible", what=entry_words(entry, self.language))
+        swapped = entry.kind == "blood_pressure" and entry.second is not None and entry.second > entry.value
+        return joined([text, danger_words(entry, self.language)]) if swapped else text
+
+    def dangers_in(self, text: str) -> str:
+        """What is to be said of values in a text that is no entry; empty where there is nothing."""
+        units, zone = units_of(self.store, user_id=self.user.id), zone_of(self.user.profile)
+        found = dangers_spoken_of(text, now=self.now, zone=zone, units=units)
+        return joined([danger_words(entry, self.language) for entry in found])
 
     def keep_anyway(self, said: Sequence[Said]) -> Told:
         """Store entries as they are."""
@@ -169,10 +178,11 @@ class Logbook:
     def _added(self, wish: LogWish) -> Told:
         reading = self.read(wish.text, asked=True)
         if not reading.said:
-            return Told(joined([say(self.language, "log_unread", text=wish.text), say(self.language, "log_how")]))
+            unread = say(self.language, "log_unread", text=wish.text)
+            return Told(joined([unread, self.dangers_in(wish.text) or say(self.language, "log_how")]))
         told = self.keep(reading.said)
         left = say(self.language, "log_left", text=reading.rest) if reading.rest.strip() else ""
-        return Told(joined([told.text, left]), told.added, told.doubtful)
+        return Told(joined([told.text, left, self.dangers_in(reading.rest)]), told.added, told.doubtful)
 
     def _chosen(self, wish: LogWish) -> LogEntry:
         """The entry that is meant.
@@ -182,7 +192,8 @@ class Logbook:
         if wish.id is not None:
             return entry_by_id(self.store, wish.id, user_id=self.user.id)
         rows = self.store.rows(
-            "SELECT id FROM log_entries WHERE user_id = ? AND (? IS NULL OR kind = ?) ORDER BY id DESC LIMIT 1",
+            "SELECT id FROM log_entries WHERE user_id = ? AND (? IS NULL OR kind = ?)"
+            " ORDER BY created_at DESC, at DESC, id DESC LIMIT 1",  # a file's entries come in any order
             (self.user.id, wish.kind, wish.kind),
         )
         if not rows:

@@ -23,6 +23,13 @@ MARK = "\x01"
 Part = Literal["dawn", "morning", "noon", "afternoon", "evening", "night"]
 _HOURS: dict[Part, int] = {"dawn": 4, "morning": 8, "noon": 12, "afternoon": 15, "evening": 19, "night": 22}
 _WAKING = time(7)
+_DAWN = 5
+"""Hours of a night before it are of the next day."""
+_NEW_DAY = 4
+"""Whoever writes earlier has not slept yet: their last night is the one before."""
+_DAY = timedelta(days=1)
+_FAR_AHEAD = 4
+"""Hours by which a part of the day that is named without its day must lie ahead to be yesterday's."""
 _NOON = time(12)
 _WEEKDAYS = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
 _WEEKDAYS_ZH = "123456日7天"
@@ -123,22 +130,34 @@ def moment_of(when: When, *, now: datetime, zone: ZoneInfo, sleep: bool = False)
     if day > today:
         return None
     if sleep and when.clock is None:
-        night = when.part in ("night", "evening") and day < today
+        night = when.part in ("night", "evening") and day < today and not (now.hour < _NEW_DAY and day == today - _DAY)
         day, clock = (day + timedelta(days=1) if night else day), _WAKING
     else:
         clock = when.clock or (time(_HOURS[when.part]) if when.part else _NOON)
     if when == When():
         return now
+    if when.clock is None and not sleep and _lies_before(when, now):
+        day -= _DAY
+    if when.part == "night" and when.clock is not None and day < today and (clock.hour < _DAWN or clock.hour == 12):
+        day, clock = day + _DAY, replace_hour(clock, clock.hour % 12)
     found = at_local(datetime.combine(day, _half(when, clock)), zone)
     if when.clock is not None and when.day is None:
         found = _passed(found, now, loose=not when.exact and when.part is None, zone=zone)
     return min(found, now)
 
 
+def _lies_before(when: When, now: datetime) -> bool:
+    """Whether a part of the day that is still to come is that of the day before: "this evening" after midnight."""
+    if when.part is None or when.day not in (None, now.date()):
+        return False
+    late = _HOURS[when.part] - now.hour
+    return late >= _HOURS["afternoon"] if when.day is not None else late >= _FAR_AHEAD
+
+
 def _half(when: When, clock: time) -> time:
     """An hour of the afternoon or night that was said without saying so."""
     late = when.part in ("afternoon", "evening", "night") and clock.hour < 12
-    if when.part == "night" and clock.hour < 5:
+    if when.part == "night" and clock.hour < _DAWN:
         late = False
     return replace_hour(clock, clock.hour + 12) if late and not when.exact and when.clock is not None else clock
 

@@ -63,6 +63,12 @@ def _value(signs: str) -> int:
     return int(number(signs))
 
 
+def _mixed(match: re.Match[str]) -> str:
+    """Digits before signs: 1万2千, 8千5百, 5百."""
+    scales = (10_000, 1000, 100, 1000, 100, 100)
+    return _plain(sum(float(group) * scale for group, scale in zip(match.groups(), scales, strict=True) if group))
+
+
 def _plain(value: float) -> str:
     return f"{value:g}" if value < 1e6 else str(int(value))
 
@@ -101,7 +107,14 @@ _STEPS: tuple[_Step, ...] = (
         _hours,
     ),
     (re.compile(r"\b(\d+(?:\.\d+)?)k(?=\s*(?:steps|步))"), lambda match: _plain(float(match[1]) * 1000)),
-    (re.compile(r"(\d+(?:\.\d+)?)\s*万(?=步)"), lambda match: _plain(float(match[1]) * 10_000)),
+    # 5千米 is five kilometres: the sign belongs to the unit
+    (re.compile(r"(?<=\d)\s*千(?=[克米帕卡])|(?<=[零一二两三四五六七八九十百])千(?=[克米帕卡])"), "\x02"),
+    (
+        re.compile(
+            r"(?<![\d.])(\d{1,3}(?:\.\d+)?)万(?:(\d)千)?(?:(\d)百)?|(?<![\d.])(\d)千(?:(\d)百)?|(?<![\d.])(\d)百"
+        ),
+        _mixed,
+    ),
     (re.compile(r"(?<=[^\d一二三四五六七八九十个])半个?(?:小时|钟头)|^半个?(?:小时|钟头)"), "30分钟"),
     (re.compile(r"百分之"), "%"),
     (
@@ -111,6 +124,7 @@ _STEPS: tuple[_Step, ...] = (
         ),
         _chinese,
     ),
+    (re.compile("\x02"), "千"),
     (re.compile(r"(\d+)个半(?=小时|钟头)"), r"\1.5"),
     (re.compile(r"(\d+)个(?=小时|钟头)"), r"\1"),
     (re.compile(r"(\d+)(小时|钟头)半"), r"\1.5\2"),

@@ -55,14 +55,15 @@ def read_entries(
         return Reading((), text)
     found: list[Said] = []
     rest = []
-    for sentence in _sentences(text):
+    for sentence in sentences_of(text):
         said, left = _read_sentence(sentence, now=now, zone=zone, units=units or {}, asked=asked)
         found += said
         rest += [left] if left.strip() else []
     return Reading(tuple(found), " ".join(part.strip() for part in rest) if found else text)
 
 
-def _sentences(text: str) -> Iterator[str]:
+def sentences_of(text: str) -> Iterator[str]:
+    """The sentences and lines of a text."""
     yield from (
         part for part in re.split(r"\n+|(?<=[!?。！？;；])|(?<=\D[.])\s+|(?<=\d\.)\s+(?=[A-Z])", text) if part.strip()
     )
@@ -109,6 +110,11 @@ def _read_clause(plain: str, *, now: datetime, zone: ZoneInfo, units: Mapping[st
             return None
         said.append(Said(entry_noted(entry, plain), at))
     return said
+
+
+def entries_in(plain: str, now: datetime, zone: ZoneInfo, units: Mapping[str, str]) -> list[tuple[Entry, When]]:
+    """What patterns find in a text in plain form, whatever else it says."""
+    return _entries(plain, now, zone, units)[1]
 
 
 def _entries(

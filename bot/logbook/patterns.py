@@ -95,13 +95,20 @@ def _pressure(match: re.Match[str], used: Mapping[str, str]) -> Entry:
 
 def _glucose(match: re.Match[str], used: Mapping[str, str]) -> Entry:
     value, said = float(match["n"]), _named(match["unit"], "mmol/L", "mg/dL")
-    unit = said or used.get("glucose", "") or ("mg/dL" if value >= _LEAST_MG else "mmol/L")
+    unit = said or _glucose_unit(value, used.get("glucose", ""))
     note = "fasting" if re.search(r"fasting|空腹", match.group()) else ""
     return Entry("glucose", in_own_unit(KINDS["glucose"], value, unit), None, unit, note)
 
 
-_LEAST_MG = 35
-"""A glucose without a unit is in mg/dL from here on: as mmol/L nobody lives with it."""
+def _glucose_unit(value: float, used: str) -> str:
+    """Of a number without one; what only one of both scales can show is in that one, whatever was used before."""
+    if value > MOST_MMOL:
+        return "mg/dL"
+    return "mmol/L" if value < _LEAST_MG else used or "mmol/L"
+
+
+_LEAST_MG, MOST_MMOL = 20, 33.3
+"""Meters show 20 to 600 mg/dL, or 1.1 to 33.3 mmol/L."""
 
 
 def _heart(match: re.Match[str], used: Mapping[str, str]) -> Entry:
@@ -110,24 +117,38 @@ def _heart(match: re.Match[str], used: Mapping[str, str]) -> Entry:
     return Entry("heart_rate", float(match["n"]), None, "bpm", note)
 
 
-def _temperature(match: re.Match[str], used: Mapping[str, str]) -> Entry:
+def _oxygen(match: re.Match[str], used: Mapping[str, str]) -> Entry:
+    """In per cent, also where it was said as a share of one."""
+    del used
+    value = float(match["n"])
+    return Entry("oxygen", value * 100 if value <= 1 and not match["unit"] else value, None, "%")
+
+
+def _temperature(match: re.Match[str], used: Mapping[str, str]) -> Entry | None:
     value = float(match["n"])
     unit = _named(match["unit"], "°F", "°C") if match["unit"] else ""
-    if unit != "°F" and value >= _LEAST_FAHRENHEIT:
+    if unit != "°F" and value >= LEAST_FAHRENHEIT:
         unit = "°F"
     unit = unit or used.get("temperature", "") or "°C"
-    if unit == "°F" and value < _LEAST_FAHRENHEIT:
+    if unit == "°F" and value < LEAST_FAHRENHEIT:
         unit = "°C"
-    return Entry("temperature", in_own_unit(KINDS["temperature"], value, unit), None, unit)
+    own = in_own_unit(KINDS["temperature"], value, unit)
+    if own < _LEAST_OF_A_BODY and not re.search(r"body|my|fever|体温", match.group()):
+        return None
+    return Entry("temperature", own, None, unit)
 
 
-_LEAST_FAHRENHEIT = 80
+LEAST_FAHRENHEIT = 80
+_LEAST_OF_A_BODY = 32
+"""Degrees below which a temperature is taken for the weather's, unless it is said whose it is."""
 
 
-def _weight_stone(match: re.Match[str], used: Mapping[str, str]) -> Entry:
+def _weight_stone(match: re.Match[str], used: Mapping[str, str]) -> Entry | None:
     del used
-    pounds = float(match["lb"] or 0)
-    return Entry("weight", float(match["st"]) * 6.35029318 + pounds * 0.45359237, None, "st")
+    value = float(match["st"]) * 6.35029318 + float(match["lb"] or 0) * 0.45359237
+    if not KINDS["weight"].usual.holds(value) and not re.search(r"weigh|scale|体重", match.group()):
+        return None
+    return Entry("weight", value, None, "st")
 
 
 def _height_feet(match: re.Match[str], used: Mapping[str, str]) -> Entry:
@@ -144,17 +165,19 @@ def _height_metres(match: re.Match[str], used: Mapping[str, str]) -> Entry:
 def _height(match: re.Match[str], used: Mapping[str, str]) -> Entry:
     unit = _named(match["unit"], "cm", "m", "in") or used.get("height", "")
     value = float(match["n"])
-    if not match["unit"] and value < _LEAST_CM:
-        unit = "m"
+    if not match["unit"]:
+        unit = "m" if value < _LEAST_CM else "cm" if value > _MOST_INCHES else unit
     return Entry("height", in_own_unit(KINDS["height"], value, unit), None, unit or "cm")
 
 
-_LEAST_CM = 3
+_LEAST_CM, _MOST_INCHES = 3, 100
 
 
 def _sleep(match: re.Match[str], used: Mapping[str, str]) -> Entry | None:
     del used
     minutes = _minutes(match)
+    if minutes is None and re.search(r"\bat\b", match.group()):
+        return None  # when it began
     if minutes is None:
         return Entry("sleep", float(match["n"]), None, "h")
     return Entry("sleep", minutes / 60, None, "h")
@@ -198,12 +221,26 @@ def _lasting(kind: str) -> Read:
     return read
 
 
-def _counted(kind: str) -> Read:
-    def read(match: re.Match[str], used: Mapping[str, str]) -> Entry:
+def _counted(kind: str, *, least: float = 0) -> Read:
+    """A number of things; fewer than ``least`` are none of these, such as the steps of a recipe."""
+
+    def read(match: re.Match[str], used: Mapping[str, str]) -> Entry | None:
         del used
-        return Entry(kind, float(match["n"]), None, KINDS[kind].unit)
+        value = float(match["n"])
+        return Entry(kind, value, None, KINDS[kind].unit) if value >= least else None
 
     return read
+
+
+def _drinks(match: re.Match[str], used: Mapping[str, str]) -> Entry:
+    del used
+    return Entry("alcohol", float(match["n"] or match["cup"]), None, "drinks")
+
+
+def _bare_weight(match: re.Match[str], used: Mapping[str, str]) -> Entry | None:
+    """A number with a unit of weight and nothing that says of what: only one that a grown person has."""
+    entry = _plain("weight", "kg", "lb", "jin")(match, used)
+    return entry if entry is not None and KINDS["weight"].usual.holds(entry.value) else None
 
 
 def _pattern(kind: str, pattern: str, read: Read) -> Pattern:
@@ -231,7 +268,7 @@ _EXERCISE = (
     r"|boxing|skipping|ran|run|running|jogg?(?:ed|ing)?|walked|walk|walking|cycled|cycling|swam|swimming|swim|hik(?:ed|ing))\b"
     r"|健身|锻炼|运动|瑜伽|跳绳|打篮球|打羽毛球|打网球|踢足球|游泳|跑步|散步|走路|骑车|骑行|徒步|跳舞|打太极|跑"
 )
-_MEAL = r"(?:\b(?:fasting|random|bedtime|morning)\s+)?(?:\b(?:blood )?(?:glucose|sugar)(?: levels?| reading)?\b)"
+_MEAL = r"(?:\b(?:fasting|random|bedtime|morning)\s+)?(?:\b(?:blood )?(?:glucose|sugar)(?: levels?| reading| meter)?\b)"
 
 
 def _movement(kind: str) -> tuple[Pattern, ...]:
@@ -243,6 +280,9 @@ def _movement(kind: str) -> tuple[Pattern, ...]:
     )
 
 
+_LEAST_STEPS = 30
+
+
 PATTERNS: tuple[Pattern, ...] = (
     _pattern("blood_pressure", rf"(?:{_BP}){_LINK}(?:{_PAIR})", _pressure),
     _pattern("blood_pressure", rf"(?:(?:{_BP}){_LINK})?(?:{_SYSTOLIC})", _pressure),
@@ -250,13 +290,13 @@ PATTERNS: tuple[Pattern, ...] = (
     _pattern("glucose", rf"(?:{_MEAL}|(?:空腹)?血糖){_LINK}{_N}(?:\s*{_unit('mmol/L', 'mg/dL')})?", _glucose),
     _pattern("heart_rate", rf"(?:\b(?:resting |average )?(?:heart ?rate|hr|pulse|heartbeat)\b(?: rate)?|静息心率|心率|心跳|脉搏){_LINK}(?:每分钟)?{_N}(?:\s*{_unit('bpm')})?(?:每分钟)?", _heart),
     _pattern("heart_rate", rf"{_N}\s*(?:bpm|beats (?:per|a) min(?:ute)?)\b", _heart),
-    _pattern("oxygen", rf"(?:\b(?:blood )?oxygen(?: saturation| level)?\b|\bspo2\b|\bo2(?: sat(?:uration)?)?\b|血氧(?:饱和度)?){_LINK}{_N}(?:\s*{_unit('%')})?", _plain("oxygen", "%")),
-    _pattern("temperature", rf"(?:\b(?:body )?temp(?:erature)?\b|\bfever\b|体温|发烧|烧到|高烧|低烧|发热){_LINK}{_N}(?:\s*{_unit('°F', '°C')})?", _temperature),
+    _pattern("oxygen", rf"(?:\b(?:blood )?oxygen(?: saturation| level)?\b|\bspo2\b|\bo2(?: sat(?:uration)?)?\b|血氧(?:饱和度)?){_LINK}{_N}(?:\s*{_unit('%')})?", _oxygen),
+    _pattern("temperature", rf"(?:(?<!\bthe )(?<!\boutside )(?<!\broom )(?:\bmy )?\b(?:body )?temp(?:erature)?\b|\bfever\b|体温|发烧|烧到|高烧|低烧|发热){_LINK}{_N}(?:\s*{_unit('°F', '°C')})?", _temperature),
     _pattern("sleep", rf"(?:\b(?:slept|sleep|asleep)\b|睡(?:眠|觉)?(?:时间|时长)?){_LINK}{_SPAN}", _sleep),
     _pattern("sleep", rf"{_SPAN}\s*(?:of |的)?(?:sleep\b|睡眠)", _sleep),
     _pattern("sleep", rf"(?:\bslept|\bsleep|睡眠){_LINK}{_N}(?=\s*(?:$|[,\x01]|and\b))", _sleep),
-    _pattern("steps", rf"{_N}\s*(?:steps?\b|步)", _counted("steps")),
-    _pattern("steps", rf"(?:\bsteps?\b|步数){_LINK}{_N}", _counted("steps")),
+    _pattern("steps", rf"{_N}\s*(?:steps?\b|步)", _counted("steps", least=_LEAST_STEPS)),
+    _pattern("steps", rf"(?:\bsteps?\b|步数){_LINK}{_N}", _counted("steps", least=_LEAST_STEPS)),
     *(pattern for kind in MOVED for pattern in _movement(kind)),
     _pattern("meditation", rf"(?:\bmeditat(?:ed|ion|ing)\b|冥想|打坐|静坐){_LINK}{_SPAN}", _lasting("meditation")),
     _pattern("meditation", rf"{_SPAN}\s*(?:of |的)?(?:meditation\b|meditating\b|冥想)", _lasting("meditation")),
@@ -264,9 +304,9 @@ PATTERNS: tuple[Pattern, ...] = (
     _pattern("workout", rf"{_SPAN}\s*(?:of |at |in |的)?(?P<what>{_EXERCISE})", _lasting("workout")),
     _pattern("coffee", rf"{_N}\s*(?:(?:cups?|mugs?) of )?(?:coffees?|espressos?|lattes?|cappuccinos?|americanos?)\b|{_N.replace('<n>', '<zh>')}\s*(?:大杯|杯)(?:黑|美式)?(?:咖啡|拿铁|美式)", lambda match, _: Entry("coffee", float(match["n"] or match["zh"]), None, "cups")),
     _pattern("coffee", rf"(?:\bcoffees?\b|咖啡){_LINK}{_N}\s*(?:cups?\b|杯)?", _counted("coffee")),
-    _pattern("alcohol", rf"{_N}\s*(?:beers?|(?:glass(?:es)?|pints?|bottles?|cans?) of (?:red |white )?(?:wine|beer|cider)|(?:alcoholic )?drinks|shots?(?: of \w+)?|whisk(?:e?y|ies)|cocktails?|units of alcohol)\b", _counted("alcohol")),
-    _pattern("alcohol", rf"{_N}\s*[杯瓶罐听](?:啤酒|红酒|白酒|葡萄酒|黄酒|威士忌|酒)", _counted("alcohol")),
-    _pattern("alcohol", rf"(?:喝|喝了)?(?:啤酒|红酒|白酒|葡萄酒|黄酒|酒){_LINK}{_N}\s*[杯瓶罐听]", _counted("alcohol")),
+    _pattern("alcohol", rf"{_N}\s*(?:beers?|glass(?:es)? of (?:red |white )?wine|(?:glass(?:es)?|pints?|bottles?|cans?) of (?:beer|cider)|(?:alcoholic )?drinks|shots?(?: of \w+)?|whisk(?:e?y|ies)|cocktails?|units of alcohol)\b", _counted("alcohol")),
+    _pattern("alcohol", rf"{_N}\s*(?:[杯瓶罐听]啤酒|杯(?:红酒|白酒|葡萄酒|黄酒|威士忌|酒))", _counted("alcohol")),
+    _pattern("alcohol", rf"(?:喝|喝了)?(?:啤酒{_LINK}{_N}\s*[杯瓶罐听]|(?:红酒|白酒|葡萄酒|黄酒|酒){_LINK}{_N.replace('<n>', '<cup>')}\s*杯)", _drinks),
     _pattern("water", rf"{_N}\s*{_unit('L', 'ml', 'glass', 'oz', 'pint')}\s*(?:of |的)?(?:water\b|开水|温水|白开水|水)", _plain("water", "L", "ml", "glass", "oz", "pint")),
     _pattern("water", rf"(?:\bwater(?: intake)?\b|喝水量?|饮水量?){_LINK}{_N}\s*{_unit('L', 'ml', 'glass', 'oz', 'pint')}", _plain("water", "L", "ml", "glass", "oz", "pint")),
     _pattern("cigarettes", rf"(?:\bsmoked\b{_LINK})?{_N}\s*(?:cigarettes?|cigs?|smokes)\b|{_N.replace('<n>', '<zh>')}\s*[根支](?:香?烟)", lambda match, _: Entry("cigarettes", float(match["n"] or match["zh"]), None, "cigarettes")),
@@ -280,7 +320,7 @@ PATTERNS: tuple[Pattern, ...] = (
     _pattern("height", rf"\b(?:i'm|i am) {_N}\s*{_unit('cm', 'm')} tall\b", _height),
     _pattern("weight", rf"(?:(?:\b(?:body ?)?weight\b|\bweigh(?:ed|s|ing)?\b(?: myself)?(?: in)?|\bscales?\b|体重){_LINK})?(?P<st>\d{{1,2}}(?:\.\d+)?)\s*(?:st|stones?)\b(?:\s*(?:and\s*)?(?P<lb>\d{{1,2}}(?:\.\d+)?)\s*(?:lbs?|pounds?)?\b)?", _weight_stone),
     _pattern("weight", rf"(?:\b(?:body ?)?weight\b|\bweigh(?:ed|s|ing)?\b(?: myself)?(?: in)?|\bscales?\b|体重|称重|[称秤]了?){_LINK}(?:1下[\s,]*)?{_N}(?:\s*{_unit('kg', 'lb', 'jin')})?", _plain("weight", "kg", "lb", "jin")),
-    _pattern("weight", rf"{_N}\s*{_unit('kg', 'lb', 'jin')}", _plain("weight", "kg", "lb", "jin")),
+    _pattern("weight", rf"{_N}\s*{_unit('kg', 'lb', 'jin')}(?!\s*(?:at|from|on me|to|in|for|with|up|out|back|off)\b)", _bare_weight),
 )  # fmt: skip
 
 SLEEP_RANGE: Pattern = _pattern(
@@ -304,7 +344,7 @@ def entry_noted(entry: Entry, text: str) -> Entry:
 _NOTES: tuple[tuple[str, re.Pattern[str]], ...] = (
     ("fasting", re.compile(r"\bfasting\b|\bfasted\b|before breakfast|空腹|早餐前|早饭前")),
     ("after a meal", re.compile(r"\bafter (?:breakfast|lunch|dinner|supper|eating|a meal|meals?|food)\b|饭后|餐后|吃完|饭\d小时后")),
-    ("after exercise", re.compile(r"\bafter (?:\w+ ){0,2}(?:run|running|jog|exercis\w*|work(?:ing)? ?out|gym|walk\w*|climb\w*|stairs|cycl\w*|swim\w*|training)\b|(?:运动|跑步|锻炼|健身|爬楼)(?:之?后|完)")),
+    ("after exercise", re.compile(r"\b(?:after|during|while) (?:\w+ ){0,2}(?:run|running|jog|exercis\w*|work(?:ing)? ?out|gym|walk\w*|climb\w*|stairs|cycl\w*|swim\w*|training)\b|\bon (?:the |a )?(?:treadmill|bike)\b|(?:运动|跑步|锻炼|健身|爬楼)(?:之?后|完)")),
     ("resting", re.compile(r"\bat rest\b|\bresting\b|静息|静坐")),
 )  # fmt: skip
 

@@ -6,7 +6,8 @@ The words come by rule from figures and from the reviewed table of published ran
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from datetime import datetime
+from datetime import datetime, time
+from zoneinfo import ZoneInfo
 
 from bot.locales import say
 from bot.logbook.kinds import KINDS, in_unit
@@ -23,7 +24,7 @@ from bot.logbook.wording import (
     summary_words,
     unit_words,
 )
-from bot.reminders.zones import zone_of
+from bot.reminders.zones import at_local, zone_of
 from memory.logs import LogEntry, LogGoal, entries_of, goals_of, units_of
 from memory.records import User
 from memory.store import Store
@@ -47,11 +48,13 @@ def show_trend(store: Store, wish: TrendWish, *, user: User, now: datetime) -> S
     :param now: an aware moment
     """
     language, zone = user.profile.language, zone_of(user.profile)
-    entries = entries_of(store, user_id=user.id, kind=wish.kind, since=wish.since)
+    since = None if wish.since is None else _day_begun(wish.since, zone)
+    entries = entries_of(store, user_id=user.id, kind=wish.kind, since=since)
     found = summary_of(wish.kind, entries, zone=zone)
     if found is None:
         return Shown(say(language, "log_trend_nothing", how=say(language, "log_how")))
-    unit = units_of(store, user_id=user.id).get(wish.kind, "")
+    # a pressure is always told in mmHg, as those who publish ranges do
+    unit = "" if wish.kind == "blood_pressure" else units_of(store, user_id=user.id).get(wish.kind, "")
     goal = next((item for item in goals_of(store, user_id=user.id) if item.kind == wish.kind), None)
     period = say(language, "log_period", n=wish.days) if wish.days else say(language, "log_period_all")
     ranges = _ranges(store, found, entries, user=user)
@@ -63,6 +66,11 @@ def show_trend(store: Store, wish: TrendWish, *, user: User, now: datetime) -> S
         say(language, "log_no_diagnosis") if ranges else "",
     ]
     return Shown(joined(lines), found, goal, unit)
+
+
+def _day_begun(moment: datetime, zone: ZoneInfo) -> datetime:
+    """The beginning of its day: half of one would count as a low sum."""
+    return at_local(datetime.combine(moment.astimezone(zone).date(), time()), zone)
 
 
 def _kept(found: Summary, goal: LogGoal | None, *, now: datetime, language: str) -> list[str]:
@@ -112,7 +120,7 @@ def _ranges(store: Store, found: Summary, entries: list[LogEntry], *, user: User
 def drawn(shown: Shown) -> Shown:
     """The same in the unit in which it is drawn."""
     found, unit = shown.summary, shown.unit
-    if found is None or unit in ("", "m") or unit not in KINDS[found.kind].units:
+    if found is None or found.kind == "blood_pressure" or unit in ("", "m") or unit not in KINDS[found.kind].units:
         return replace(shown, unit=KINDS[found.kind].unit if found else "")
     kind = KINDS[found.kind]
     days = {day: in_unit(kind, value, unit) for day, value in found.days.items()}

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import tomllib
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache
 from importlib import resources
 from typing import Any, Literal
@@ -32,6 +32,7 @@ class Danger:
     at_least: float | None = None
     at_most: float | None = None
     second_above: float | None = None
+    second_at_least: float | None = None
     """Of the second value: one of both is enough."""
     unless: str = ""
     """A note with which it does not hold."""
@@ -47,6 +48,7 @@ class Danger:
             or (self.at_least is not None and value >= self.at_least)
             or (self.at_most is not None and value <= self.at_most)
             or (self.second_above is not None and second is not None and second > self.second_above)
+            or (self.second_at_least is not None and second is not None and second >= self.second_at_least)
         )
 
 
@@ -87,7 +89,12 @@ def thresholds() -> Thresholds:
 
 
 def danger_of(entry: Entry) -> Danger | None:
-    """The danger that an entry reaches, the most urgent one; None where it reaches none."""
+    """The danger that an entry reaches, the most urgent one; None where it reaches none.
+
+    Of a blood pressure whose values stand the wrong way round, the higher one is the upper.
+    """
+    if entry.kind == "blood_pressure" and entry.second is not None and entry.second > entry.value:
+        entry = replace(entry, value=entry.second, second=entry.value)
     found = [danger for danger in thresholds().dangers if danger.reached(entry)]
     return min(found, key=lambda item: item.level != "now", default=None)
 

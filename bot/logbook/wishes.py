@@ -81,14 +81,19 @@ def log_wish(argument: str) -> LogWish:
     for do, words in _VERBS:
         match = re.match(rf"(?:{words})(?=$|[\s:：\d\u4e00-\u9fff])[\s:：]*", plain, re.IGNORECASE)
         if match:
-            return _after_verb(do, plain[match.end() :].strip())
+            wish = _after_verb(do, plain[match.end() :].strip())
+            return LogWish("add", text=plain) if wish is None else wish
     kind = kind_in(plain)
     if kind is not None and not re.search(r"\d", normal(plain)):
         return LogWish("list", kind)
     return LogWish("add", text=plain)
 
 
-def _after_verb(do: Do, rest: str) -> LogWish:
+_OTHER_DAY = re.compile(r"yesterday|\bago\b|\bnight\b|\bweek\b|day's\b|昨|前天|天前|上个?(?:周|星期|月)")
+
+
+def _after_verb(do: Do, rest: str) -> LogWish | None:
+    """None where it can't be said what is meant: "all", two numbers, or a day's entry is not the last one."""
     kind = kind_in(rest)
     if do == "goal":
         return _goal(rest, kind)
@@ -99,8 +104,13 @@ def _after_verb(do: Do, rest: str) -> LogWish:
     if do == "correct":
         if number and rest[number.end() :]:
             return LogWish("correct", id=int(number[1]), text=_value(rest[number.end() :], None))
-        return LogWish("correct", kind, text=_value(rest, kind))
-    return LogWish(do, kind, int(number[1]) if number and do == "delete" else None)
+        return None if _OTHER_DAY.search(rest.lower()) else LogWish("correct", kind, text=_value(rest, kind))
+    if do == "delete":
+        bare = rest[number.end() :] if number else without_kind(rest, kind) if kind else rest.lower()
+        if re.sub(r"[\s#.!。！]", "", _LAST.sub("", normal(bare))):
+            return None
+        return LogWish(do, kind, int(number[1]) if number else None)
+    return LogWish(do, kind)
 
 
 def _value(text: str, kind: str | None) -> str:
@@ -144,9 +154,11 @@ _DELETES = re.compile(
 )
 _CORRECTS = re.compile(
     r"(?:please |ok(?:ay)?,? |no,? |sorry,? )*(?:correct|change|fix) (?:the |my |that )?(?:last |latest )?(?P<what>[a-z ]{0,30}?)(?:entry |log )?to (?P<value>[\d.,/ a-z°%]{1,30})"
-    r"|(?:please |no,? |sorry,? )*(?:the |my )?(?P<what2>[a-z ]{2,20}?) (?:should be|was wrong,? it(?:'s| is| was)) (?P<value2>\d[\d.,/ a-z°%]{0,30})"
+    r"|(?:please |no,? |sorry,? )*(?:the |my )?(?P<what2>[a-z ]{2,20}?) (?:should be|should have been|was wrong,? it(?:'s| is| was)) (?P<value2>\d[\d.,/ a-z°%]{0,30})"
     r"|(?:请|帮我|不对[，,]?)*(?:把)?(?:上[1一]条|刚才的?|刚刚的?)?(?P<zh>[\u4e00-\u9fff]{2,6}?)(?:记录)?(?:改成|改为|应该是|应为)(?P<zh_value>\d[\d.,/ a-z\u4e00-\u9fff°%]{0,20})"
 )
+_HEALTHY = re.compile(r"\bshould be\b|应该是|应为")
+_WRONG = re.compile(r"^(?:please )?(?:no|sorry)\b|^不对|上[1一]条|刚才|刚刚|\b(?:last|latest)\b")
 
 
 def plain_wish(text: str) -> LogWish | None:
@@ -160,15 +172,21 @@ def plain_wish(text: str) -> LogWish | None:
     if gone:
         what = gone["what"] or gone["zh"] or ""
         kind = kind_in(what)
-        known = kind is not None or not re.sub(r"\s", "", _LAST.sub("", what))
+        whole = re.fullmatch(r"(?:the |my |that )?log", what)  # perhaps all of it, or another one
+        known = kind is not None or not (whole or re.sub(r"\s", "", _LAST.sub("", what)))
         return LogWish("delete", kind) if known else None
     right = _CORRECTS.fullmatch(plain)
-    if right is None:
-        return None
-    kind = kind_in(right["what"] or right["what2"] or right["zh"] or "")
+    if right is None or (_HEALTHY.search(plain) and not _WRONG.search(plain)):
+        return None  # "should be" alone tells what is healthy, or wished for
+    named = right["what"] or right["what2"] or right["zh"] or ""
+    kind = kind_in(named)
+    if kind is not None and _LAST.sub("", without_kind(named, kind)).strip():
+        return None  # such as of a goal
     value = right["value"] or right["value2"] or right["zh_value"] or ""
     bare = right["what"] is not None and not re.sub(r"\s", "", _LAST.sub("", right["what"])) and "entry" in plain
-    return LogWish("correct", kind, text=value.strip()) if kind is not None or bare else None
+    if (kind is None and not bare) or not re.search(r"\d", value):
+        return None
+    return LogWish("correct", kind, text=value.strip())
 
 
 # -- trends

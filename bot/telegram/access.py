@@ -80,11 +80,13 @@ class Access:
     """Decides about everyone who writes.
 
     :param clock: seconds, to let those who guessed codes try again after a while
+    :param customers: whether there is a customer desk, for which whoever writes in private is a guest
     """
 
-    def __init__(self, store: Store, clock: Callable[[], float]) -> None:
+    def __init__(self, store: Store, clock: Callable[[], float], *, customers: bool = False) -> None:
         self._store = store
         self._clock = clock
+        self._customers = customers
         self._wrong: dict[int, list[float]] = {}
         self._greeted: set[int] = set()
         self._one_at_a_time = threading.Lock()  # two strangers of one name would be given the same
@@ -107,7 +109,17 @@ class Access:
             return self._pair(person, code)
         if code:
             return self._invited(person, user, code)
+        if self._customers:
+            return Admission("allowed", self._customer(person, user))
         return Admission("silence", user) if user is not None else Admission("waiting", self._add(person))
+
+    def _customer(self, person: Person, user: User | None) -> User:
+        """Somebody new, or who has waited since before there was a desk, is a customer."""
+        if user is None:
+            return self._add(person, role="guest")
+        user = replace(user, role="guest")
+        self._store.update_user(user)
+        return user
 
     def _invited(self, person: Person, user: User | None, code: str) -> Admission:
         """Somebody who waits, is a guest or is not known has sent a code."""

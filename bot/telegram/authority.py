@@ -16,7 +16,7 @@ from memory.records import Role
 InGroup = Literal["all", "admins", "author", "no", "only"]
 """all: owner and members; admins: the group's; author: they, or who wrote the turn; no: in private only; only: nowhere
 else than in groups, its admins."""
-Option = Literal["logs"]
+Option = Literal["logs", "taste"]
 Verdict = Literal["yes", "private only", "group only", "admins only", "owner only", "not for guests"]
 
 _PEOPLE: frozenset[Role] = frozenset({"owner", "member"})
@@ -35,7 +35,7 @@ class Rule:
     keeps: bool = False
     """Whether it is of no use in a group of which nothing is stored."""
     option: Option | None = None
-    """The section of the settings that must be enabled for it to be there."""
+    """The section of the settings that must be enabled; else there is no such command."""
 
 
 COMMANDS: Mapping[str, Rule] = {
@@ -47,6 +47,7 @@ COMMANDS: Mapping[str, Rule] = {
     "import": Rule(in_group="no"),
     "summary": Rule(uses="reply"),
     "digest": Rule(in_group="no"),
+    "recommend": Rule(in_group="no", option="taste"),
     "why": Rule(_EVERYONE),
     "forget": Rule(_EVERYONE, "author"),
     "facts": Rule(in_group="no"),
@@ -79,6 +80,8 @@ PRESSES: Mapping[str, Rule] = {
     "choose": Rule(_EVERYONE, "admins"),
     "forget": Rule(_EVERYONE, "author"),
     "keep": Rule(_EVERYONE),
+    "rate": Rule(_EVERYONE, "no"),
+    "case": Rule(),
     "up": Rule(keeps=True),
     "down": Rule(keeps=True),
     "note": Rule(keeps=True),
@@ -95,6 +98,7 @@ PRESSES: Mapping[str, Rule] = {
     "tune": Rule(in_group="no"),
     "rollback": Rule(in_group="no"),
     "pick": Rule(in_group="no"),
+    "taste": Rule(in_group="no"),
     "allow": Rule(_OWNER, "no"),
     "guest": Rule(_OWNER, "no"),
     "refuse": Rule(_OWNER, "no"),
@@ -109,6 +113,8 @@ PRESSES: Mapping[str, Rule] = {
 
 ASKING = Rule(_EVERYONE, uses="reply")
 FILE = Rule(in_group="no", uses="import")
+CASE = Rule()
+"""An agent's answer to a customer, in the agents' group."""
 OTHER = Rule(_EVERYONE)
 """What is none of these, such as a sticker: it is said that it can't be read."""
 

@@ -13,6 +13,7 @@ from telegram.error import TelegramError
 
 from bot.telegram import (
     choosing,
+    customers,
     examples,
     forgetting,
     forwarding,
@@ -24,6 +25,7 @@ from bot.telegram import (
     noting,
     people,
     preferences,
+    recommending,
     reminding,
     searching,
 )
@@ -91,6 +93,8 @@ async def again(visit: Visit, values: Sequence[str]) -> None:
 
 
 PRESSES: Mapping[str, Press] = {
+    "rate": customers.rated,
+    "case": customers.pressed,
     "up": vote_up,
     "down": vote_down,
     "why": explain,
@@ -104,6 +108,7 @@ PRESSES: Mapping[str, Press] = {
     "example": examples.decided,
     "tune": learning.asked,
     "pick": choosing.picked,
+    "taste": recommending.voted,
     "set": preferences.changed,
     "allow": people.allowed,
     "guest": people.made_guest,
@@ -124,5 +129,11 @@ PRESSES: Mapping[str, Press] = {
     "noremind": reminding.given_up,
     "page": searching.turned,
 }
-_NOTES: Mapping[str, str] = {"up": "tg_thanks", "down": "tg_how_to_correct", "pick": "tg_thanks"}
+_NOTES: Mapping[str, str] = {
+    "up": "tg_thanks",
+    "rate": "tg_thanks",
+    "down": "tg_how_to_correct",
+    "pick": "tg_thanks",
+    "taste": "tg_thanks",
+}
 """What the button says when it is pressed."""

@@ -32,7 +32,8 @@ def offered(scope: Scope, commands: Mapping[str, Rule] = COMMANDS, *, options: C
 
 def options_of(settings: Settings) -> tuple[Option, ...]:
     """What the settings enable."""
-    return ("logs",) if settings.logs.enabled else ()
+    enabled: dict[Option, bool] = {"logs": settings.logs.enabled, "taste": settings.taste.enabled}
+    return tuple(option for option, on in enabled.items() if on)
 
 
 def scope_of(role: Role, *, private: bool) -> Scope:

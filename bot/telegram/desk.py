@@ -70,7 +70,7 @@ class Desk:
         seconds = services.settings.telegram.chat_seconds
         self.sender = Sender(bot, chat_seconds=seconds, migrated=self._moved, delayed=self._delayed)
         self.outbox = Outbox(services.store, self.sender)
-        self.access = Access(services.store, services.clock)
+        self.access = Access(services.store, services.clock, customers=services.customers is not None)
         self.admins = GroupAdmins(bot)
         self.cancel = threading.Event()
         """Set when the bot stops: turns end at their next word, tunes at once."""

@@ -7,6 +7,7 @@ nothing is sent, and one user's trouble holds up no other's digest.
 from __future__ import annotations
 
 import logging
+from collections.abc import Sequence
 from datetime import UTC, datetime
 from functools import partial
 
@@ -14,9 +15,11 @@ from bot.digest import PERIOD, digest_between, digest_text, digest_wish, next_di
 from bot.reminders.rules import read_rule, rule_text
 from bot.reminders.wording import due_words, rule_words
 from bot.reminders.zones import zone_of
+from bot.taste import Recommended, line_of
 from bot.telegram.blocked import is_blocked
 from bot.telegram.desk import Desk, Visit, where
 from bot.telegram.outbox import Reply
+from bot.telegram.ports import Services
 from bot.telegram.render import plain_parts
 from bot.telegram.sending import Place
 from bot.telegram.settling import Said, settle
@@ -59,8 +62,18 @@ def _told_now(visit: Visit) -> str:
     store, user, now = visit.services.store, visit.user, datetime.now(UTC)
     plan = digest_of(store, user_id=user.id)
     since, ahead = (plan.since, plan.due) if plan else (since_default(now), now + PERIOD)
-    made = digest_between(store, user, since=since, until=now, ahead=max(ahead, now + PERIOD))
+    lines = _lines(_recommended(visit.services, user), user)
+    made = digest_between(store, user, since=since, until=now, ahead=max(ahead, now + PERIOD), recommended=lines)
     return digest_text(made, user.profile, zone=zone_of(user.profile))
+
+
+def _recommended(services: Services, user: User) -> tuple[Recommended, ...]:
+    """Nothing where that is not switched on."""
+    return services.taste.recommend(user) if services.taste is not None else ()
+
+
+def _lines(recommended: Sequence[Recommended], user: User) -> tuple[str, ...]:
+    return tuple(line_of(each, language=user.profile.language) for each in recommended)
 
 
 def _ended(visit: Visit) -> Said:
@@ -123,8 +136,10 @@ def _write(desk: Desk, plan: DigestPlan, user: User, now: datetime) -> Reply | N
     if user.telegram_id is not None and is_blocked(store, user.telegram_id):
         return None  # it stays due
     following = next_digest(plan.rule, now, zone=zone)
+    recommended = _recommended(desk.services, user)
+    lines = _lines(recommended, user)
     with store.transaction():  # so that nothing is forgotten between reading and writing down
-        made = digest_between(store, user, since=plan.since, until=now, ahead=following)
+        made = digest_between(store, user, since=plan.since, until=now, ahead=following, recommended=lines)
         new = move_on(store, plan, due=following, zone=user.profile.zone, since=now)
         if not new or made.is_empty or user.telegram_id is None or user.role not in ("owner", "member"):
             return None
@@ -132,4 +147,6 @@ def _write(desk: Desk, plan: DigestPlan, user: User, now: datetime) -> Reply | N
         reply = desk.outbox.open(place, key=f"digest:{user.id}:{plan.due.isoformat()}", user=user)
         text = digest_text(made, user.profile, zone=zone, was_due=plan.due)
         desk.outbox.put(reply, plain_parts(text))
+        if desk.services.taste is not None:
+            desk.services.taste.shown(user, recommended)
     return reply

@@ -10,11 +10,13 @@ import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
+from bot.telegram.customers import in_agents_chat
 from bot.telegram.desk import Visit
 from bot.telegram.group_admins import is_anonymous
 from bot.telegram.logging_health import is_entry
 from bot.telegram.noting import original
 from memory.candidates import candidates_of_turn
+from memory.desk import case_by_id
 from memory.errors import FamiliarError
 from memory.facts.store import fact
 from memory.logs import entry_by_id
@@ -73,6 +75,14 @@ def _asked(visit: Visit) -> bool:
 def _turn(visit: Visit, values: Values) -> bool:
     turn_by_id(visit.services.store, int(values[0]), user_id=visit.user.id)
     return True
+
+
+def _case(visit: Visit, values: Values) -> bool:
+    return in_agents_chat(visit) and case_by_id(visit.services.store, int(values[1])).state == "open"
+
+
+def _rated(visit: Visit, values: Values) -> bool:
+    return visit.services.customers is not None and _turn(visit, values[1:])
 
 
 def _candidates(visit: Visit, values: Values) -> bool:
@@ -151,12 +161,19 @@ def _note(visit: Visit, values: Values) -> bool:
     return found is not None and found.note is not None
 
 
+def _item(visit: Visit, values: Values) -> bool:
+    taste = visit.services.taste
+    return taste is not None and visit.place.private and taste.item(int(values[1]), visit.user).id > 0
+
+
 def _private(visit: Visit, values: Values) -> bool:
     del values
     return visit.place.private
 
 
 RULES: Mapping[str, Rule] = {
+    "rate": Rule(rf"(up|down):{_ID}", _rated),
+    "case": Rule(rf"(send|edit):{_ID}", _case),
     "up": Rule(_ID, _turn),
     "down": Rule(_ID, _turn),
     "why": Rule(_ID, _turn),
@@ -171,6 +188,7 @@ RULES: Mapping[str, Rule] = {
     "example": Rule(rf"(yes|no):(turn:{_ID}|document:{_ID}:{_ID})", _example),
     "tune": Rule("now|later", _private),
     "pick": Rule(rf"{_ID}:(first|second|neither)", _candidates),
+    "taste": Rule(rf"(up|down|more):{_ID}", _item),
     "set": Rule(r"\w+:\w+"),
     "allow": Rule(_ID, _stranger),
     "guest": Rule(_ID, _stranger),

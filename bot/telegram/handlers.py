@@ -14,6 +14,7 @@ from bot.plain_words import command_in
 from bot.telegram.asking import asked_about
 from bot.telegram.buttons import press
 from bot.telegram.command_list import options_of, scope_of
+from bot.telegram.customers import answer_by_reply, answers_case, asks_figures, show_figures
 from bot.telegram.desk import Visit
 from bot.telegram.digests import digest
 from bot.telegram.downloads import recording_of
@@ -29,7 +30,7 @@ from bot.telegram.kinds import is_live
 from bot.telegram.knowing import facts
 from bot.telegram.learning import adapters, tune
 from bot.telegram.limiting import note_work
-from bot.telegram.logging_health import log, log_said, logged, rest_of, trend
+from bot.telegram.logging_health import log, log_said, logged, rest_of, trend, warn
 from bot.telegram.media import photo, recording, voice
 from bot.telegram.menus import help_lines, set_own_menu
 from bot.telegram.notes import note
@@ -39,6 +40,7 @@ from bot.telegram.permitting import permitted
 from bot.telegram.personas import persona
 from bot.telegram.preferences import settings
 from bot.telegram.reactions import said_vote, vote_by_text
+from bot.telegram.recommending import recommend
 from bot.telegram.reminding import remind, reminders, timezone, wished
 from bot.telegram.render import reply_parts, source_lines
 from bot.telegram.searching import search
@@ -73,7 +75,9 @@ async def understood(visit: Visit) -> Visit:
         return visit
     wish = await in_thread(lambda: wished(visit))
     plain = command_in(_written(visit)) if wish is None and is_plain(visit) else None
-    found = await in_thread(lambda: logged(visit)) if wish is None and plain is None else None
+    found = await in_thread(lambda: logged(visit)) if plain is None else None
+    if wish is not None and found is not None and (found.reading is None or not found.reading.rest.strip()):
+        found = None  # all of it is the reminder's
     command = Command(plain.name, plain.argument) if plain else visit.command
     return replace(visit, wish=wish, logged=found, command=command)
 
@@ -180,6 +184,7 @@ async def text(visit: Visit) -> None:
     elif turn_id is not None and awaits_correction(visit, turn_id):
         await correct(visit, turn_id, written)
     else:
+        await warn(visit, written)
         asked = await asked_about(visit)
         ids = [message.message_id for message in visit.messages]
         await answer(visit, written, replace(asked, places=dict(zip(ids, places, strict=False))))
@@ -191,6 +196,13 @@ async def entry(visit: Visit) -> None:
     rest = rest_of(visit)
     if rest:
         await text(replace(visit, texts=(rest,)))
+
+
+async def reminder(visit: Visit) -> None:
+    """A reminder; entries of the log beside it are kept first."""
+    if visit.logged is not None:
+        await log_said(visit)
+    await remind(visit)
 
 
 async def unknown_command(visit: Visit) -> None:
@@ -222,6 +234,7 @@ COMMAND_HANDLERS: Mapping[str, Callable[[Visit], Awaitable[None]]] = {
     "import": how_to_import,
     "summary": summary,
     "digest": digest,
+    "recommend": recommend,
     "why": why,
     "forget": forget,
     "facts": facts,
@@ -253,11 +266,13 @@ def _of_command(name: str) -> Route:
 HANDLERS: tuple[Route, ...] = (
     Route(lambda visit: visit.query is not None, press),
     Route(lambda visit: visit.message.edit_date is not None and is_live(visit.message), ignore),
+    Route(answers_case, answer_by_reply),
     Route(lambda visit: visit.edited, edited),
     Route(forwarded, offer),
     Route(lambda visit: is_stop(visit.message.text or ""), stop),
     *map(_of_command, COMMAND_HANDLERS),
-    Route(lambda visit: visit.wish is not None, remind),
+    Route(asks_figures, show_figures),
+    Route(lambda visit: visit.wish is not None, reminder),
     Route(lambda visit: visit.logged is not None, entry),
     Route(is_shown, tell_kind),  # before documents: a GIF is sent as one too
     Route(lambda visit: bool(visit.message.photo), photo),

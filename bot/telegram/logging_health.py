@@ -89,6 +89,17 @@ async def log_said(visit: Visit) -> None:
         await settle(visit, lambda: _answer(visit, book.keep(said)))
 
 
+async def warn(visit: Visit, text: str) -> None:
+    """Tell by rule of a dangerous value that a message speaks of without logging it, before a model answers."""
+    if not is_on(visit) or visit.message.forward_origin is not None:
+        return
+    if visit.logged is not None and visit.logged.reading is not None:
+        text = visit.logged.reading.rest  # of the entries themselves it was told
+    words = await in_thread(lambda: _book(visit).dangers_in(text))
+    if words:
+        await visit.tell(words)
+
+
 async def log(visit: Visit) -> None:
     """/log: an entry, the last ones, goals and nudges."""
     assert visit.command is not None

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import contextlib
+from collections.abc import Collection
 
 from telegram.error import TelegramError
 
-from bot.telegram.authority import ASKING, COMMANDS, FILE, OTHER, PRESSES, Rule, Verdict, judge
+from bot.telegram.authority import ASKING, CASE, COMMANDS, FILE, OTHER, PRESSES, Option, Rule, Verdict, judge
+from bot.telegram.command_list import options_of
+from bot.telegram.customers import answers_case
 from bot.telegram.desk import Visit
 from bot.telegram.downloads import recording_of
 from bot.telegram.group_rules import wrote_turn
@@ -61,10 +64,12 @@ def rule_of(visit: Visit) -> Rule:
     """The row of the table that a visit falls under."""
     if visit.query is not None:
         return PRESSES.get(pressed(visit.query.data or "")[0], OTHER)
+    if answers_case(visit):
+        return CASE
     if is_stop(visit.message.text or ""):
         return COMMANDS["stop"]
     if visit.command is not None:
-        return _of_command(visit.command, private=visit.place.private)
+        return _of_command(visit.command, options_of(visit.services.settings), private=visit.place.private)
     if visit.message.document is not None and recording_of(visit.message) is None:
         return FILE
     if visit.message.forward_origin is not None and visit.message.text:
@@ -76,10 +81,13 @@ def rule_of(visit: Visit) -> Rule:
     return COMMANDS["remind"] if visit.wish is not None else ASKING
 
 
-def _of_command(command: Command, *, private: bool) -> Rule:
+def _of_command(command: Command, options: Collection[Option], *, private: bool) -> Rule:
+    rule = COMMANDS.get(command.name, OTHER)
+    if rule.option is not None and rule.option not in options:
+        return OTHER
     if command.name in _TELLING and not (command.argument or private):
         return Rule(COMMANDS[command.name].roles)
-    return COMMANDS.get(command.name, OTHER)
+    return rule
 
 
 def decided_by_admins(command: Command | None, data: str | None) -> bool:

@@ -12,10 +12,12 @@ from typing import Literal, Protocol
 
 from bot.config import Settings
 from bot.context import Context, Given
+from bot.desk.desk import Desk as CustomerDesk
 from bot.hearing import Recording
 from bot.influence import Influence, Missing
 from bot.learned import Learned
 from bot.seeing import Seen
+from bot.taste import Taste
 from memory.candidates import Candidates
 from memory.notes import KeptNote, NewNote
 from memory.records import Citation, Found, Receipt, Turn, User
@@ -286,5 +288,9 @@ class Services:
     """What answers now."""
     second_answer: SecondAnswer = no_second_answer
     """Another answer to a turn, to choose from."""
+    customers: CustomerDesk | None = None
+    """None: there is no customer desk, as the owner has not switched it on."""
+    taste: Taste | None = None
+    """None: nothing is recommended, as the owner has not switched it on."""
     read_page: ReadPage | None = None
     """None: links are text, as the owner has not switched them on."""

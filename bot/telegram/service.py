@@ -30,6 +30,8 @@ from telegram.request import HTTPXRequest
 
 from bot.config import TelegramConfig
 from bot.context import NO_CONTEXT, Context
+from bot.desk.desk import Desk as CustomerDesk
+from bot.desk.desk import open_desk
 from bot.invitations import BOT_NAME
 from bot.links.reading import page_reader
 from bot.metrics.health import Connection
@@ -37,6 +39,7 @@ from bot.metrics.server import serving
 from bot.telegram.access import is_paired, pairing_code
 from bot.telegram.alerting import watch_limits
 from bot.telegram.command_list import options_of
+from bot.telegram.customers import attach
 from bot.telegram.desk import Desk
 from bot.telegram.digests import deliver_digests
 from bot.telegram.fact_reading import read_facts
@@ -123,6 +126,7 @@ def services_of(app: App) -> Services:
     from memory.erasure import replace_turn
     from memory.ingest import ImportOptions
 
+    customers = open_desk(app) if app.settings.desk.enabled else None
     registry = app.registry
     _ = app.assistant, app.summarizer
 
@@ -162,7 +166,8 @@ def services_of(app: App) -> Services:
 
     return Services(
         store=app.store,
-        assistant=_Turns(app),
+        assistant=_Turns(app, customers),
+        customers=customers,
         import_bytes=import_bytes,
         keep_note=keep,
         search=search,
@@ -185,6 +190,7 @@ def services_of(app: App) -> Services:
         names=lambda: names_of(app),
         second_answer=lambda turn, *, user: app.assistant.second_answer(turn, user=user),
         read_page=page_reader(app.settings),
+        taste=app.taste if app.settings.taste.enabled else None,
     )
 
 
@@ -209,8 +215,9 @@ def names_of(app: App) -> Names:
 class _Turns:
     """Each turn by the embedder that serves when it begins."""
 
-    def __init__(self, app: App) -> None:
+    def __init__(self, app: App, customers: CustomerDesk | None) -> None:
         self._app = app
+        self._customers = customers
 
     def turn(
         self,
@@ -223,8 +230,9 @@ class _Turns:
         stored: Callable[[Turn], None] = lambda _: None,
         context: Context = NO_CONTEXT,
     ) -> Turn:
+        customers = self._customers if user.role == "guest" else None
         with self._app.fact_reading.turn():
-            return self._app.assistant.turn(
+            return (customers or self._app.assistant).turn(
                 text,
                 user=user,
                 conversation_id=conversation_id,
@@ -366,6 +374,7 @@ async def _run_connected(bot: PollingBot, services: Callable[[], Services], line
         ready.cancel()
         return
     desk = Desk(ready.result(), bot)
+    attach(desk)
     lanes = Lanes(functools.partial(receive, desk), join_seconds=line.config.join_seconds, edited=desk.changed)
     desk.services.store.set_state(BOT_NAME, bot.username)
     if not is_paired(desk.services.store):

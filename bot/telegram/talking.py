@@ -20,7 +20,7 @@ from bot.telegram.learning import judge
 from bot.telegram.ledger import turn_shown_in
 from bot.telegram.limiting import note_turn
 from bot.telegram.outbox import Reply, Shown
-from bot.telegram.render import Part, footer
+from bot.telegram.render import Part, footer, sourcing_lines
 from bot.telegram.replies import Rendered, rendered
 from bot.telegram.sending import Buttons
 from bot.telegram.storing import kept_of
@@ -167,7 +167,13 @@ def shown_as(visit: Visit, turn: Turn, note: str = "") -> Rendered:
     written = visit.message.edit_date or visit.message.date
     late = late_note(written, datetime.now(UTC), zone=zone, language=language)
     reply = marked(turn.reply, turn.unsupported, language=language)
-    return rendered(f"{late}{note}{reply}", footer(turn, language=language), language=language)
+    foot = "\n".join(sourcing_lines(turn, language=language)) if is_customer(visit) else footer(turn, language=language)
+    return rendered(f"{late}{note}{reply}", foot, language=language)
+
+
+def is_customer(visit: Visit) -> bool:
+    """Whether a customer of the desk wrote, whom numbers of turns and what they are made of don't concern."""
+    return visit.person.role == "guest" and visit.services.customers is not None
 
 
 def late_note(written: datetime, now: datetime, *, zone: ZoneInfo, language: str) -> str:
@@ -199,6 +205,8 @@ def turn_buttons(turn: Turn, visit: Visit) -> Buttons:
     if not turn.id:
         return []
     why = visit.phrase("tg_why_button")
+    if is_customer(visit):
+        return [[("👍", f"rate:up:{turn.id}"), ("👎", f"rate:down:{turn.id}")]]
     if visit.person.role == "guest":
         return [[(why, f"why:{turn.id}")]]
     return [[("👍", f"up:{turn.id}"), ("👎", f"down:{turn.id}"), (why, f"why:{turn.id}")]]

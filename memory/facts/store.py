@@ -28,7 +28,9 @@ KEPT_REPLY = "kept reply"
 """The format of a reply of the assistant that the user kept as a note: what was generated states no facts."""
 PROGRAM_NOTE = "program note"
 """The format of a note that another program's assistant made, which is generated as well."""
-_GENERATED = frozenset([KEPT_REPLY, PROGRAM_NOTE])
+ITEM = "item"
+"""The format of what may be recommended (`memory.taste`): a link or a product states nothing about its user."""
+_UNTOLD = frozenset([KEPT_REPLY, PROGRAM_NOTE, ITEM])
 MYSELF = frozenset(["我", "me", "i", "user", "myself"])
 """Speakers of a dialogue, in lower case, who are the user."""
 
@@ -107,8 +109,9 @@ PASSAGES = (
 
 
 def told_in(row: sqlite3.Row) -> Told:
-    """What a row of ``PASSAGES`` tells: nothing where an assistant wrote it, this one or another program's."""
-    return Told("" if row["format"] in _GENERATED else row["text"], _day(row["at"]), _me(row))
+    """What a row of ``PASSAGES`` tells: nothing where an assistant wrote it, this one or another program's, or where it
+    is of an item."""
+    return Told("" if row["format"] in _UNTOLD else row["text"], _day(row["at"]), _me(row))
 
 
 def _me(row: sqlite3.Row) -> str | None:

@@ -138,3 +138,18 @@ def test_nothing_heavy_is_imported(home: Path) -> None:
     """An entry needs no model."""
     loaded = imported("--home", str(home), "log", "weight 71")
     assert not loaded & {"torch", "transformers", "telegram", "scipy", "matplotlib", "lxml"}
+
+
+def test_danger_is_told_of_what_is_not_read_too(home: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """Words that are no entry may still hold a value at which to get help."""
+    text = said(capsys, home, "log", "my bp is 190/125 with chest pain, what now")
+    assert "see a doctor now" in text
+
+
+def test_the_last_entry_of_an_import_is_the_newest(home: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """In whatever order the file held them."""
+    store, now = Store(home / "familiar.db"), datetime.now(UTC)
+    days = [NewLogEntry(f"{n}", "weight", 70 + n, now - timedelta(days=n), "csv") for n in range(3)]
+    add_entries(store, days, user_id=store.users()[0].id)
+    store.close()
+    assert "70 kg" in said(capsys, home, "log", "delete", "weight")

@@ -4,7 +4,12 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Sequence
+from pathlib import Path
 
+import pytest
+
+from bot.app import App
+from bot.config import LogbookConfig, Settings
 from bot.context import Exchange
 from bot.prompts import build_prompt, passage_line, question_with_notes, system_prompt
 from memory.records import Chunk, Hit, Message, Profile, Timings, Turn
@@ -101,6 +106,15 @@ def test_profile_shapes_the_system_prompt() -> None:
     assert "Chinese" in text
     assert "bulleted" in text
     assert "one or two sentences" in text
+
+
+@pytest.mark.parametrize("enabled", [True, False])
+def test_where_health_is_logged_a_model_is_told_that_it_is_no_doctor(tmp_path: Path, enabled: bool) -> None:
+    """In every prompt, that of a tune too; without the log nothing of it is said."""
+    app = App(tmp_path, dataclasses.replace(Settings(), logs=LogbookConfig(enabled=enabled)))
+    text = app.chat.persona
+    assert text.startswith(Settings().chat.persona)
+    assert ("no diagnosis and no dose" in text) == ("see a doctor now" in text) == enabled
 
 
 def test_a_persona_comes_after_the_rules_and_on_one_line() -> None:

@@ -140,12 +140,14 @@ def everything(home: Path, name: str = NAME) -> dict[str, Any]:
             "counts": {
                 table.name: _count(store, table.name, table.owner, user)
                 for table in TABLES
-                if table.everything and table.name != "telegram_messages"
+                if table.everything and table.name not in _STAYING
             },
             "adapters": _adapters(life),
         }
 
 
+_STAYING = ("telegram_messages", "desk_examples", "desk_vectors", "desk_templates")
+"""Of the bot that is left, or of its knowledge base."""
 _PLAIN = {
     "feedback": "vote, correction, at",
     "reminders": "key, text, due_at, zone, rule, channel, created_at",

@@ -24,6 +24,7 @@ def adapter(*trained_on: str) -> Adapter:
         id="ada-1",
         user_id=1,
         status="live",
+        kind="reply",
         base_model="m",
         base_sha256="s",
         template_sha256="t",

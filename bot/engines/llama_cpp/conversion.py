@@ -19,7 +19,7 @@ from bot.engines.llama_cpp.adapters import BaseShape, base_shape
 from bot.engines.llama_cpp.tensors import permute, to_float32
 from memory.errors import FamiliarError, first_line
 
-Precision = Literal["f32", "f16", "q8_0"]
+Precision = Literal["f32", "f16", "q8_0", "q4_0", "q4_1"]
 SOURCE_KEY = "familiar.base_sha256"
 """Names in the file what it was made from."""
 
@@ -111,7 +111,16 @@ def _tensors(
                 values = permute(values, shape.heads)
             if shape.permuted and ".self_attn.k_proj." in name:
                 values = permute(values, shape.kv_heads)
-            kind = kinds[precision.upper()] if values.ndim == 2 else kinds.F32
-            if kind == kinds.Q8_0 and values.shape[1] % 32:
-                kind = kinds.F16
+            kind = kinds[_kind(place, values, precision).upper()]
             yield place, np.ascontiguousarray(gguf.quantize(values, kind)), kind
+
+
+def _kind(place: str, values: NDArray[Any], precision: Precision) -> Precision:
+    """Embedding and output layer keep 8 bits where the rest has 4: every token goes through both."""
+    if values.ndim != 2:
+        return "f32"
+    if precision in ("f32", "f16"):
+        return precision
+    if values.shape[1] % 32:
+        return "f16"
+    return "q8_0" if place in ("token_embd.weight", "output.weight") else precision

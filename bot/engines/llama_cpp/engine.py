@@ -41,6 +41,9 @@ class LlamaOptions:
     """0: one for each core."""
     context_tokens: int = 0
     """Prompt and reply together; 0: what the model was made for, at most 8,192."""
+    lookup_tokens: int = 0
+    """Most tokens that are guessed at once from what the prompt says; 0: none, as a pass over a handful costs llama.cpp
+    on a CPU a third to three times more than over one (`familiar bench lookup`)."""
     adapters_mb: int = 0
     """Most memory for adapters; 0: a fifth of the base's."""
     beginnings_mb: int = 512
@@ -81,7 +84,9 @@ def open_gguf(gguf: Path, folder: Path, *, model: str, options: LlamaOptions) ->
         return LlamaModel(gguf, _reading(gguf, folder, model, tokenizer, context_tokens, options))
 
     longest = options.context_tokens or _LONGEST_CONTEXT
-    return TokenEngine(folder, name="llama.cpp", model=model, load=load, longest_context=longest)
+    return TokenEngine(
+        folder, name="llama.cpp", model=model, load=load, longest_context=longest, lookup_tokens=options.lookup_tokens
+    )
 
 
 def cores() -> int:

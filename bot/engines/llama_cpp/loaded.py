@@ -71,6 +71,10 @@ class LlamaModel:
         self._most_adapters = reading.adapters_mb * 2**20 or int(
             self._lib.call("llama_model_size", self._model) * SHARE_OF_BASE
         )
+        self._revocable = not any(
+            self._lib.call(name, self._model)
+            for name in ("llama_model_is_recurrent", "llama_model_is_hybrid", "llama_model_n_swa")
+        )
         self._length = 0
         self._live: State | None = None
         self._abort = ctypes.create_string_buffer(2)
@@ -122,10 +126,10 @@ class LlamaModel:
         yield
 
     def _load_adapter(self, adapter: AdapterFiles) -> None:
-        """Read it; those used longest ago make room."""
+        """Read it; those used longest ago make room, all but one, so that two users who take turns keep theirs."""
         file = self._reading.adapter_file(adapter)
         size = file.stat().st_size
-        for oldest in list(self._adapters):
+        for oldest in list(self._adapters)[:-1]:
             if sum(held.nbytes for held in self._adapters.values()) + size <= self._most_adapters:
                 break
             if self._active == oldest:
@@ -154,6 +158,15 @@ class LlamaModel:
         if state is None or not (state is live or self._put_back(state)):
             reused = 0
         return reused if self._cut(reused) else 0
+
+    @property
+    def revocable(self) -> bool:
+        """Whether the model keeps keys and values of every token."""
+        return self._revocable
+
+    def drop(self, tokens: int) -> None:
+        """Take the last tokens back."""
+        self._cut(self._length - tokens)
 
     def keep(self, key: PrefixKey, prompt: Sequence[int], *, asked_at: float) -> None:
         """Keep the whole steps that were computed."""

@@ -34,6 +34,7 @@ _SINGLE = {
 _SUMMED = {"StepCount": "steps", "DietaryWater": "water"}
 _WORKOUTS = {"Running": "run", "Walking": "walk", "Hiking": "walk", "Cycling": "ride", "Swimming": "swim"}
 _UNITS = {"degC": "", "degF": "°F", "count/min": "", "count": "", "mL": "ml"}
+_KILOMETRES = {"km": 1, "m": 0.001, "mi": 1.609344, "yd": 0.0009144, "ft": 0.0003048}
 _NOON = time(12)
 _EVENING_HOUR = 18
 """Sleep that begins later belongs to the next morning."""
@@ -104,6 +105,9 @@ class _Export:
 
     def take(self, element: Any) -> None:
         """One record."""
+        above = element.getparent()
+        if above is not None and above.tag == "Correlation":
+            return  # it stands in the export by itself too
         values: Mapping[str, str] = dict(element.attrib)
         name = values.get("type", "").removeprefix("HKQuantityTypeIdentifier").removeprefix("HKCategoryTypeIdentifier")
         try:
@@ -167,7 +171,7 @@ class _Export:
             yield Imported(Entry("sleep", hours, None, "h"), ended, "apple")
 
     def _of_day(self, entry: Entry, day: date) -> Imported:
-        return Imported(entry, self._zones[day], "apple")
+        return Imported(entry, self._zones[day], "apple", whole_day=True)
 
 
 def nights(slept: list[Span]) -> dict[datetime, float]:
@@ -178,9 +182,10 @@ def nights(slept: list[Span]) -> dict[datetime, float]:
             merged[-1] = merged[-1][0], max(merged[-1][1], end)
         elif end > start:
             merged.append((start, end))
-    by_night: dict[date, list[Span]] = defaultdict(list)
+    by_night: dict[tuple[date, bool], list[Span]] = defaultdict(list)
     for span in merged:
-        by_night[_night_of(span)].append(span)
+        nap = _NOON.hour <= span[0].hour < _EVENING_HOUR  # by itself, so that the night stays the same entry
+        by_night[_night_of(span), nap].append(span)
     return {
         max(end for _, end in spans): sum((end - start).total_seconds() for start, end in spans) / 3600
         for spans in by_night.values()
@@ -225,6 +230,6 @@ def _distance(values: Mapping[str, str], element: Any) -> float | None:
         if "Distance" in child.get("type", "")
     ]
     for value, unit in pairs:
-        if value and float(value):
-            return in_own_unit(KINDS["run"], float(value), {"mi": "mi", "m": "m"}.get(unit, ""))
+        if value and float(value) and unit in _KILOMETRES:
+            return float(value) * _KILOMETRES[unit]
     return None

@@ -19,6 +19,7 @@ from zoneinfo import ZoneInfo
 from bot.logbook.importing.records import Imported
 from bot.logbook.importing.tables import read_table
 from bot.logbook.kinds import Entry
+from memory.errors import FamiliarError
 
 _DAYS = ("daily activity metrics.csv", "daily summaries.csv")
 _MEASURED = {
@@ -29,6 +30,8 @@ _MEASURED = {
     "com.google.blood_pressure": ("blood_pressure", 1.0),
 }
 """Kinds by Google's names, and what a value is multiplied by."""
+_LARGEST = 256 << 20
+"""Bytes of a packed file, which is read whole."""
 _UNITS = {"weight": "kg", "height": "cm", "oxygen": "%", "glucose": "mmol/L", "blood_pressure": "mmHg"}
 
 
@@ -64,6 +67,8 @@ def _text(path: Path, name: str) -> str:
     if path.is_dir():
         return (path / name).read_text(encoding="utf-8-sig")
     with zipfile.ZipFile(path) as archive:
+        if archive.getinfo(name).file_size > _LARGEST:
+            raise FamiliarError(f"{name} in {path} is larger than {_LARGEST >> 20} MB; unpack it and name its folder")
         return archive.read(name).decode("utf-8-sig")
 
 

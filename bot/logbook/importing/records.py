@@ -17,6 +17,8 @@ class Imported:
     """Aware."""
     source: str
     """The program: "apple", "google", "csv"."""
+    whole_day: bool = False
+    """It counts a day, which stays the same one wherever the export was made."""
 
     @property
     def key(self) -> str:
@@ -24,6 +26,7 @@ class Imported:
 
         The value is part of it only in tables, whose rows often have a day and no time.
         """
-        moment = self.at.astimezone(UTC).isoformat(timespec="seconds")
+        day = self.at.date().isoformat()
+        moment = day if self.whole_day else self.at.astimezone(UTC).isoformat(timespec="seconds")
         value = f":{self.entry.value:.6g}" if self.source == "csv" else ""
         return f"{self.source}:{self.entry.kind}:{moment}{value}"

@@ -19,7 +19,7 @@ from dateutil import parser as dates
 
 from bot.logbook.importing.records import Imported
 from bot.logbook.kinds import KINDS, Entry, in_own_unit
-from bot.logbook.patterns import unit_named
+from bot.logbook.patterns import LEAST_FAHRENHEIT, MOST_MMOL, unit_named
 from bot.logbook.words import kind_in
 from bot.reminders.zones import at_local
 from memory.errors import FamiliarError
@@ -100,7 +100,7 @@ def _wide_columns(head: Sequence[str]) -> list[_Column]:
         plain = cell.replace("_", " ")
         kind = kind_in(re.sub(r"\(.*?\)|（.*?）", " ", plain))
         low = _DIASTOLIC.search(plain) is not None
-        skipped = _NOT_THE_VALUE.search(plain) and kind != "blood_pressure"
+        skipped = _NOT_THE_VALUE.search(re.sub(r"\(.*?\)|（.*?）", " ", plain)) and kind != "blood_pressure"
         if kind is None or skipped or _WHEN.fullmatch(plain):
             continue
         inside = re.search(r"[(\[（](.+?)[)\]）]", plain)
@@ -147,7 +147,19 @@ def _of_wide(row: Sequence[str], columns: Sequence[_Column], left: Counter[str])
 
 def _entry(kind: str, value: float, second: float | None, unit: str) -> Entry:
     form = KINDS[kind]
+    unit = unit or _scale(kind, value)
+    if kind == "blood_pressure" and second is not None:
+        second = in_own_unit(form, second, unit)
+    elif kind == "oxygen" and value <= 1:
+        value *= 100
     return Entry(kind, in_own_unit(form, value, unit), second, unit or form.unit)
+
+
+def _scale(kind: str, value: float) -> str:
+    """The unit of a value without one that can only be of another scale than the kind's own."""
+    if kind == "temperature" and value >= LEAST_FAHRENHEIT:
+        return "°F"
+    return "mg/dL" if kind == "glucose" and value > MOST_MMOL else ""
 
 
 def _numbers(cell: str, kind: str) -> list[float]:

@@ -119,7 +119,7 @@ def test_bench_trains_measures_and_resumes(tmp_path: Path) -> None:
     [
         (["gate", "help"], "gate takes long or the whole machine; name it alone"),
         (["help", "--minutes", "3"], "--minutes is about `familiar bench preference | gate`"),
-        (["help", "--only", "good"], "--only is about `familiar bench gate`"),
+        (["help", "--only", "good"], "--only is about `familiar bench gate | smaller`"),
         (["gate", "--plot", "gate.png"], "--plot draws ratios and their limits; gate has none"),
     ],
 )

@@ -86,6 +86,23 @@ def test_columns_of_kind_value_and_unit() -> None:
     assert left == {"luck": 1, "weight": 1}
 
 
+@pytest.mark.parametrize(
+    ("head", "cells", "found"),
+    [
+        ("Systolic (kPa),Diastolic (kPa)", "17,11", ("blood_pressure", 127.51, 82.51)),
+        ("BP (kPa)", "17/11", ("blood_pressure", 127.51, 82.51)),
+        ("Glucose", "75", ("glucose", 4.16, None)),
+        ("Temperature", "98.6", ("temperature", 37, None)),
+        ("Blood Oxygen", "0.97", ("oxygen", 97, None)),
+        ("Sleep (min)", "420", ("sleep", 7, None)),
+    ],
+)
+def test_values_are_on_their_scale(head: str, cells: str, found: tuple[str, float, float | None]) -> None:
+    """Both values of a pressure; and what can only be meant in one unit."""
+    ((kind, value, second, _),) = table(f"Date,{head}\n2026-03-01,{cells}\n")
+    assert (kind, value, None if second is None else round(second, 2)) == found
+
+
 def test_dates_with_the_day_first() -> None:
     """Where the first number can't be a month; and date and time in columns of their own."""
     text = "日期,时间,体重\n13/02/2026,07:15,71\n02/13/2026,21:00,72\n"
@@ -212,6 +229,24 @@ def test_what_devices_saw_of_one_time_counts_once() -> None:
     nap = start.replace(hour=14)
     slept = [(start, start + timedelta(hours=4)), (start, start + timedelta(hours=7)), (nap, nap + timedelta(hours=1))]
     assert nights(slept) == {start + timedelta(hours=7): 7, nap + timedelta(hours=1): 1}
+    later = start + timedelta(hours=15)
+    assert nights([*slept, (later, later + timedelta(hours=1))])[start + timedelta(hours=7)] == 7
+
+
+def test_a_later_export_adds_nothing_twice(store: Store, tmp_path: Path) -> None:
+    """Made in another zone, or with a reading that stands beneath a group too; a pool is measured in yards."""
+    path, steps = tmp_path / "export.xml", quantity("StepCount", "01 09:00:00", "3000", "count")
+    water = quantity("DietaryWater", "01 09:00:00", "500", "mL")
+    swim = (
+        ' <Workout workoutActivityType="HKWorkoutActivityTypeSwimming" duration="30" totalDistance="1000"'
+        ' totalDistanceUnit="yd" startDate="2026-03-02 18:00:00 +0100"/>\n'
+    )
+    text = f'{HEAD}{steps}{water}<Correlation type="x">{water}</Correlation>{swim}</HealthData>'
+    path.write_text(text, encoding="utf-8")
+    import_file(store, path, user=user(store))
+    path.write_text(text.replace("2026-03-01 09:00:00 +0100", "2026-03-01 08:00:00 +0000"), encoding="utf-8")
+    assert import_file(store, path, user=user(store)).new == 0
+    assert {(kind, value) for kind, value, *_ in stored(store)} == {("steps", 3000), ("water", 0.5), ("swim", 0.91)}
 
 
 def test_a_takeout_of_google_fit(store: Store, tmp_path: Path) -> None:

@@ -52,6 +52,75 @@ def test_both_languages_and_every_kind_are_measured() -> None:
     assert {entry["kind"] for row in entries for entry in row["entries"]} == set(KINDS)
 
 
+@pytest.mark.parametrize(
+    ("text", "found"),
+    [
+        ("跑了5千米", [("run", 5)]),
+        ("体重七十一千克", [("weight", 71)]),
+        ("血压 16/10 千帕", [("blood_pressure", 120.01)]),
+        ("走了8千5百步", [("steps", 8500)]),
+        ("走了1万2千步", [("steps", 12000)]),
+        ("喝了5百毫升水", [("water", 0.5)]),
+        ("喝了啤酒2瓶", [("alcohol", 2)]),
+        ("红酒一杯", [("alcohol", 1)]),
+        ("oxygen 0.85", [("oxygen", 85)]),
+        ("spo2 38", [("oxygen", 38)]),
+    ],
+)
+def test_numbers_beside_their_units(text: str, found: list[tuple[str, float]]) -> None:
+    """A thousand grams are not 1000 times as many; a share of one is said in per cent."""
+    assert values(text) == found
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "slept at 11",
+        "20 pounds at the shop",
+        "I had 150 pounds on me",
+        "22 lb",
+        "in 2 st",
+        "step 3",
+        "in 3 steps",
+        "done with step 4",
+        "3步",
+        "temperature 25",
+        "the temperature is 35 today",
+        "outside temperature 36",
+        "got 3 bottles of wine",
+        "两瓶白酒",
+    ],
+)
+def test_numbers_of_other_things_are_talk(text: str) -> None:
+    """Money, recipes, the weather, and bottles, which are no drinks."""
+    assert values(text) == []
+
+
+def test_a_glucose_is_on_the_scale_that_can_show_it() -> None:
+    """Whatever was used before, so that a low value is not taken for a high or an impossible one."""
+    assert values("glucose 45", units={"glucose": "mmol/L"}) == [("glucose", 2.5)]
+    assert values("glucose 2.5", units={"glucose": "mg/dL"}) == [("glucose", 2.5)]
+    assert values("glucose 30", units={"glucose": "mg/dL"}) == [("glucose", 1.67)]
+
+
+@pytest.mark.parametrize(
+    ("text", "hour", "at"),
+    [
+        ("slept 6h last night", 0, "2026-03-05T07:00"),
+        ("slept 6h last night", 6, "2026-03-06T06:30"),
+        ("this evening ran 5 km", 0, "2026-03-05T19:00"),
+        ("晚上血压128/82", 10, "2026-03-05T19:00"),
+        ("last night at 1am BP 128/82", 10, "2026-03-06T01:00"),
+        ("昨晚12点血压128/82", 10, "2026-03-06T00:00"),
+        ("last night at 11 pm BP 128/82", 10, "2026-03-05T23:00"),
+    ],
+)
+def test_nights_end_after_midnight(text: str, hour: int, at: str) -> None:
+    """Written on the 6th, at half past this hour."""
+    (said,) = read(text, now=datetime(2026, 3, 6, hour, 30, tzinfo=ZONE)).said
+    assert said.at.isoformat().startswith(at)
+
+
 def test_a_number_without_a_unit_is_in_the_last_one_used() -> None:
     """Of this person and kind; what can only be of another scale is."""
     assert values("weight 158", units={"weight": "lb"}) == [("weight", 71.67)]

@@ -44,6 +44,10 @@ def test_it_is_drawn_in_the_unit_that_is_used() -> None:
     assert next(iter(plain.summary.days.values())) == pytest.approx(220.46, abs=0.01)
     assert plain.summary.slope.per_week == pytest.approx(-7 / 0.45359237)
     assert drawn(shown("weight")).unit == "kg"
+    pressure = drawn(shown("blood_pressure", second=80, unit="kPa"))
+    assert pressure.unit == "mmHg"
+    assert pressure.summary is not None
+    assert max(pressure.summary.days.values()) == 100
 
 
 def test_without_the_extra_it_is_named(monkeypatch: pytest.MonkeyPatch) -> None:

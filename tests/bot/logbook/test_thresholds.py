@@ -17,7 +17,11 @@ NOW, TODAY = "now", "today"
 @pytest.mark.parametrize(
     ("entry", "level"),
     [
-        (Entry("blood_pressure", 180, 120), None),
+        (Entry("blood_pressure", 179, 119), None),
+        (Entry("blood_pressure", 180, 100), TODAY),
+        (Entry("blood_pressure", 150, 120), TODAY),
+        (Entry("blood_pressure", 125, 190), NOW),
+        (Entry("blood_pressure", 82, 128), None),
         (Entry("blood_pressure", 181, 80), NOW),
         (Entry("blood_pressure", 150, 121), NOW),
         (Entry("blood_pressure", 91, 60), None),
@@ -34,6 +38,8 @@ NOW, TODAY = "now", "today"
         (Entry("glucose", 300 / 18.016), NOW),
         (Entry("temperature", 39.3), None),
         (Entry("temperature", 39.4), TODAY),
+        (Entry("temperature", (104.8 - 32) * 5 / 9), TODAY),
+        (Entry("temperature", (104.9 - 32) * 5 / 9), NOW),
         (Entry("temperature", 35.0), None),
         (Entry("temperature", 34.9), NOW),
         (Entry("oxygen", 95), None),
@@ -81,6 +87,7 @@ def test_averages_have_the_names_of_their_publishers() -> None:
         "overweight",
         "obesity",
     ]
+    assert names("glucose", 70 / 18.016, note="fasting") == ["normal"]
     assert names("glucose", 99 / 18.016, note="fasting") == ["normal"]
     assert names("glucose", 100 / 18.016, note="fasting") == ["the range of prediabetes"]
     assert names("glucose", 126 / 18.016, note="fasting") == ["the range of diabetes, if a second test confirms it"]

@@ -45,6 +45,14 @@ def test_words_after_the_command(text: str, wish: LogWish) -> None:
 
 
 @pytest.mark.parametrize(
+    "text", ["delete all", "correct yesterday's weight to 70", "delete 12 13", "delete yesterday's weight", "删除全部"]
+)
+def test_what_is_to_be_changed_is_not_guessed(text: str) -> None:
+    """It is not the last entry, so nothing is."""
+    assert log_wish(text) == LogWish("add", text=text)
+
+
+@pytest.mark.parametrize(
     ("text", "wish"),
     [
         ("delete my last weight", LogWish("delete", "weight")),
@@ -59,6 +67,12 @@ def test_words_after_the_command(text: str, wish: LogWish) -> None:
         ("delete the last paragraph", None),
         ("change the meeting to 10", None),
         ("the price should be 20 euros", None),
+        ("my blood pressure should be 120/80", None),
+        ("血压应该是120/80", None),
+        ("不对，体重应该是71", LogWish("correct", "weight", text="71")),
+        ("delete the log", None),
+        ("change my weight goal to 68", None),
+        ("change my mood to happy", None),
         ("把标题改成3", None),
         ("weight 71.2", None),
     ],

@@ -20,6 +20,7 @@ from bot.influence import Explainer
 from bot.learned import Learned
 from bot.seeing import Sight, open_describer
 from bot.summaries import Summarizer
+from bot.taste import Taste
 from bot.telegram.ports import Look, ReadPage, SecondAnswer, Services, no_second_answer
 from bot.telegram.service import run
 from memory.config import ImportConfig, SearchConfig
@@ -191,6 +192,15 @@ class Bench:
             clock=lambda: self.now,
             second_answer=lambda turn, *, user: self.second(turn, user=user),
             read_page=self.read_page,
+            taste=self._taste(searcher) if self.settings.taste.enabled else None,
+        )
+
+    def _taste(self, searcher: Searcher) -> Taste:
+        return Taste(
+            self.store,
+            lambda: self._embedder,
+            lambda words, user, k: searcher.search(words, user_id=user.id, k=k),
+            self.settings.taste,
         )
 
     def _speech_model(self) -> Path:

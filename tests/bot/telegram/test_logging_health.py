@@ -113,6 +113,30 @@ async def test_danger_is_told_at_once(on: Bench) -> None:
     assert on.engine.requests == []
 
 
+async def test_danger_in_a_question_is_told_before_it_is_answered(on: Bench) -> None:
+    """By rule; the question then goes to the chat. A pressure the wrong way round is told of too."""
+    ada = await on.owner()
+    written = ada.send("My BP is 190/125, what should I do?")
+    replies = await on.server.until(lambda: found if len(found := on.server.replies(OWNER, after=written)) == 2 else [])
+    assert "see a doctor now" in replies[0].text
+    assert "heart.org" in replies[0].text
+    assert "what should I do?" in told(on)
+    assert kept(on) == []
+    swapped = await on.reply_to(ada, "BP 125/190")
+    assert "can't be right" in swapped.text
+    assert "see a doctor now" in swapped.text
+
+
+async def test_an_entry_beside_a_reminder_is_kept_too(on: Bench) -> None:
+    """And a danger in it is told."""
+    ada = await on.owner()
+    written = ada.send("BP 190/125. Remind me tomorrow at 8 to measure again")
+    replies = await on.server.until(lambda: found if len(found := on.server.replies(OWNER, after=written)) == 2 else [])
+    assert "see a doctor now" in replies[0].text
+    assert "measure again" in replies[1].text
+    assert [item.value for item in kept(on)] == [190]
+
+
 async def test_a_value_that_is_asked_back_keeps_its_note(on: Bench) -> None:
     """After exercise a fast heart is no alarm."""
     ada = await on.owner()

@@ -333,7 +333,7 @@ def test_what_admins_and_authors_may_in_a_group() -> None:
 
 
 ANSWERS = {"owner": {"storing": "tg_group_only"}, "member": {}, "guest": {}}
-for _name in sorted(set(COMMANDS) - PRIVATE["guest"] - {"people", "invite", "storing"}):
+for _name in sorted(set(COMMANDS) - PRIVATE["guest"] - {"people", "invite", "storing", "recommend"}):
     ANSWERS["guest"][_name] = "tg_not_for_guests"
 for _role in ("member", "guest"):
     ANSWERS[_role] |= {"people": "tg_owner_only", "invite": "tg_owner_only", "storing": "tg_group_only"}

@@ -100,7 +100,7 @@ def test_more_adapters_than_are_held(gguf: Path, folder: Path, adapters: list[Ad
     engine = open_gguf(gguf, folder, model="small", options=LlamaOptions(base_sha256="small", threads=1))
     texts = [ask(engine, QUESTION, adapter).text for adapter in adapters]
     assert isinstance(engine._loaded, LlamaModel)
-    assert len(engine._loaded.adapters) < 3, "a fifth of so small a base holds one or two"
+    assert len(engine._loaded.adapters) < 3, "a fifth of so small a base holds none, but two users may take turns"
     assert len(set(texts)) == 3
     assert [ask(engine, QUESTION, adapter).text for adapter in adapters] == texts
     engine.close()
