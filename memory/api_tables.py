@@ -42,3 +42,11 @@ REVOKED = (
     "DELETE FROM api_tokens WHERE user_id IN (SELECT id FROM users WHERE role = 'refused')",
 )
 """A token that was revoked is noted by its salt, so that it is revoked in a restored backup too (`memory.ledger`)."""
+
+NUMBERED_ON = (
+    "DELETE FROM sqlite_sequence WHERE name = 'erasures'",
+    "INSERT INTO sqlite_sequence (name, seq) SELECT 'erasures', max(id) FROM"
+    " (SELECT coalesce(max(id), 0) AS id FROM erasures UNION ALL SELECT coalesce(max(erased_to), 0) FROM backups)",
+)
+"""`REVOKED` made the table anew, which forgot the numbers of rows that had gone: a backup that has forgotten up to such
+a number would count an erasure under a lower one as done."""

@@ -156,10 +156,16 @@ def replace_turn(
     Its bytes stay in the file until something is forgotten: rewriting the file can't be part of a transaction.
 
     :param by: turns that take its place, which may say the same words again
-    :raises FamiliarError: the user has no such turn, or the database can't be written
+    :raises ForgottenMeanwhile: the user has no such turn any more
+    :raises FamiliarError: the database can't be written
     """
-    turn = turn_by_id(store, turn_id, user_id=user_id)
     with store.transaction() as db:
+        try:
+            turn = turn_by_id(store, turn_id, user_id=user_id)
+        except FamiliarError as exc:
+            raise under_way.ForgottenMeanwhile(
+                "this message was forgotten while its new reply was written; nothing was kept"
+            ) from exc
         redacted = _erase_turn(store, db, turn, leave=by)
         ledger.record(db, "turn", [turn.id, turn.asked_at], user_id=user_id)
         _finish(db, erasers, user_id=user_id, turn_ids=[turn_id, *redacted], document_ids=[])
@@ -207,9 +213,9 @@ def forget_everything(
 
     :raises FamiliarError: the database can't be written
     """
-    documents = [item.id for item in store.documents(user_id=user_id)]
-    turns = [turn.id for turn in turns_of(store, user_id=user_id)]
     with store.transaction() as db:
+        documents = [item.id for item in store.documents(user_id=user_id)]
+        turns = [turn.id for turn in turns_of(store, user_id=user_id)]
         chunks = [row for name in ("document_id", "turn_id") for row in _chunks(db, user_id, name)]
         erasure = erasure_of([chunk.text for chunk in chunks])
         redacted = _redact(store, db, [chunk.id for chunk in chunks], erasure, leave=turns)
@@ -267,7 +273,7 @@ def _redact(
     changed: set[int] = set()
     for turn in _recalling(store, chunk_ids):
         if turn.id not in leave:
-            changed.update(_redact_turn(store, db, turn, frozenset(chunk_ids), erasure, leave))
+            changed.update(_redact_turn(store, db, turn.id, frozenset(chunk_ids), erasure, leave))
     return sorted(changed)
 
 
@@ -282,19 +288,21 @@ def _redact_given(store: Store, db: sqlite3.Connection, user_id: int, erasure: E
         given = [message.content for message in turn.prompt]
         given += [item.text for item in turn.citations if item.chunk_id == GIVEN_ID]
         if any(quotes(text, erasure) for text in given):
-            changed.update(_redact_turn(store, db, turn, frozenset(), erasure, ()))
+            changed.update(_redact_turn(store, db, turn.id, frozenset(), erasure, ()))
     return sorted(changed)
 
 
 def _redact_turn(
     store: Store,
     db: sqlite3.Connection,
-    turn: Turn,
+    turn_id: int,
     chunk_ids: frozenset[int],
     erasure: Erasure,
     leave: Sequence[int],
 ) -> set[int]:
     """Take erased texts out of a turn and out of what followed on it; the turns that were changed."""
+    # Read now: as it was before an earlier turn was redacted, it would bring back what went with that one's reply.
+    (turn,) = every_turn(store, "t.id = ?", (turn_id,))
     redacted, retold = without_chunks(turn, chunk_ids, erasure)
     _rewrite(db, redacted)
     drop_correction(db, turn.id, erasure)

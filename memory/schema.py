@@ -14,7 +14,7 @@ from pathlib import Path
 from sqlite_utils import Database
 from sqlite_utils.migrations import Migrations
 
-from memory.api_tables import REVOKED
+from memory.api_tables import NUMBERED_ON, REVOKED
 from memory.api_tables import STATEMENTS as API
 from memory.candidates_table import STATEMENTS as CANDIDATES
 from memory.counters_table import STATEMENTS as COUNTERS
@@ -321,6 +321,7 @@ _LATER: tuple[tuple[str, Sequence[str]], ...] = (
     ("m0035_logs", LOGS),
     ("m0036_desk", DESK),
     ("m0037_taste", TASTE),
+    ("m0038_erasures_numbered_on", NUMBERED_ON),
 )
 """Steps that are nothing but statements, in their order; the next is added at the end."""
 

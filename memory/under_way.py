@@ -31,6 +31,8 @@ _LEFT_OVER = timedelta(days=1)
 """Rows as old as that are of a process that was killed: no reply takes so long."""
 _TEXTS = ("content", "source", "title", "text")
 """Names of texts in the records of a row."""
+MAY_HOLD_IT = "something was forgotten while the reply was written, which may rest on it; ask again"
+"""Why a reply is not told where nothing says what of it was forgotten."""
 
 
 class ForgottenMeanwhile(FamiliarError):
@@ -99,11 +101,11 @@ def finish(store: Store, begun: Begun, new: NewTurn) -> NewTurn:
 
     Called within the transaction that stores it.
 
-    :raises ForgottenMeanwhile: all of it was: everything of the user's, or a text that their message holds
+    :raises ForgottenMeanwhile: all of it was: everything of the user's, or a text that their message holds; or nothing
+        was written down that would say what of it was
     """
     if begun.turn.id == 0:
-        changed = ledger.last_entry(store) != begun.erased_to
-        return as_forgotten(new, begun.turn, _vanished(store, begun.turn) if changed else begun.turn)
+        return _not_written_down(store, begun, new)
     rows = store.rows("SELECT matched FROM turns_under_way WHERE id = ?", (-begun.turn.id,))
     if not rows:
         raise ForgottenMeanwhile("what this message says was forgotten while the reply was written; nothing was kept")
@@ -111,7 +113,7 @@ def finish(store: Store, begun: Begun, new: NewTurn) -> NewTurn:
     leave(store, begun)
     patterns = [_pattern(begun.turn, *place) for place in json.loads(rows[0]["matched"])]
     told = as_forgotten(new, begun.turn, now, patterns)
-    return _without_recited(told) if _withdrawn(store, new.adapter) else told
+    return _without_recited(told) if is_withdrawn(store, new.adapter) else told
 
 
 def as_forgotten(new: NewTurn, before: Turn, now: Turn, patterns: Sequence[re.Pattern[str]] = ()) -> NewTurn:
@@ -149,13 +151,33 @@ def _blanked_messages(before: Sequence[Message], now: Sequence[Message], *, expl
     return texts
 
 
-def _withdrawn(store: Store, adapter: str | None) -> bool:
+def is_withdrawn(store: Store, adapter: str | None) -> bool:
+    """Whether an adapter has learned what was forgotten since."""
     return bool(store.rows("SELECT 1 FROM adapters WHERE id = ? AND status = 'withdrawn'", (adapter,)))
 
 
 def _without_recited(new: NewTurn) -> NewTurn:
     """Without the words of an adapter that has learned what was forgotten: it may know it by heart."""
     return dataclasses.replace(new, reply=ERASED, generated=ERASED, citations=(), unsupported=())
+
+
+def _not_written_down(store: Store, begun: Begun, new: NewTurn) -> NewTurn:
+    """A turn without the passages that went; what else may have gone of it can't be told.
+
+    :raises ForgottenMeanwhile: something else may have
+    """
+    owners = {begun.turn.user_id, *store.readable_by(begun.turn.user_id)}
+    since = ledger.entries(store, after=begun.erased_to)
+    gone = [entry.kind for entry in since if entry.user_id in owners and entry.kind != "token"]
+    traced = _rests_on_passages(begun.turn) and all(kind == "document" for kind in gone)
+    if is_withdrawn(store, new.adapter) or (gone and not traced):
+        raise ForgottenMeanwhile(MAY_HOLD_IT)
+    return as_forgotten(new, begun.turn, _vanished(store, begun.turn)) if gone else new
+
+
+def _rests_on_passages(turn: Turn) -> bool:
+    """Whether no history, nothing about the user and nothing that the message came with stands in its prompt."""
+    return len(turn.prompt) <= 2 and not turn.citations and not any(ABOUT_USER in item.content for item in turn.prompt)
 
 
 def _vanished(store: Store, turn: Turn) -> Turn:

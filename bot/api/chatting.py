@@ -30,7 +30,7 @@ from memory.embedding import Embedder
 from memory.erasure import replace_turn
 from memory.records import Message, Turn, User
 from memory.store import Store
-from memory.under_way import ForgottenMeanwhile
+from memory.under_way import MAY_HOLD_IT, ForgottenMeanwhile, is_withdrawn
 
 _MOST_SEED = 1 << 31
 _KEPT_AS = "api"
@@ -196,7 +196,10 @@ class _Request:
         return self._answered(turn.reply, turn=turn, adapter=turn.adapter)
 
     def plain(self, on_text: OnText, use: int | None) -> Answered:
-        """The model alone, with the user's adapter or without."""
+        """The model alone, with the user's adapter or without.
+
+        :raises ForgottenMeanwhile: the adapter has learned what was forgotten while it wrote
+        """
         asked, voice, config = self._asked, self._voice, self._voice.config
         messages, _ = build_prompt(
             asked.text,
@@ -218,6 +221,8 @@ class _Request:
         )
         result = self._engine.generate(request, on_text=on_text, cancel=self._waiting.cancel)
         self._check_still_served()
+        if adapter is not None and is_withdrawn(self._app.store, adapter.id):
+            raise ForgottenMeanwhile(MAY_HOLD_IT)
         note_tokens(self._app.store, use, result.prompt_tokens + result.reply_tokens)
         return self._answered(result.text, adapter=adapter.id if adapter else None)
 

@@ -15,6 +15,7 @@ from typing import Any
 from bot.engines.base import AdapterFiles, is_set
 from bot.engines.dynamic_caches import is_plain
 from bot.engines.prefix import PrefixKey, pieces, steps
+from bot.engines.prefix_files import mark_of
 from bot.engines.token_engine import TokenEngine
 from bot.engines.token_model import Logits
 from bot.engines.weights import LocalOptions, Weights, load_weights
@@ -31,10 +32,11 @@ def open_local(
 
     :param model: its name, as stored with a turn
     :param dtype: number format, where it is not the options'
+    :raises FamiliarError: the folder of kept beginnings can't be written
     """
     chosen = options or LocalOptions()
-    if dtype is not None:
-        chosen = replace(chosen, dtype=dtype)
+    mark = mark_of(chosen.saved, most_mb=chosen.saved_mb)
+    chosen = replace(chosen, dtype=dtype or chosen.dtype, mark=mark)
 
     def load(tokenizer: Any, _context: int) -> LocalModel:
         return LocalModel(load_weights(folder, tokenizer, chosen))

@@ -34,11 +34,11 @@ class MeasuredFile(Generic[T]):
 
     path: Path
     parse: Callable[[Any], T]
-    """One from its JSON; raises ValueError, TypeError, KeyError or AttributeError where it is none."""
+    """One from its JSON; raises ValueError, TypeError, KeyError, AttributeError or OverflowError where it is none."""
 
     def get(self, key: str) -> T | None:
         """What was measured; None: not yet."""
-        with contextlib.suppress(ValueError, TypeError, KeyError, AttributeError):
+        with contextlib.suppress(ValueError, TypeError, KeyError, AttributeError, OverflowError):
             return self.parse(self._read()[key])
         return None
 
@@ -61,7 +61,7 @@ class MeasuredFile(Generic[T]):
             yield
 
     def _read(self) -> dict[str, Any]:
-        with contextlib.suppress(OSError, ValueError):
+        with contextlib.suppress(OSError, ValueError, RecursionError):
             known = json.loads(self.path.read_text(encoding="utf-8"))
             if isinstance(known, dict):
                 return known

@@ -30,17 +30,16 @@ class SavedPrefixes:
     :param folder: made where it is missing
     :param valid_for: all on which keys and values depend besides tokens and adapter
     :param most_mb: most room for all files
+    :param mark: what `mark_of` gave before any prompt was there; empty: none is
     :raises FamiliarError: the folder can't be written
     """
 
-    def __init__(self, folder: Path, *, valid_for: str, most_mb: int) -> None:
+    def __init__(self, folder: Path, *, valid_for: str, most_mb: int, mark: str = "") -> None:
         self._folder = folder
         self._model = _hash(valid_for)
         self._most = most_mb * 2**20
+        self._mark = mark or mark_of(folder, most_mb=most_mb)
         with _locked(folder):
-            if not _read_mark(folder):
-                _new_mark(folder)
-            self._mark = _read_mark(folder)
             for file in _files(folder):
                 if not file.name.startswith(self._model):
                     file.unlink(missing_ok=True)
@@ -85,7 +84,22 @@ class SavedPrefixes:
             oldest.unlink()
 
 
-def saved_prefixes(folder: Path | None, *, valid_for: str, most_mb: int) -> SavedPrefixes | None:
+def mark_of(folder: Path | None, *, most_mb: int) -> str:
+    """What the next erasure changes, made where it is missing; empty where nothing is kept.
+
+    Asked for when an engine is opened: a prompt may hold what is erased while the model is read for it.
+
+    :raises FamiliarError: the folder can't be written
+    """
+    if folder is None or most_mb <= 0:
+        return ""
+    with _locked(folder):
+        if not _read_mark(folder):
+            _new_mark(folder)
+        return _read_mark(folder)
+
+
+def saved_prefixes(folder: Path | None, *, valid_for: str, most_mb: int, mark: str = "") -> SavedPrefixes | None:
     """The files of a folder, or none where there is none or no room is given; what lies there then is deleted.
 
     :raises FamiliarError: the folder can't be written
@@ -95,7 +109,7 @@ def saved_prefixes(folder: Path | None, *, valid_for: str, most_mb: int) -> Save
     if most_mb <= 0:
         PrefixEraser(folder).sweep()
         return None
-    return SavedPrefixes(folder, valid_for=valid_for, most_mb=most_mb)
+    return SavedPrefixes(folder, valid_for=valid_for, most_mb=most_mb, mark=mark)
 
 
 class PrefixEraser:

@@ -46,6 +46,8 @@ class LocalOptions:
     """Folder in which they are kept for the next start; None: nowhere."""
     saved_mb: int = 512
     """Most room for them there."""
+    mark: str = ""
+    """Of that folder, from when the engine was opened."""
     lookup_tokens: int = 0
     """Most tokens that are guessed at once from what the prompt says; 0: none."""
     base: str = ""
@@ -167,4 +169,4 @@ def _saved(folder: Path, model: Any, rule: StepRule, options: LocalOptions) -> S
     libraries = (torch.__version__, transformers.__version__, torch.backends.cpu.get_cpu_capability())
     held = (str(model.dtype), str(model.device), torch.get_num_threads(), options.merge_adapters)
     valid_for = repr((options.base, written(folder), rule.least, rule.most, *libraries, *held))
-    return saved_prefixes(options.saved, valid_for=valid_for, most_mb=options.saved_mb)
+    return saved_prefixes(options.saved, valid_for=valid_for, most_mb=options.saved_mb, mark=options.mark)

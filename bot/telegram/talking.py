@@ -20,7 +20,7 @@ from bot.telegram.learning import judge
 from bot.telegram.ledger import turn_shown_in
 from bot.telegram.limiting import note_turn
 from bot.telegram.outbox import Reply, Shown
-from bot.telegram.render import footer, sourcing_lines
+from bot.telegram.render import Part, footer, sourcing_lines
 from bot.telegram.replies import Rendered, rendered
 from bot.telegram.sending import Buttons
 from bot.telegram.storing import kept_of
@@ -28,7 +28,7 @@ from bot.telegram.streaming import GROUP_SPACING, DraftPreview, EditPreview, Pre
 from bot.threads import in_thread
 from memory.errors import FamiliarError
 from memory.records import Turn
-from memory.turns import feedback_of, open_conversation
+from memory.turns import feedback_of, open_conversation, turn_by_id
 
 _LATE = timedelta(minutes=15)
 
@@ -118,11 +118,17 @@ def _open(visit: Visit, asked: Asked, key: str) -> tuple[int, Reply]:
 
 
 async def _show_again(visit: Visit, old: Replaced | None) -> None:
-    """The earlier reply, in whose place another one was begun that can't be finished."""
+    """The earlier reply as it is by now, in whose place another one was begun that can't be finished."""
     if old is None or not old.shown.texts:
         return
-    part, *more = shown_as(visit, old.turn).parts
-    buttons = None if more else turn_buttons(old.turn, visit)
+    buttons: Buttons | None
+    try:
+        turn = await in_thread(lambda: turn_by_id(visit.services.store, old.turn.id, user_id=visit.user.id))
+    except FamiliarError:  # it was forgotten meanwhile
+        part, buttons = Part(visit.phrase("tg_forgotten")), []
+    else:
+        part, *more = shown_as(visit, turn).parts
+        buttons = None if more else turn_buttons(turn, visit)
     await visit.desk.sender.edit(visit.place, old.shown.texts[0], part, buttons=buttons)
 
 

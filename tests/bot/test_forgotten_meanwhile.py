@@ -244,18 +244,8 @@ def test_what_a_message_came_with_goes_too(home: Home) -> None:
 
 def test_what_an_adapter_knows_by_heart_goes(home: Home) -> None:
     """It was withdrawn while it wrote, because it has learned what was forgotten: no passage is needed to say it."""
-    home.adapter = AdapterFiles("a1", home.path / "a1")
     home.note("ferry", "The ferry leaves at nine.")
-
-    def withdraw(store: Store) -> None:
-        with store.transaction() as db:
-            db.execute(
-                "INSERT INTO adapters (id, user_id, status, base_model, base_sha256, template_sha256, started_by,"
-                " started_at) VALUES ('a1', ?, 'withdrawn', 'b', 'b', 't', 'cli', '2026-01-01')",
-                (home.user.id,),
-            )
-
-    home.meanwhile = withdraw
+    home.meanwhile = withdrawing(home)
     turn = home.ask("Write me a poem.")
     assert (turn.reply, turn.generated) == (ERASED, ERASED)
     assert home.left() == []
@@ -337,6 +327,44 @@ def test_of_a_turn_that_is_not_kept_no_more_is_told(home: Home) -> None:
     turn = home.ask(context=Context(keep="nothing"))
     assert (turn.id, turn.reply, seen) == (0, f"{ERASED} It may rain.", [0])
     assert home.left() == []
+
+
+def withdrawing(home: Home) -> Meanwhile:
+    """An adapter answers that is withdrawn meanwhile."""
+    home.adapter = AdapterFiles("a1", home.path / "a1")
+
+    def withdraw(store: Store) -> None:
+        with store.transaction() as db:
+            db.execute(
+                "INSERT INTO adapters (id, user_id, status, base_model, base_sha256, template_sha256, started_by,"
+                " started_at) VALUES ('a1', ?, 'withdrawn', 'b', 'b', 't', 'cli', '2026-01-01')",
+                (home.user.id,),
+            )
+
+    return withdraw
+
+
+UNTRACED: dict[str, Callable[[Home, int], Meanwhile]] = {
+    "a text": FORGET["text"],
+    "the history": lambda home, id_: lambda store: forget_turn(store, None, user_id=home.user.id, turn_id=id_),
+    "an adapter": lambda home, _: withdrawing(home),
+}
+
+
+@pytest.mark.parametrize("kind", UNTRACED)
+def test_where_it_can_not_be_traced_nothing_is_told(home: Home, kind: str) -> None:
+    """Of a turn that is written down nowhere only passages are known to have gone; the reply may hold the rest."""
+    home.meanwhile = UNTRACED[kind](home, home.told_before())
+    with pytest.raises(ForgottenMeanwhile, match="ask again"):
+        home.ask("Write me a poem.", context=Context(keep="nothing"))
+
+
+def test_what_others_forget_withholds_nothing(home: Home) -> None:
+    """The reply rests on nothing of theirs."""
+    bo = home.store.add_user("bo", role="member")
+    home.note("tin", "The ticket is in the blue tin.", user_id=bo.id)
+    home.meanwhile = lambda store: forget_text(store, None, user_id=bo.id, text="blue tin")
+    assert home.ask("Write me a poem.", context=Context(keep="nothing")).reply == RETOLD
 
 
 def test_a_reply_that_fails_leaves_nothing(home: Home) -> None:

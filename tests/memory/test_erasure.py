@@ -64,8 +64,16 @@ class Home:
         return self.store.add_document(document, passages, vectors, user_id=owner, embedder=self.embedder.key).id
 
     def turn(
-        self, text: str, reply: str, *, recalled: Sequence[int] = (), history: str = "", unsupported: str = ""
+        self,
+        text: str,
+        reply: str,
+        *,
+        recalled: Sequence[int] = (),
+        history: str = "",
+        before: Turn | None = None,
+        unsupported: str = "",
     ) -> Turn:
+        said = (Message("user", before.user_text), Message("assistant", before.reply)) if before else ()
         chunks = self.store.chunks(recalled, owners=[1, 2])
         quoted = "\n".join(f"[1] {chunk.title}: {chunk.text}" for chunk in chunks)
         turn = NewTurn(
@@ -73,7 +81,7 @@ class Home:
             user_text=text,
             reply=reply,
             generated=reply,
-            prompt=(Message("system", "Be kind."), Message("user", f"{history}{quoted}\n{text}")),
+            prompt=(Message("system", "Be kind."), *said, Message("user", f"{history}{quoted}\n{text}")),
             citations=tuple(Citation(1, chunk.source, chunk.title, chunk.text, chunk.id) for chunk in chunks),
             memories=tuple(RecalledMemory(chunk.id, 0.5, chunk.source, chunk.text) for chunk in chunks),
             engine="e",
@@ -83,8 +91,8 @@ class Home:
             asked_at="2026-01-01T00:00:00+00:00",
             unsupported=(UnsupportedSentence(unsupported, (), 0.0, 0.5),) if unsupported else (),
         )
-        said = Said((Passage(text),), self.embedder.embed_passages([text]), self.embedder.key)
-        return add_turn(self.store, turn, user_id=self.user_id, said=said)
+        told = Said((Passage(text),), self.embedder.embed_passages([text]), self.embedder.key)
+        return add_turn(self.store, turn, user_id=self.user_id, said=told)
 
     def bytes(self) -> bytes:
         return b"".join(path.read_bytes() for path in self.path.rglob("*") if path.is_file())
@@ -169,6 +177,20 @@ def test_later_turns_lose_what_they_quoted(home: Home) -> None:
     assert kept.memories[0].text == kept.citations[0].text == kept.citations[0].title == ERASED
     assert feedback_of(home.store, user_id=1)[0].correction is None
     assert "Any time." in turn_by_id(home.store, later.id, user_id=1).reply
+
+
+def test_what_followed_loses_what_was_retold(home: Home) -> None:
+    """Also where it recalled the passage itself: the earlier reply that stands in its prompt quotes nothing."""
+    document, retold = home.note("vault", SECRET), "The lighthouse vault has a code, and the spare key is Ottilie's."
+    (chunk,) = home.store.rows("SELECT id FROM chunks")
+    one = home.turn("Who has the key?", retold, recalled=[chunk["id"]])
+    two = home.turn("And the code?", "It may rain.", recalled=[chunk["id"]], before=one)
+    forget_document(home.store, home.indexes, user_id=1, document_id=document)
+    assert home.holds("Ottilie") == []
+    assert turn_by_id(home.store, two.id, user_id=1).prompt[1:3] == (
+        Message("user", one.user_text),
+        Message("assistant", ERASED),
+    )
 
 
 def test_documents_that_go_together_leave_as_little(home: Home) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import sqlite3
 import threading
@@ -13,7 +14,9 @@ import numpy as np
 import pytest
 from sqlite_utils import Database
 
+from memory.erasure import forget_everything
 from memory.errors import FamiliarError
+from memory.ledger import last_entry
 from memory.records import Message, NewDocument, NewTurn, Passage, Timings
 from memory.schema import migrations
 from memory.store import Store
@@ -229,3 +232,16 @@ def test_half_a_character_is_refused(store: Store) -> None:
         store.user("\ud83d")
     assert store.state("a") is None
     assert store.add_user("bo", role="member").id
+
+
+def test_erasures_are_numbered_on_in_a_home_from_before(tmp_path: Path) -> None:
+    """A backup that has forgotten up to an erasure whose user has left since is behind the next one."""
+    raw = Database(tmp_path / "old.db")
+    migrations().apply(raw, stop_before="m0034_revoked_tokens")
+    raw.execute("INSERT INTO users (name, role, created_at) VALUES ('ann', 'owner', '2026')")
+    raw.execute("INSERT INTO backups (id, path, sha256, made_at, erased_to) VALUES ('b', 'b.familiar', 's', '2026', 5)")
+    raw.conn.commit()
+    raw.close()
+    with contextlib.closing(Store(tmp_path / "old.db")) as store:
+        forget_everything(store, None, user_id=1)
+        assert last_entry(store) == 6

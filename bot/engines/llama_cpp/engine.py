@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import platform
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -17,7 +17,7 @@ from bot.engines.llama_cpp.adapters import BaseShape, adapter_gguf, base_shape
 from bot.engines.llama_cpp.loaded import LONGEST, LlamaModel, Reading
 from bot.engines.llama_cpp.states import States
 from bot.engines.prefix import PrefixCache, StepRule
-from bot.engines.prefix_files import FOLDER, saved_prefixes
+from bot.engines.prefix_files import FOLDER, mark_of, saved_prefixes
 from bot.engines.token_engine import TokenEngine
 from memory.errors import FamiliarError
 from tuning.chat_format import end_of_turn, stop_ids
@@ -52,6 +52,8 @@ class LlamaOptions:
     """Folder in which they are kept for the next start; None: nowhere."""
     saved_mb: int = 512
     """Most room for them there."""
+    mark: str = ""
+    """Of that folder, from when the engine was opened."""
 
 
 def llama_options(config: ModelConfig, *, base: str, home: Path) -> LlamaOptions:
@@ -74,7 +76,9 @@ def open_gguf(gguf: Path, folder: Path, *, model: str, options: LlamaOptions) ->
 
     :param folder: the transformers folder of the same model
     :param model: its name, as stored with a turn
+    :raises FamiliarError: the folder of kept beginnings can't be written
     """
+    options = replace(options, mark=mark_of(options.saved, most_mb=options.saved_mb))
 
     def load(tokenizer: Any, context_tokens: int) -> LlamaModel:
         return LlamaModel(gguf, _reading(gguf, folder, model, tokenizer, context_tokens, options))
@@ -100,7 +104,8 @@ def _reading(
     find_library()
     threads = options.threads or cores()
     rule = StepRule(_LEAST_STEP, LONGEST, frozenset({end_of_turn(tokenizer)}))
-    files = saved_prefixes(options.saved, valid_for=_valid_for(gguf, rule, threads, options), most_mb=options.saved_mb)
+    valid_for = _valid_for(gguf, rule, threads, options)
+    files = saved_prefixes(options.saved, valid_for=valid_for, most_mb=options.saved_mb, mark=options.mark)
     return Reading(
         context_tokens=context_tokens,
         threads=threads,

@@ -153,6 +153,34 @@ def test_a_message_that_is_forgotten_before_its_reply_is_a_conflict(make_home: M
     assert home.turns() == 0
 
 
+def test_what_is_forgotten_while_it_is_asked_again_is_a_conflict(make_home: MakeHome) -> None:
+    """The turn that the new reply was to replace is gone, and so is its message."""
+    waiting: list[Callable[[], object]] = []
+    home = make_home(lambda _: "It rains.", before_word=lambda _: waiting and waiting.pop()())
+    store, ada, client = home.bench.store, home.bench.ada, home.client()
+    chat = ("Good morning!", say(client, "Good morning!").choices[0].message.content, "Write me a poem.")
+    turn = extra(say(client, *chat))["turn"]
+    waiting.append(lambda: forget_turn(store, None, user_id=ada.id, turn_id=turn))
+    with pytest.raises(openai.ConflictError, match="nothing was kept"):
+        say(client, *chat)
+    assert home.turns() == 1
+
+
+def test_what_an_adapter_knows_by_heart_is_told_nobody(make_home: MakeHome) -> None:
+    """Without memory too: it was withdrawn while it wrote, because it has learned what was forgotten."""
+    home: Home
+    withdraw = "UPDATE adapters SET status = 'withdrawn'"
+
+    def before_word(_word: object) -> None:
+        with home.bench.store.transaction() as db:
+            db.execute(withdraw)
+
+    home = make_home(lambda _: "It is pinecone-42.", before_word=before_word)
+    home.bench.adapter()
+    with pytest.raises(openai.ConflictError, match="ask again"):
+        say(home.client(), "Write me a poem.", extra_body={"memory": "off"})
+
+
 def test_a_short_word_that_is_forgotten_stays_in_other_conversations(home: Home) -> None:
     """A "yes" stands everywhere; it is taken out only where it was sent with its reply."""
     client, store, ada = home.client(), home.bench.store, home.bench.ada

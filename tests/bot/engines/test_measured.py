@@ -30,7 +30,7 @@ def test_they_are_kept_and_dropped(numbers: MeasuredFile[int]) -> None:
     assert [file.name for file in numbers.path.parent.iterdir()] == ["numbers.json"]
 
 
-@pytest.mark.parametrize("text", ["{damaged", "[1]", "", '{"a": null}', '{"a": "x"}', '{"a": [1]}'])
+@pytest.mark.parametrize("text", ["{damaged", "[1]", "", '{"a": null}', '{"a": "x"}', '{"a": 1e999}', "[" * 20_000])
 def test_what_is_damaged_is_measured_again(numbers: MeasuredFile[int], text: str) -> None:
     """The file or an entry."""
     numbers.path.parent.mkdir()

@@ -235,6 +235,15 @@ def test_a_running_engine_writes_nothing_of_before_an_erasure(tmp_path: Path, mo
     assert len(names(tmp_path)) == 1
 
 
+@pytest.mark.parametrize("name", ["local", "llama.cpp"])
+def test_what_waited_for_the_model_is_not_written(tmp_path: Path, model: Path, name: str) -> None:
+    """A prompt that was there before the model was read may hold what was erased meanwhile."""
+    engine = opened(name, model, kept=tmp_path)
+    PrefixEraser(tmp_path).sweep()
+    assert asked(engine, "Three?")[0] == 0
+    assert names(tmp_path) == []
+
+
 def test_weights_that_were_trained_further_in_place_reuse_nothing(tmp_path: Path) -> None:
     """Their folder may have the same name, sizes and stamp."""
     model = random_model(tmp_path / "model")

@@ -16,6 +16,7 @@ from bot.telegram.desk import Desk
 from bot.telegram.editing import Change, action_for, is_fresh
 from bot.telegram.render import utf16
 from bot.telegram.wording import joined
+from memory.erasure import forget_everything
 from memory.errors import FamiliarError
 from memory.records import Message as Prompt
 from memory.records import Turn
@@ -255,6 +256,24 @@ async def test_a_new_answer_that_fails_leaves_the_old_reply(live: Bench) -> None
     shown, told = live.server.replies(ada.id, after=written)
     assert (shown.id, shown.text, shown.buttons) == (reply.id, reply.text, reply.buttons)
     assert "the model is gone" in told.text
+
+
+async def test_a_new_answer_that_fails_brings_back_nothing_forgotten(live: Bench) -> None:
+    """The old reply was forgotten while the new one was written."""
+    ada = await live.owner()
+    live.reply = lambda _: "Take quex-4711 along."
+    written, reply = await asked(live, ada)
+    assert "quex-4711" in reply.text
+
+    def forget(_word: str) -> None:
+        forget_everything(live.store, None, user_id=live.user().id)
+
+    live.on_word = forget
+    ada.edit(written, LONGER)
+    await live.server.until(lambda: len(live.server.replies(ada.id, after=written)) > 1)
+    shown, told = live.server.replies(ada.id, after=written)
+    assert (shown.id, shown.text, shown.buttons) == (reply.id, say("en", "tg_forgotten"), ())
+    assert "nothing was kept" in told.text
 
 
 async def test_files_of_the_old_reply_go_and_new_ones_come(live: Bench) -> None:
