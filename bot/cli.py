@@ -338,7 +338,7 @@ def _measuring(add: Add) -> None:
     )
     bench = add("bench", "benching:bench", "speed as ratios to the bare libraries within one run")
     ratios = ["help", "reply", "prefix", "adapters", "retrieval", "import", "formats", "embedding", "beside"]
-    ratios += ["llama", "agreement", "smaller"]
+    ratios += ["llama", "lookup", "agreement", "smaller"]
     tables = ["rollback", "tune", "preference", "gate", "canaries", "scaling"]
     bench.add_argument("what", nargs="*", choices=[*ratios, *tables, []], metavar="WHAT")
     bench.add_argument("--chunks", type=_at_least_one, metavar="N", help="retrieval in a made memory of that size")
