@@ -79,7 +79,7 @@ class DynamicCaches:
             for number in range(len(tensors) // 2):
                 cache.update(tensors[f"keys.{number}"], tensors[f"values.{number}"], number)
             return Prefix(tuple(tensors["ids"].tolist()), cache)
-        except (SafetensorError, KeyError) as exc:
+        except (SafetensorError, KeyError, IndexError) as exc:
             raise ValueError("a damaged beginning of a prompt") from exc
 
 

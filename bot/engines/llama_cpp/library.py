@@ -132,6 +132,7 @@ class Library:
             self.call("llama_init_from_model", model, params), f"llama.cpp can't hold a context of {tokens} tokens"
         )
         if self.call("llama_n_ctx", context) < tokens or self.call("llama_n_ubatch", context) != step:
+            self.call("llama_free", context)
             raise FamiliarError(
                 "this llama.cpp reads its settings from other places; see constraints.txt for one that fits"
             )

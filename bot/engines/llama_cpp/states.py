@@ -73,5 +73,5 @@ class States:
             if zlib.crc32(data.data) != int(tensors["crc32"][0]):
                 raise ValueError("a damaged beginning of a prompt")
             return Prefix(tuple(tensors["ids"].tolist()), State(int(tensors["tokens"][0]), data))
-        except (SafetensorError, KeyError) as exc:
+        except (SafetensorError, KeyError, IndexError) as exc:
             raise ValueError("a damaged beginning of a prompt") from exc

@@ -92,6 +92,16 @@ def test_bytes_that_changed_are_told() -> None:
         States().load(content[:place] + b"x" + content[place + 1 :])
 
 
+def test_tensors_of_another_shape_are_told() -> None:
+    """In a file that is whole."""
+    from safetensors.numpy import save
+
+    empty = np.zeros(0, np.int64)
+    content = save({"ids": empty, "tokens": empty, "state": np.zeros(4, np.uint8), "crc32": empty})
+    with pytest.raises(ValueError, match="damaged"):
+        States().load(content)
+
+
 def test_a_file_is_its_owners(tmp_path: Path) -> None:
     """Nobody else can read what people wrote; another adapter has none."""
     saved(tmp_path / "kept").write(MINE, b"content")
