@@ -6,18 +6,41 @@ import threading
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Literal
+from typing import Literal, Protocol
 
 from bot.answers import cite
 from bot.context import Context, Given
 from bot.engines.base import AdapterFiles, Generated
 from bot.locales import say
 from memory.facts.records import Fact
-from memory.records import GIVEN_ID, Citation, Hit, Kept, Message, RecalledMemory, Timings, User
+from memory.records import GIVEN_ID, Citation, Hit, Kept, Message, RecalledMemory, Timings, Turn, User
 from memory.store import utc_now
 
 OnText = Callable[[str], None]
 Plan = Literal["nothing", "near", "quote", "generate"]
+
+
+class Turns(Protocol):
+    """Answers messages."""
+
+    def turn(
+        self,
+        text: str,
+        *,
+        user: User,
+        conversation_id: int,
+        on_text: Callable[[str], None] = ...,
+        cancel: threading.Event | None = None,
+        stored: Callable[[Turn], None] = ...,
+        context: Context = ...,
+    ) -> Turn:
+        """Answer one message and store the turn; ``on_text`` gets the reply piece by piece.
+
+        ``stored`` is called in the transaction that stores the turn, which what it raises undoes. ``context`` is what
+        the message refers to, the turn whose place this one takes, and what stays of it: one of which nothing does has
+        the number 0.
+        """
+        ...
 
 
 @dataclass(frozen=True)

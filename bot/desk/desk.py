@@ -15,7 +15,8 @@ from bot.desk.answering import answer_case
 from bot.desk.knowing import Knowledge
 from bot.desk.learning import Imported, Lessons, knowledge_base, learn
 from bot.desk.setup import read_setup
-from bot.desk.turns import Announce, CustomerTurns, DeskParts, Turns, announce_nothing
+from bot.desk.turns import Announce, CustomerTurns, DeskParts, announce_nothing
+from bot.turn_parts import Turns
 from memory.config import ImportConfig
 from memory.desk import Case
 from memory.embedding import Embedder

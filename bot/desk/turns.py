@@ -12,7 +12,6 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
-from typing import Protocol
 
 from bot.assistant import about_first
 from bot.config import DeskConfig
@@ -25,6 +24,7 @@ from bot.desk.pairs import language_of_text
 from bot.desk.rules import check, subject
 from bot.desk.setup import DeskSetup
 from bot.desk.slots import values_of
+from bot.turn_parts import Turns
 from memory.desk import Case, Event, EventKind, add_event, open_case, open_cases
 from memory.intent import intent_of
 from memory.query import expand
@@ -39,24 +39,6 @@ _LIKELY = 0.4
 """Confidence from which on a template is worth an agent's look."""
 _SUGGESTED = 700
 """Characters of a suggestion to an agent."""
-
-
-class Turns(Protocol):
-    """The assistant behind the desk."""
-
-    def turn(
-        self,
-        text: str,
-        *,
-        user: User,
-        conversation_id: int,
-        on_text: Callable[[str], None] = ...,
-        cancel: threading.Event | None = None,
-        stored: Callable[[Turn], None] = ...,
-        context: Context = ...,
-    ) -> Turn:
-        """Answer one message and store the turn (`bot.assistant.Assistant.turn`)."""
-        ...
 
 
 @dataclass(frozen=True)

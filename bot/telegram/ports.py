@@ -11,13 +11,14 @@ from dataclasses import dataclass
 from typing import Literal, Protocol
 
 from bot.config import Settings
-from bot.context import Context, Given
+from bot.context import Given
 from bot.desk.desk import Desk as CustomerDesk
 from bot.hearing import Recording
 from bot.influence import Influence, Missing
 from bot.learned import Learned
 from bot.seeing import Seen
 from bot.taste import Taste
+from bot.turn_parts import Turns
 from memory.candidates import Candidates
 from memory.notes import KeptNote, NewNote
 from memory.records import Citation, Found, Receipt, Turn, User
@@ -26,29 +27,6 @@ from tuning.preparing import Prepared
 
 ReadPage = Callable[[str], Given]
 """Reads what an address leads to; raises PageError where it can't be read, or must not be."""
-
-
-class Turns(Protocol):
-    """Answers messages."""
-
-    def turn(
-        self,
-        text: str,
-        *,
-        user: User,
-        conversation_id: int,
-        on_text: Callable[[str], None] = ...,
-        cancel: threading.Event | None = None,
-        stored: Callable[[Turn], None] = ...,
-        context: Context = ...,
-    ) -> Turn:
-        """Answer one message and store the turn; ``on_text`` gets the reply piece by piece.
-
-        ``stored`` is called in the transaction that stores the turn, which what it raises undoes. ``context`` is what
-        the message refers to, the turn whose place this one takes, and what stays of it: one of which nothing does has
-        the number 0.
-        """
-        ...
 
 
 class ImportBytes(Protocol):

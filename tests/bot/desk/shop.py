@@ -10,7 +10,7 @@ from bot.assistant import Assistant, Voice
 from bot.config import ChatConfig, DeskConfig, ModelConfig
 from bot.desk.desk import Desk, DeskHome
 from bot.desk.made_engines import NoAdapters, Says
-from bot.desk.turns import Turns
+from bot.turn_parts import Turns
 from memory.config import ImportConfig, SearchConfig
 from memory.desk import set_template, templates_of
 from memory.embedding import Embedder
